@@ -1,0 +1,277 @@
+"""The ascent to a mode: EM, then Newton on the analytic Hessian, for a batch of starts at once."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from smmix.core.information import information
+from smmix.core.mixture import MixtureSpec
+from smmix.core.newton import (
+    LocalModel,
+    free_units,
+    local_model,
+    move,
+    score_units,
+    trust_step,
+)
+from smmix.core.params import MixtureParams
+from smmix.core.statistics import EStats
+from smmix.sources.base import Source
+
+
+class EMStatus(enum.Enum):
+    """How a fit ended; the values are what users read."""
+
+    CONVERGED = "converged"
+    MAXITER = "stopped at the limit of iterations before the score was small enough"
+    STALLED = "stopped where the likelihood could not be raised further in floating point"
+    COLLAPSED = "a component collapsed on to a few rows, where the likelihood has no maximum"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class EMControl:
+    """What decides when an ascent ends.
+
+    Attributes
+    ----------
+    maxiter : int
+        Most iterations.
+    gtol : float
+        Largest score per observation, in scale-free units, that counts as zero.
+    penalty : float
+        Strength a_n of the penalty on small variances.
+    """
+
+    maxiter: int = 1000
+    gtol: float = 1e-8
+    penalty: float = 0.0
+
+
+@dataclass
+class Ascent:
+    """A batch of parameter sets on their way, with the record of how they got there."""
+
+    params: MixtureParams
+    loglike: np.ndarray  # (S,) of ``params``
+    score_norm: np.ndarray  # (S,)
+    status: list[EMStatus]
+    curvature: np.ndarray  # (S,) smallest eigenvalue of the scaled observed information
+    n_iter: np.ndarray  # (S,)
+    trace: list[tuple[str, np.ndarray, np.ndarray]] = field(default_factory=list)
+    n_passes: int = 0
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A mixture on a source: what an ascent climbs.
+
+    Attributes
+    ----------
+    spec : MixtureSpec
+    source : Source
+    x_scale, z_scale : ndarray
+        Standard deviations of the columns of both designs (one for a constant column).
+    """
+
+    spec: MixtureSpec
+    source: Source
+    x_scale: np.ndarray
+    z_scale: np.ndarray
+
+    @property
+    def nobs(self) -> float:
+        return self.source.weight_sum
+
+    def expectations(self, params: MixtureParams) -> EStats:
+        """E-step over all blocks."""
+        spec = self.spec
+        return self.source.reduce(lambda b: spec.e_step(params, b), params.size * params.k)
+
+    def units(self, params: MixtureParams) -> np.ndarray:
+        return score_units(self.spec, params, self.x_scale, self.z_scale)
+
+    def quadratic(self, params: MixtureParams, penalty: float) -> tuple[LocalModel, np.ndarray]:
+        """Local model, and the log-likelihood without the penalty."""
+        spec = self.spec
+        width = 3 * params.size * params.k
+        info = self.source.reduce(lambda b: information(spec, params, b), width)
+        model = local_model(spec, params, info, self.units(params), self.nobs, penalty)
+        return model, info.loglike
+
+    def score_norm(self, params: MixtureParams, stats: EStats) -> np.ndarray:
+        """Largest scale-free score per observation (S,), from the statistics of an E-step."""
+        spec = self.spec
+        coef, nuisance = spec.family.score(stats.component, params.nuisance)
+        mixing = spec.mixing.score(params.mixing, stats.prior)
+        score = spec.layout.pack(MixtureParams(coef, nuisance, mixing))
+        units = free_units(self.units(params), spec.restriction)
+        if spec.restriction is not None:
+            score = score @ spec.restriction.basis
+        return np.abs(score * units).max(axis=1) / self.nobs
+
+
+def expectation_maximisation(
+    objective: Objective, params: MixtureParams, control: EMControl, n_passes: int | None = None
+) -> Ascent:
+    """Plain EM from a batch of parameter sets.
+
+    Parameters
+    ----------
+    objective : Objective
+    params : MixtureParams
+        Where to begin.
+    control : EMControl
+    n_passes : int, optional
+        Make just so many passes (a short run); by default go on until each member converges.
+    """
+    spec = objective.spec
+    limit = control.maxiter + 1 if n_passes is None else n_passes
+    cautious = np.zeros(params.size, dtype=bool)
+    best, trace = None, []
+    for _ in range(limit):
+        stats = objective.expectations(params)
+        value = stats.loglike + spec.family.penalty(params.nuisance, control.penalty)[0]
+        norm = objective.score_norm(params, stats)
+        if best is not None:
+            fell = value < best[0] - 1e-10 * (np.abs(best[0]) + objective.nobs)
+            if fell.any():
+                params = params.where(~fell, best[1])
+                stats = _where(~fell, stats, best[2])
+                value, norm = np.where(fell, best[0], value), np.where(fell, best[3], norm)
+            cautious = fell
+        best = (value, params, stats, norm)
+        trace.append(("em", stats.loglike, norm))
+        if n_passes is None and (norm <= control.gtol).all():
+            break
+        params = spec.m_step(params, stats, control.penalty, cautious)
+    _, params, stats, norm = best
+    status = [EMStatus.CONVERGED if ok else EMStatus.MAXITER for ok in norm <= control.gtol]
+    size = params.size
+    return Ascent(
+        params, stats.loglike, norm, status, np.full(size, np.nan),
+        np.full(size, len(trace) - 1), trace, len(trace),
+    )
+
+
+def _where(mask: np.ndarray, left: EStats, right: EStats) -> EStats:
+    """Statistics of ``left`` where ``mask`` (S,) holds, else of ``right``."""
+    if left is None:
+        return left
+    if isinstance(left, tuple):
+        return type(left)(*(_where(mask, a, b) for a, b in zip(left, right, strict=True)))
+    return np.where(mask.reshape(-1, *(1,) * (left.ndim - 1)), left, right)
+
+
+def newton(objective: Objective, params: MixtureParams, control: EMControl) -> Ascent:
+    """Trust-region Newton ascent of a batch, each member until its score is zero.
+
+    A step is taken when it raises the objective; else the radius shrinks, towards the direction
+    of EM. A member that has reached the tolerance makes one more step, which squares its error.
+    """
+    spec, size = objective.spec, params.size
+    nobs = objective.nobs
+    model, loglike = objective.quadratic(params, control.penalty)
+    state = _NewtonState(spec, params, model, loglike, np.sqrt(nobs))
+    trace = [("newton", loglike.copy(), model.score_norm.copy())]
+    n_passes = 1
+    while state.active.any() and n_passes <= control.maxiter:
+        index = np.flatnonzero(state.active)
+        trial, gain = state.propose(index)
+        model, loglike = objective.quadratic(trial, control.penalty)
+        state.judge(index, trial, model, loglike, gain, control.gtol)
+        trace.append(("newton", state.loglike.copy(), state.model.score_norm.copy()))
+        n_passes += 1
+    for i in np.flatnonzero(state.active):
+        state.status[i] = EMStatus.MAXITER
+    norm = state.model.score_norm
+    for i in range(size):
+        if state.status[i] is not EMStatus.COLLAPSED and norm[i] <= control.gtol:
+            state.status[i] = EMStatus.CONVERGED
+    return Ascent(
+        state.params, state.loglike, norm, state.status, state.model.curvature.min(axis=1),
+        state.n_iter, trace, n_passes,
+    )
+
+
+class _NewtonState:
+    """Where each member of a batch stands, and the verdict on its trial steps."""
+
+    def __init__(
+        self,
+        spec: MixtureSpec,
+        params: MixtureParams,
+        model: LocalModel,
+        loglike: np.ndarray,
+        unit: float,
+    ):
+        size = params.size
+        self.spec, self.model, self.loglike = spec, model, loglike
+        self.params = MixtureParams(*(np.array(part) for part in params))
+        self.unit = unit
+        self.radius = np.full(size, 0.5 * unit)
+        self.n_iter = np.zeros(size, dtype=int)
+        self.active = np.ones(size, dtype=bool)
+        self.polishing = np.zeros(size, dtype=bool)
+        self.status = [EMStatus.STALLED] * size
+
+    def propose(self, index: np.ndarray) -> tuple[MixtureParams, np.ndarray]:
+        model = LocalModel(*(part[index] for part in self.model))
+        step, gain = trust_step(model, self.radius[index])
+        return move(self.spec, self.params.take(index), step), gain
+
+    def judge(
+        self,
+        index: np.ndarray,
+        trial: MixtureParams,
+        model: LocalModel,
+        loglike: np.ndarray,
+        gain: np.ndarray,
+        gtol: float,
+    ) -> None:
+        """Accept or refuse the trial steps of the members at ``index``."""
+        before, after = self.model.objective[index], model.objective
+        noise = 1e-12 * (np.abs(before) + self.unit**2)
+        rise = after - before
+        finite = np.isfinite(after) & np.isfinite(model.score_norm)
+        calmer = model.score_norm <= self.model.score_norm[index]
+        good = finite & ((rise > noise) | ((rise >= -noise) & calmer))
+        self._accept(index[good], good, trial, model, loglike)
+        self.n_iter[index] += 1
+        ratio = rise / np.maximum(gain, 1e-300)
+        widen = good & ((ratio > 0.75) | (rise <= noise))
+        self.radius[index[widen]] = np.minimum(2.0 * self.radius[index[widen]], 4.0 * self.unit)
+        narrow = ~good | (good & (ratio < 0.1) & (rise > noise))
+        self.radius[index[narrow]] *= np.where(good[narrow], 0.5, 0.25)
+        small = self.radius[index] < 1e-10 * self.unit
+        done = (self.polishing[index] & (~good | ~calmer)) | small
+        done |= self.model.score_norm[index] <= 1e-6 * gtol
+        self.polishing[index] |= self.model.score_norm[index] <= gtol
+        self.active[index[done]] = False
+        self._stop_collapsed(index)
+
+    def _accept(
+        self,
+        chosen: np.ndarray,
+        good: np.ndarray,
+        trial: MixtureParams,
+        model: LocalModel,
+        loglike: np.ndarray,
+    ) -> None:
+        for mine, theirs in zip(self.params, trial, strict=True):
+            mine[chosen] = theirs[good]
+        for mine, theirs in zip(self.model, model, strict=True):
+            mine[chosen] = theirs[good]
+        self.loglike[chosen] = loglike[good]
+
+    def _stop_collapsed(self, index: np.ndarray) -> None:
+        """Stop members whose smallest sigma has fallen out of all proportion."""
+        if not self.spec.family.location_scale:
+            return
+        sigma = self.params.nuisance[index, :, 0]
+        for i in index[sigma.min(axis=1) < 1e-5 * sigma.max(axis=1)]:
+            self.active[i] = False
+            self.status[i] = EMStatus.COLLAPSED

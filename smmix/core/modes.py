@@ -1,0 +1,162 @@
+"""Modes of a mixture's likelihood: what each is, which are the same, which are degenerate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from smmix.core.blocks import Block
+from smmix.core.em import EMStatus
+from smmix.core.mixture import MixtureSpec
+from smmix.core.params import MixtureParams
+from smmix.sources.base import Source
+
+#: A component is degenerate when its sigma is below this share of the largest ..
+SMALL_SIGMA = 0.2
+#: .. while it holds less than this share of the rows, ..
+SMALL_SHARE = 0.1
+#: .. or when its sigma is below this share of the largest.
+VANISHING_SIGMA = 1e-3
+
+
+@dataclass
+class Mode:
+    """A mode of the likelihood, in natural coordinates.
+
+    Attributes
+    ----------
+    params : MixtureParams
+        One parameter set (S = 1).
+    loglike : float
+        Log-likelihood at ``params``, without any penalty.
+    hits : int
+        Starts that were followed to this mode.
+    min_size : float
+        Smallest sum of posteriors of a component, in rows.
+    sigma_ratio : float
+        Smallest sigma over the largest; one for families without sigma.
+    degenerate : bool
+        Whether the mode is one of those that free variances make without limit.
+    reason : str
+        Why it is degenerate; empty when it is not.
+    status : EMStatus
+    score_norm : float
+        Largest score per observation in scale-free units.
+    curvature : float
+        Smallest eigenvalue of the observed information in the metric of the complete-data
+        information: near zero, a parameter is hardly identified; below, it is no maximum.
+    n_iter : int
+    trace : list of (str, float, float)
+        Phase, log-likelihood and score of every iteration on the whole data.
+    """
+
+    params: MixtureParams
+    loglike: float
+    hits: int = 1
+    min_size: float = np.nan
+    sigma_ratio: float = 1.0
+    degenerate: bool = False
+    reason: str = ""
+    status: EMStatus = EMStatus.MAXITER
+    score_norm: float = np.nan
+    curvature: float = np.nan
+    n_iter: int = 0
+    trace: list[tuple[str, float, float]] = field(default_factory=list)
+
+
+@dataclass
+class Modes:
+    """All distinct modes that a search found, best log-likelihood first.
+
+    Attributes
+    ----------
+    modes : list of Mode
+    selected : int
+        Position of the fit: the highest mode that is not degenerate, else the highest.
+    n_passes : int
+        Passes over the whole data.
+    interrupted : bool
+    """
+
+    modes: list[Mode]
+    selected: int
+    n_passes: int
+    interrupted: bool = False
+
+
+def component_sizes(spec: MixtureSpec, params: MixtureParams, source: Source) -> np.ndarray:
+    """Sum of posteriors over rows, (S, K)."""
+
+    def step(block: Block) -> np.ndarray:
+        posterior = spec.posterior(params, block)[0]
+        if block.weight is not None:
+            posterior = posterior * block.weight
+        return block.to_rows(posterior).sum(axis=2)
+
+    return source.reduce(step, params.size * params.k)
+
+
+def degeneracy(
+    spec: MixtureSpec, params: MixtureParams, sizes: np.ndarray
+) -> tuple[np.ndarray, list[str]]:
+    """Which parameter sets (S,) are degenerate, and a sentence for each that is.
+
+    Equal variances and families without a variance are never degenerate, for their likelihood
+    is bounded.
+    """
+    n_sets = params.size
+    if not spec.family.location_scale or getattr(spec.family, "equal_variance", False):
+        return np.zeros(n_sets, dtype=bool), [""] * n_sets
+    sigma = params.nuisance[:, :, 0]
+    ratio = sigma / sigma.max(axis=1, keepdims=True)
+    share = sizes / sizes.sum(axis=1, keepdims=True)
+    small = sizes < spec.layout.p + 2
+    sharp = (ratio < SMALL_SIGMA) & (share < SMALL_SHARE)
+    vanished = ratio < VANISHING_SIGMA
+    reasons = []
+    for s in range(n_sets):
+        bad = np.flatnonzero(small[s] | sharp[s] | vanished[s])
+        if bad.size == 0:
+            reasons.append("")
+            continue
+        c = bad[np.argmin(sizes[s, bad])]
+        reasons.append(
+            f"component {c} rests on {sizes[s, c]:.1f} rows with a sigma "
+            f"{ratio[s, c]:.2g} times the largest"
+        )
+    return (small | sharp | vanished).any(axis=1), reasons
+
+
+def unit_loglike(spec: MixtureSpec, params: MixtureParams, source: Source) -> np.ndarray:
+    """Log-likelihood of every unit, (S, u): the same for relabelled parameters."""
+    parts = [
+        spec.posterior(params, block)[1][:, 0] for block in source.blocks(params.size * params.k)
+    ]
+    return np.concatenate(parts, axis=1)
+
+
+def leaders(value: np.ndarray, signature: np.ndarray, tolerance: float) -> np.ndarray:
+    """For each run the best run that it coincides with, (S,).
+
+    Parameters
+    ----------
+    value : ndarray, (S,)
+        Objective of the runs.
+    signature : ndarray, (S, u)
+        Log-likelihood of the units under each.
+    tolerance : float
+        Largest mean absolute difference between signatures of runs that coincide.
+    """
+    order = np.argsort(-value, kind="stable")
+    leader = np.arange(value.size)
+    kept: list[int] = []
+    for s in order:
+        if kept:
+            distance = np.abs(signature[kept] - signature[s]).mean(axis=1)
+            nearest = int(distance.argmin())
+            if distance[nearest] < tolerance:
+                leader[s] = kept[nearest]
+                continue
+        kept.append(int(s))
+    return leader

@@ -1,0 +1,38 @@
+"""The contract of a mixing model: p(component | z), known to the rest through these methods."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from smmix.core.statistics import PriorStats
+
+
+class Mixing(Protocol):
+    """What a model of the component probabilities must offer.
+
+    Logits ``gamma`` are (S, K - 1, q), designs ``z`` (u, q) or None, posteriors (S, K, u).
+    """
+
+    name: str
+
+    def log_prior(self, gamma: np.ndarray, z: np.ndarray | None) -> np.ndarray:
+        """Log prior probabilities, (S, K, u) or, when they do not vary, (S, K, 1)."""
+
+    def accumulate(
+        self, log_prior: np.ndarray, z: np.ndarray | None, posterior: np.ndarray,
+        weight: np.ndarray | None,
+    ) -> PriorStats:
+        """Statistics of a block; ``posterior`` is already multiplied by the case weights."""
+
+    def update(self, gamma: np.ndarray, stats: PriorStats, cautious: np.ndarray) -> np.ndarray:
+        """New logits; where ``cautious`` (S,) holds, by a step that cannot lower the likelihood."""
+
+    def score(self, gamma: np.ndarray, stats: PriorStats) -> np.ndarray:
+        """Score of the logits, (S, K - 1, q)."""
+
+    def information(
+        self, log_prior: np.ndarray, z: np.ndarray | None, weight: np.ndarray | None, n_units: int
+    ) -> np.ndarray:
+        """Complete-data information of a block, (S, (K-1) q, (K-1) q)."""
