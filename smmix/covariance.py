@@ -1,0 +1,388 @@
+"""Covariance matrices of the estimates, and the delta method for what depends on them.
+
+With A the observed information and B the sum of outer products of the units' scores, the
+covariance is A^-1 (observed information), B^-1 (OPG) or the sandwich A^-1 B A^-1 [1]_ [2]_. Under
+linear restrictions the matrices are those of the free parameters and the result is singular.
+
+References
+----------
+.. [1] White, H. (1982). Maximum likelihood estimation of misspecified models.
+   Econometrica 50, 1-25.
+.. [2] Boldea, O. and Magnus, J. R. (2009). Maximum likelihood estimation of the multivariate
+   normal mixture model. Journal of the American Statistical Association 104, 1539-1549.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import special
+from statsmodels.tools.sm_exceptions import HessianInversionWarning
+
+from smmix.core.statistics import InfoStats
+from smmix.delta import (
+    confidence_quantile,
+    covariance_or_none,
+    delta_se,
+    mean_prior,
+    tangent,
+)
+from smmix.errors import SmmixError
+
+__all__ = [
+    "COV_TYPES",
+    "bootstrap_covariance",
+    "covariance",
+    "proportions",
+    "sigmas",
+]
+
+#: Every covariance type, with the sentence that summary() prints for it.
+COV_TYPES = {
+    "nonrobust": "Covariance: inverse of the observed information.",
+    "oim": "Covariance: inverse of the observed information.",
+    "opg": "Covariance: inverse of the outer product of the scores (OPG).",
+    "HC0": "Covariance: sandwich, robust to misspecification (HC0).",
+    "HC1": "Covariance: sandwich, robust to misspecification, times n / (n - df) (HC1).",
+    "cluster": "Covariance: sandwich of scores summed within clusters",
+    "bootstrap": "Covariance: that of the bootstrap replicates",
+}
+
+_REFUSED = {
+    "eim": "the expected information of a mixture has no closed form; "
+    "use the observed information, 'nonrobust'",
+    "HC2": "leverages are not defined for a mixture; use 'HC1'",
+    "HC3": "leverages are not defined for a mixture; use 'HC1' or 'bootstrap'",
+}
+
+#: Smallest eigenvalue of an information matrix, its diagonal scaled to one, that can be inverted.
+SINGULAR = 1e-13
+
+
+def covariance(
+    model: Any,
+    params: np.ndarray,
+    info: InfoStats,
+    cov_type: str,
+    cov_kwds: Mapping[str, Any] | None = None,
+) -> tuple[np.ndarray | None, str]:
+    """Covariance matrix of the estimates.
+
+    Parameters
+    ----------
+    model : MixtureOLS
+    params : ndarray, (V,)
+        The estimates.
+    info : InfoStats
+        Derivatives of the log-likelihood at ``params``, full vector, no batch axis.
+    cov_type : str
+        One of the keys of ``COV_TYPES``.
+    cov_kwds : mapping, optional
+        ``groups`` (column name or array of n labels) and ``use_correction`` (bool, the factor
+        G / (G - 1)) for "cluster"; ``replicates`` (B, V) for "bootstrap". Entries without effect
+        on the type are refused; ``use_t`` style entries do not belong here.
+
+    Returns
+    -------
+    matrix : ndarray, (V, V), or None
+        None, with a HessianInversionWarning, when the information cannot be inverted.
+    description : str
+        The sentence for the notes of a summary.
+
+    Raises
+    ------
+    SmmixError
+        If the type or one of its options is not known.
+
+    Examples
+    --------
+    >>> from smmix.covariance import COV_TYPES
+    >>> list(COV_TYPES)
+    ['nonrobust', 'oim', 'opg', 'HC0', 'HC1', 'cluster', 'bootstrap']
+    """
+    options = dict(cov_kwds or {})
+    _check_type(cov_type, options)
+    if cov_type == "bootstrap":
+        return bootstrap_covariance(options["replicates"], model.param_names)
+    full, visible = tangent(model)
+    if cov_type == "opg":
+        inverse = _inverse(_meat(model, params, info, full, visible), "outer product of the scores")
+        return _spread(inverse, visible), COV_TYPES[cov_type]
+    bread = _inverse(-full.T @ info.hessian @ full, "observed information")
+    if cov_type in ("nonrobust", "oim"):
+        return _spread(bread, visible), COV_TYPES[cov_type]
+    if cov_type == "cluster":
+        meat, note = _cluster_meat(model, params, visible, options)
+    else:
+        meat = _meat(model, params, info, full, visible)
+        note = COV_TYPES[cov_type]
+        if cov_type == "HC1":
+            meat = meat * _hc1_factor(model, full.shape[1])
+    if bread is None:
+        return None, note
+    return _spread(bread @ meat @ bread, visible), note
+
+
+def bootstrap_covariance(replicates: Any, names: list[str]) -> tuple[np.ndarray, str]:
+    """Covariance of bootstrap replicates of the estimates.
+
+    Parameters
+    ----------
+    replicates : array_like, (B, V), or DataFrame
+        One row per replicate, relabelled to the fit; a frame is taken by its column names.
+    names : list of str
+        Parameter names.
+
+    Returns
+    -------
+    matrix : ndarray, (V, V)
+    description : str
+
+    Raises
+    ------
+    SmmixError
+        If the replicates do not match the parameters, are fewer than two, or are not finite.
+
+    Examples
+    --------
+    >>> from smmix.covariance import bootstrap_covariance
+    >>> bootstrap_covariance([[0.0], [2.0]], ["sigma[0]"])[0]
+    array([[2.]])
+    """
+    if isinstance(replicates, pd.DataFrame):
+        missing = [name for name in names if name not in replicates.columns]
+        if missing:
+            raise SmmixError(f"The bootstrap replicates have no column {missing[0]!r}.")
+        replicates = replicates[names]
+    values = np.asarray(replicates, dtype=float)
+    if values.ndim != 2 or values.shape[1] != len(names):
+        raise SmmixError(
+            f"cov_kwds['replicates'] must have one row per replicate and {len(names)} columns, "
+            f"one per parameter; its shape is {values.shape}."
+        )
+    if values.shape[0] < 2:
+        raise SmmixError("A bootstrap covariance needs at least two replicates.")
+    if not np.isfinite(values).all():
+        row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
+        raise SmmixError(
+            f"Bootstrap replicate {row} is not finite; leave out the replicates that failed "
+            "and say how many they were."
+        )
+    matrix = np.atleast_2d(np.cov(values, rowvar=False))
+    return matrix, f"{COV_TYPES['bootstrap']} (B = {values.shape[0]})."
+
+
+def _check_type(cov_type: str, options: dict[str, Any]) -> None:
+    if cov_type not in COV_TYPES:
+        why = f": {_REFUSED[cov_type]}" if cov_type in _REFUSED else ""
+        raise SmmixError(
+            f"cov_type={cov_type!r} is not available{why}; choose one of "
+            f"{', '.join(map(repr, COV_TYPES))}."
+        )
+    allowed = {"cluster": {"groups", "use_correction"}, "bootstrap": {"replicates"}}
+    unknown = sorted(set(options) - allowed.get(cov_type, set()))
+    if unknown:
+        raise SmmixError(f"cov_kwds[{unknown[0]!r}] means nothing to cov_type={cov_type!r}.")
+    if cov_type == "cluster" and options.get("groups") is None:
+        raise SmmixError(
+            "cov_type='cluster' needs the clusters: cov_kwds={'groups': column name or labels}."
+        )
+    if cov_type == "bootstrap" and options.get("replicates") is None:
+        raise SmmixError(
+            "cov_type='bootstrap' needs replicates: cov_kwds={'replicates': "
+            "results.bootstrap().params}."
+        )
+
+
+def _inverse(matrix: np.ndarray, what: str) -> np.ndarray | None:
+    """Inverse of an information matrix, its diagonal scaled to one; None with a warning."""
+    diagonal = np.diag(matrix)
+    if np.isfinite(matrix).all() and (diagonal > 0.0).all():
+        width = np.sqrt(diagonal)
+        scaled = matrix / width[:, None] / width
+        values, vectors = np.linalg.eigh(0.5 * (scaled + scaled.T))
+        if values[0] > SINGULAR:
+            inverse: np.ndarray = (vectors / values) @ vectors.T / width[:, None] / width
+            return inverse
+    warnings.warn(
+        f"The {what} is not positive definite, so there are no standard errors; "
+        "a parameter is not identified, or the fit is no maximum.",
+        HessianInversionWarning,
+        stacklevel=4,
+    )
+    return None
+
+
+def _spread(free: np.ndarray | None, visible: np.ndarray) -> np.ndarray | None:
+    """Covariance of the visible parameters from that of the free ones."""
+    if free is None:
+        return None
+    matrix: np.ndarray = visible @ free @ visible.T
+    return 0.5 * (matrix + matrix.T)
+
+
+def _meat(
+    model: Any, params: np.ndarray, info: InfoStats, full: np.ndarray, visible: np.ndarray
+) -> np.ndarray:
+    """Sum of outer products of the units' scores in the free parameters.
+
+    A frequency weight stands for that many rows of the same score, not for one row with a
+    longer score.
+    """
+    frequency = getattr(model, "freq_weights", None)
+    if frequency is None or model.group_codes is not None:
+        meat: np.ndarray = full.T @ info.opg @ full
+        return meat
+    scores = model.score_obs(params) @ visible / np.sqrt(np.asarray(frequency))[:, None]
+    return scores.T @ scores
+
+
+def _hc1_factor(model: Any, n_free: int) -> float:
+    """The factor n / (n - df), n the number of independent units."""
+    nobs = float(model.nobs if model.group_codes is None else model.source.n_units)
+    if nobs <= n_free:
+        raise SmmixError(
+            f"cov_type='HC1' needs more independent observations ({nobs:g}) than free "
+            f"parameters ({n_free}); use 'HC0'."
+        )
+    return nobs / (nobs - n_free)
+
+
+def _cluster_meat(
+    model: Any, params: np.ndarray, visible: np.ndarray, options: dict[str, Any]
+) -> tuple[np.ndarray, str]:
+    """Sum of outer products of the scores of clusters, and the sentence that says so."""
+    correct = options.get("use_correction", True)
+    if not isinstance(correct, bool | np.bool_):
+        raise SmmixError(
+            f"cov_kwds['use_correction'] must be True or False, not {correct!r}; the factor "
+            "is G / (G - 1), G the number of clusters."
+        )
+    codes, n_clusters = _unit_clusters(model, options["groups"])
+    scores = model.score_obs(params) @ visible
+    sums = np.zeros((n_clusters, scores.shape[1]))
+    np.add.at(sums, codes, scores)
+    meat = sums.T @ sums
+    factor = n_clusters / (n_clusters - 1.0) if correct else 1.0
+    tail = ", times G / (G - 1)" if correct else ""
+    return factor * meat, f"{COV_TYPES['cluster']} (G = {n_clusters}{tail})."
+
+
+def _unit_clusters(model: Any, groups: Any) -> tuple[np.ndarray, int]:
+    """Cluster of each unit, numbered from 0, and how many clusters there are."""
+    labels = _cluster_labels(model, groups)
+    missing = pd.isna(labels)
+    if missing.any():
+        raise SmmixError(
+            f"The clusters are missing in row {int(np.argmax(missing))} of the rows used; "
+            "give every row a cluster."
+        )
+    codes, values = pd.factorize(labels)
+    if len(values) < 2:
+        raise SmmixError("cov_type='cluster' needs at least two clusters.")
+    if model.group_codes is None:
+        return codes, len(values)
+    group = np.asarray(model.group_codes)
+    first = np.unique(group, return_index=True)[1]
+    if (codes[first][group] != codes).any():
+        row = int(np.argmax(codes[first][group] != codes))
+        raise SmmixError(
+            f"The rows of group {model.group_labels[group[row]]!r} are in different clusters; "
+            "a cluster must hold whole groups."
+        )
+    return codes[first], len(values)
+
+
+def _cluster_labels(model: Any, groups: Any) -> np.ndarray:
+    """Labels of the rows used, from a column name or an array."""
+    frame = getattr(model.data, "frame", None)
+    if isinstance(groups, str):
+        if frame is None or groups not in frame.columns:
+            raise SmmixError(
+                f"cov_kwds['groups']={groups!r} is not a column that the model kept; "
+                "give the labels as an array."
+            )
+        groups = frame[groups]
+    labels = pd.Series(np.asarray(groups)) if not hasattr(groups, "dtype") else groups
+    labels = np.asarray(labels, dtype=object)
+    n_rows = len(model.endog)
+    if labels.ndim != 1 or len(labels) != n_rows:
+        raise SmmixError(
+            f"cov_kwds['groups'] has the shape {labels.shape}; it needs one label for each of the "
+            f"{n_rows} rows used."
+        )
+    return labels
+
+
+def proportions(results: Any, alpha: float = 0.05) -> pd.DataFrame:
+    """Mixing weights with standard errors by the delta method.
+
+    With a mixing model the weights are the averages of the prior probabilities over the data.
+
+    Parameters
+    ----------
+    results : MixtureResults
+    alpha : float
+        The intervals have the level 1 - alpha; they are symmetric on the logit scale, so that
+        they stay between 0 and 1.
+
+    Returns
+    -------
+    DataFrame
+        One row per component; columns weight, std_err, ci_lower, ci_upper.
+
+    Raises
+    ------
+    SmmixError
+        If ``alpha`` is not between 0 and 1.
+    """
+    mean, jacobian = mean_prior(results.model, np.asarray(results.params))
+    error = delta_se(jacobian, covariance_or_none(results))
+    reach = confidence_quantile(results, alpha)
+    spread = mean * (1.0 - mean)
+    inside = spread > 0.0
+    width = reach * error / np.where(inside, spread, 1.0)
+    logit = special.logit(np.where(inside, mean, 0.5))
+    lower = np.where(inside, special.expit(logit - width), mean)
+    upper = np.where(inside, special.expit(logit + width), mean)
+    return _component_table("weight", mean, error, lower, upper)
+
+
+def sigmas(results: Any, alpha: float = 0.05) -> pd.DataFrame:
+    """Residual standard deviations of the components with standard errors.
+
+    Parameters
+    ----------
+    results : MixtureResults
+    alpha : float
+        The intervals have the level 1 - alpha; they are symmetric on the log scale, so that
+        they stay positive.
+
+    Returns
+    -------
+    DataFrame
+        One row per component; columns sigma, std_err, ci_lower, ci_upper, in units of the
+        response.
+
+    Raises
+    ------
+    SmmixError
+        If ``alpha`` is not between 0 and 1.
+    """
+    model = results.model
+    jacobian = model.expand.basis[model.layout.nuisance]
+    sigma = jacobian @ np.asarray(results.params)
+    error = delta_se(jacobian, covariance_or_none(results))
+    width = confidence_quantile(results, alpha) * error / sigma
+    return _component_table("sigma", sigma, error, sigma * np.exp(-width), sigma * np.exp(width))
+
+
+def _component_table(
+    name: str, value: np.ndarray, error: np.ndarray, lower: np.ndarray, upper: np.ndarray
+) -> pd.DataFrame:
+    table = {name: value, "std_err": error, "ci_lower": lower, "ci_upper": upper}
+    return pd.DataFrame(table, index=pd.RangeIndex(len(value), name="component"))
