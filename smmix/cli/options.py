@@ -1,0 +1,144 @@
+"""The options of each command, and what their texts stand for."""
+
+import argparse
+from typing import Any
+
+__all__ = [
+    "describe_fit",
+    "describe_ols",
+    "describe_predict",
+    "describe_select",
+    "describe_simulate",
+    "model_and_fit_options",
+]
+
+
+def _describe_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", nargs="?", metavar="FILE", help="CSV or Parquet; - is CSV on stdin")
+    parser.add_argument("--dataset", metavar="NAME", help="a data set that ships with statsmodels")
+
+
+def _describe_model(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--concomitant", metavar="FORMULA", help="covariates of the mixing weights, such as z1")
+    add("--groups", metavar="COLUMN", help="rows of a group share one component")
+    add("--weights", metavar="COLUMN", help="frequency weights")
+    add("--prob-weights", metavar="COLUMN", help="sampling weights")
+    add("--offset", metavar="COLUMN")
+    add("--variance", choices=["free", "equal"], default="free")
+    add("--common", metavar="TERMS", help="terms whose coefficients all components share: x1,x2")
+    add("--cov-type", default="nonrobust", metavar="TYPE", help="nonrobust, opg, HC0, HC1")
+    add("--method", choices=["em-newton", "em"], default="em-newton")
+    add("--starts", type=int, metavar="N", help="number of starting values")
+    add("--maxiter", type=int, metavar="N")
+    add("--seed", type=int, default=0, metavar="N")
+    add("--threads", type=int, metavar="N")
+    add("--quiet", action="store_true", help="no progress on standard error")
+
+
+def _describe_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument("--plot", metavar="FILE", help="draw the fit: .png, .pdf, .svg")
+    parser.add_argument("--save", metavar="FILE", help="the fit as JSON, for smmix predict")
+
+
+def describe_fit(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``smmix fit``."""
+    parser.add_argument("formula", metavar="FORMULA", help='such as "y ~ x1 + x2"')
+    _describe_data(parser)
+    parser.add_argument("-k", "--k", type=int, default=2, help="number of components (default 2)")
+    _describe_model(parser)
+    _describe_output(parser)
+
+
+def describe_select(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``smmix select``."""
+    parser.add_argument("formula", nargs="?", metavar="FORMULA", help="not with --response")
+    _describe_data(parser)
+    parser.add_argument("--response", metavar="COLUMN", help="all other columns are regressors ..")
+    parser.add_argument("--exclude", default="", metavar="COLUMNS", help=".. but these: id,label")
+    parser.add_argument(
+        "-k", "--k", type=_k_range, default="auto", help="1:5 or 1,2,4; auto stops by itself"
+    )
+    parser.add_argument("--criterion", default="bic", help="bic (the default), icl, aic, ..")
+    _describe_model(parser)
+    _describe_output(parser)
+
+
+def describe_simulate(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``smmix simulate``."""
+    add = parser.add_argument
+    add("--n", type=int, default=1000, help="rows (default 1000)")
+    add("--coef", type=_matrix, help='a row per component, intercept first: "0.5,1.5; 1,2"')
+    add("--features", type=int, default=3, help="number of regressors when --coef is drawn")
+    add("-k", "--k", type=int, default=2, help="number of components when --coef is drawn")
+    add("--sigma", type=_vector, default=[1.0], help="one for all or one per component")
+    add("--weights", type=_vector, help="mixing weights (default equal)")
+    add("--seed", type=int, default=0)
+    add("-o", "--output", metavar="FILE", help="CSV or Parquet (default: CSV on standard output)")
+
+
+def describe_predict(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``smmix predict``."""
+    parser.add_argument("fit", metavar="FIT", help="a file written by --save")
+    _describe_data(parser)
+    parser.add_argument(
+        "--which",
+        default="mean",
+        choices=["mean", "components", "prob", "posterior", "label", "cdf", "quantile"],
+    )
+    parser.add_argument("--q", type=_vector, metavar="Q", help="probabilities of the quantiles")
+    parser.add_argument("--trust", action="store_true", help="run any function the formula names")
+    parser.add_argument("-o", "--output", metavar="FILE", help="CSV or Parquet (default: stdout)")
+
+
+def describe_ols(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``smmix ols``."""
+    parser.epilog = '"F N", N rows of F features and y, then T and T rows of F features'
+
+
+def model_and_fit_options(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the keyword arguments of ``from_formula`` and of ``fit`` that the options mean."""
+    common = args.common
+    if common is not None and not common.lstrip().startswith("~"):
+        common = [term.strip() for term in common.split(",")]
+    model = {
+        "concomitant": args.concomitant,
+        "groups": args.groups,
+        "freq_weights": args.weights,
+        "prob_weights": args.prob_weights,
+        "offset": args.offset,
+        "variance": args.variance,
+        "common": common,
+    }
+    fit = {"method": args.method, "rng": args.seed, "cov_type": args.cov_type}
+    optional = {"n_starts": args.starts, "maxiter": args.maxiter, "threads": args.threads}
+    fit |= {key: value for key, value in optional.items() if value is not None}
+    return model, fit | ({"progress": False} if args.quiet else {})
+
+
+def _vector(text: str) -> list[float]:
+    try:
+        return [float(number) for number in text.split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers such as 1,2.5") from error
+
+
+def _matrix(text: str) -> list[list[float]]:
+    rows = [_vector(row) for row in text.strip().strip(";").split(";")]
+    if len({len(row) for row in rows}) > 1:
+        raise argparse.ArgumentTypeError(f"the rows of {text!r} differ in length")
+    return rows
+
+
+def _k_range(text: str) -> str | range | list[int]:
+    if text == "auto":
+        return text
+    try:
+        low, colon, high = text.partition(":")
+        values = range(int(low), int(high) + 1) if colon else [int(k) for k in text.split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 1:5, 1,2,4 or auto") from error
+    if not values:
+        raise argparse.ArgumentTypeError(f"{text!r} is an empty range")
+    return values

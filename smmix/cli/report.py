@@ -1,0 +1,90 @@
+"""What the commands print and write: JSON records, pictures, saved fits."""
+
+import argparse
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import smmix
+from smmix.errors import SmmixError
+
+__all__ = ["deliver", "print_json", "print_text", "record", "require_picture", "say"]
+
+
+def say(text: str) -> None:
+    """Write one line to standard error."""
+    sys.stderr.write(f"smmix: {' '.join(text.split())}\n")
+
+
+def require_picture(path: str) -> None:
+    """Refuse a picture file that matplotlib cannot write, before the fit rather than after it."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+    except ImportError as error:
+        raise SmmixError('--plot needs matplotlib (pip install "smmix[plot]").') from error
+    known = sorted(FigureCanvasAgg.get_supported_filetypes())
+    if Path(path).suffix.lower().lstrip(".") not in known:
+        raise SmmixError(f"--plot: {path!r} should end in one of .{', .'.join(known)}.")
+
+
+def deliver(results: Any, args: argparse.Namespace) -> None:
+    """Write the files that --plot and --save ask for."""
+    if args.plot is not None:
+        import matplotlib as mpl
+
+        mpl.use("agg")
+        results.plot_fit().figure.savefig(args.plot)
+    if args.save is not None:
+        results.to_json(args.save)
+
+
+def record(results: Any, formula: str, name: str) -> dict[str, Any]:
+    """A fit as plain values: what --json prints."""
+    interval = results.conf_int()
+    return {
+        "smmix": smmix.__version__,
+        "formula": formula,
+        "data": name,
+        "k": int(results.k),
+        "nobs": results.nobs,
+        "llf": results.llf,
+        "df_model": results.df_model,
+        "df_resid": results.df_resid,
+        "converged": bool(results.converged),
+        "status": str(results.status),
+        "n_iter": results.n_iter,
+        "cov_type": results.cov_type,
+        "params": results.params.to_dict(),
+        "bse": results.bse.to_dict(),
+        "pvalues": results.pvalues.to_dict(),
+        "conf_int": {term: interval.loc[term].tolist() for term in interval.index},
+        "sigma": list(results.sigma),
+        "mixing_weights": list(results.mixing_weights),
+        "criteria": results.info_criteria().to_dict(),
+        "modes": len(results.starts),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return the value in types that JSON has."""
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def print_json(values: dict[str, Any]) -> None:
+    """Print as JSON; a number that is not finite becomes null."""
+    print_text(json.dumps(_plain(values), indent=2, ensure_ascii=False))
+
+
+def print_text(text: object) -> None:
+    """Print a table, as ``str`` gives it, and an end of line."""
+    sys.stdout.write(f"{text}\n")

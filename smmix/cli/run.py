@@ -1,0 +1,151 @@
+"""The commands themselves: each takes its parsed options and returns the exit status."""
+
+import argparse
+import keyword
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+import smmix
+from smmix.cli.options import model_and_fit_options
+from smmix.cli.report import deliver, print_json, print_text, record, require_picture, say
+from smmix.cli.tables import (
+    load_dataset,
+    read_table,
+    refuse_stray_text,
+    require_columns,
+    write_table,
+)
+from smmix.errors import SmmixError
+
+__all__ = ["fit", "ols", "predict", "select", "simulate"]
+
+# What `smmix simulate` and the generator that smmix replaces call the true component of a row.
+LABEL_COLUMNS = ("component", "cluster")
+NOT_CONVERGED = 1
+
+
+def fit(args: argparse.Namespace) -> int:
+    """Fit a finite mixture of regressions and print its summary."""
+    frame, name = _data(args)
+    _check_call(args, frame, name, args.formula)
+    model_options, fit_options = model_and_fit_options(args)
+    results = smmix.from_formula(args.formula, frame, k=args.k, **model_options).fit(**fit_options)
+    if args.json:
+        print_json(record(results, args.formula, name))
+    else:
+        print_text(results.summary())
+    deliver(results, args)
+    return 0 if results.converged else NOT_CONVERGED
+
+
+def select(args: argparse.Namespace) -> int:
+    """Fit several numbers of components and print the criteria and the best fit."""
+    if args.response is not None and args.file is None:
+        args.formula, args.file = None, args.formula
+    frame, name = _data(args)
+    formula = _formula(args, frame, name)
+    _check_call(args, frame, name, formula)
+    model_options, fit_options = model_and_fit_options(args)
+    selection = smmix.select_k(
+        formula, frame, k=args.k, criterion=args.criterion, **model_options, **fit_options
+    )
+    if args.json:
+        print_json(
+            {
+                "criterion": args.criterion,
+                "best_k": int(selection.best_k),
+                "table": selection.table.reset_index().to_dict("records"),
+                "best": record(selection.best, formula, name),
+            }
+        )
+    else:
+        print_text(selection.summary())
+        print_text(selection.best.summary())
+    deliver(selection.best, args)
+    return 0 if selection.best.converged else NOT_CONVERGED
+
+
+def _formula(args: argparse.Namespace, frame: pd.DataFrame, name: str) -> str:
+    if args.response is None:
+        if args.formula is None:
+            raise SmmixError("give a formula, or the response with --response COLUMN.")
+        if args.exclude:
+            raise SmmixError("--exclude goes with --response; leave the column out of the formula.")
+        return str(args.formula)
+    if args.formula is not None:
+        raise SmmixError("give a formula or --response, not both.")
+    left_out = [column.strip() for column in args.exclude.split(",") if column.strip()]
+    named = [("--exclude", column) for column in left_out]
+    require_columns(frame, [("--response", args.response), *named], name)
+    for label in LABEL_COLUMNS:
+        if label in frame.columns and label not in left_out and label != args.response:
+            say(f"note: column {label!r} is taken for the true label and is no regressor.")
+            left_out.append(label)
+    other = [args.weights, args.prob_weights, args.offset, args.groups, args.response, *left_out]
+    regressors = [_term(column) for column in frame.columns if column not in other]
+    return f"{_term(args.response)} ~ {' + '.join(regressors) or '1'}"
+
+
+def _term(column: str) -> str:
+    plain = column.isidentifier() and not keyword.iskeyword(column)
+    return column if plain else f"Q({column!r})"
+
+
+def simulate(args: argparse.Namespace) -> int:
+    """Draw a data set from a mixture of regressions; `component` is the true label."""
+    shape = {} if args.coef else {"n_features": args.features, "k": args.k}
+    simulated = smmix.simulate_mixture(
+        n=args.n,
+        coef=args.coef,
+        sigma=args.sigma[0] if len(args.sigma) == 1 else args.sigma,
+        weights=args.weights,
+        rng=args.seed,
+        **shape,
+    )
+    write_table(simulated.frame, args.output, index=False)
+    return 0
+
+
+def predict(args: argparse.Namespace) -> int:
+    """Predict new rows from a saved fit; one row of output for each row of input."""
+    results = smmix.read_json(Path(args.fit), trust=args.trust)
+    frame, _ = _data(args)
+    if (args.q is not None) != (args.which == "quantile"):
+        raise SmmixError("--which quantile and --q go together.")
+    options = {} if args.q is None else {"q": args.q[0] if len(args.q) == 1 else args.q}
+    predicted = results.predict(frame, which=args.which, **options)
+    if isinstance(predicted, pd.Series):
+        predicted = predicted.to_frame(args.which)
+    write_table(predicted, args.output, index=False)
+    return 0
+
+
+def ols(_: argparse.Namespace) -> int:
+    """Read training and new rows from standard input, print least-squares predictions."""
+    from smmix import ols_filter
+
+    return ols_filter.run(sys.stdin, sys.stdout, sys.stderr)
+
+
+def _data(args: argparse.Namespace) -> tuple[pd.DataFrame, str]:
+    if (args.file is None) == (args.dataset is None):
+        raise SmmixError("give one table: FILE, or --dataset NAME.")
+    if args.dataset is not None:
+        return load_dataset(args.dataset), f"the data set {args.dataset}"
+    return read_table(args.file), "standard input" if args.file == "-" else args.file
+
+
+def _check_call(args: argparse.Namespace, frame: pd.DataFrame, name: str, formula: str) -> None:
+    """Refuse before the fit what would fail after it."""
+    options = ("groups", "weights", "prob_weights", "offset")
+    given = [(f"--{option.replace('_', '-')}", getattr(args, option)) for option in options]
+    require_columns(frame, [pair for pair in given if pair[1] is not None], name)
+    refuse_stray_text(frame, [formula, args.concomitant or "", args.common or ""], name)
+    for option in ("plot", "save"):
+        path = getattr(args, option)
+        if path is not None and not Path(path).absolute().parent.is_dir():
+            raise SmmixError(f"--{option}: there is no folder {Path(path).parent}.")
+    if args.plot is not None:
+        require_picture(args.plot)

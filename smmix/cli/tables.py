@@ -1,0 +1,215 @@
+"""The tables that the command line reads and writes: CSV, Parquet, statsmodels' data sets."""
+
+import importlib
+import io
+import pkgutil
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from smmix.errors import SmmixError
+
+__all__ = ["load_dataset", "read_table", "refuse_stray_text", "require_columns", "write_table"]
+
+PARQUET = {".parquet", ".pq"}
+
+
+def read_table(path: str) -> pd.DataFrame:
+    r"""Read a CSV or Parquet file; ``-`` is CSV on standard input.
+
+    Parameters
+    ----------
+    path : str
+        File name. What does not end in ``.parquet`` or ``.pq`` is read as CSV, compressed or not.
+
+    Returns
+    -------
+    DataFrame
+        Rows numbered from 1, as the messages about them are; the header is not counted.
+
+    Raises
+    ------
+    SmmixError
+        If the file cannot be read; the message names the file and, where it can, the row.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from smmix.cli.tables import read_table
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "data.csv"
+    ...     _ = path.write_text("x,y\n1,2\n3,4\n")
+    ...     read_table(str(path))["y"].tolist()
+    [2, 4]
+    """
+    name = "standard input" if path == "-" else path
+    try:
+        if path != "-" and Path(path).suffix.lower() in PARQUET:
+            frame = _read_parquet(path)
+        else:
+            source = io.BytesIO(sys.stdin.buffer.read()) if path == "-" else path
+            frame = _read_csv(source, name)
+    except OSError as error:
+        raise SmmixError(f"{name}: {error.strerror or error}.") from error
+    if frame.empty:
+        raise SmmixError(f"{name}: the file has a header but no rows.")
+    frame.columns = frame.columns.map(str)
+    frame.index = pd.RangeIndex(1, len(frame) + 1)
+    return frame
+
+
+def _read_parquet(path: str) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except ImportError as error:
+        raise SmmixError(
+            f'{path}: reading Parquet needs pyarrow (pip install "smmix[parquet]").'
+        ) from error
+    except ValueError as error:
+        raise SmmixError(f"{path}: not a readable Parquet file ({error}).") from error
+
+
+def _read_csv(source: str | io.BytesIO, name: str) -> pd.DataFrame:
+    try:
+        header = _csv(source, header=None, nrows=1, dtype=str, keep_default_na=False)
+        frame = _csv(source)
+    except pd.errors.EmptyDataError as error:
+        raise SmmixError(f"{name}: the file is empty.") from error
+    except UnicodeDecodeError as error:
+        raise SmmixError(
+            f"{name}: not UTF-8 text (byte 0x{error.object[error.start]:02x}); "
+            "save it as UTF-8, or as Parquet."
+        ) from error
+    except pd.errors.ParserError as error:
+        raise SmmixError(f"{name}{_parser_message(str(error))}") from error
+    titles = header.iloc[0]
+    repeated = titles[titles.duplicated()]
+    if len(repeated):
+        raise SmmixError(f"{name}: the header has {repeated.iloc[0]!r} more than once.")
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise SmmixError(f"{name}, row 1: the row has more fields than the header.")
+    if frame.iloc[:, -1].isna().any():
+        _refuse_short_rows(source, name)
+    return frame
+
+
+def _csv(source: str | io.BytesIO, **options: object) -> pd.DataFrame:
+    if isinstance(source, io.BytesIO):
+        source.seek(0)
+    return pd.read_csv(source, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def _parser_message(text: str) -> str:
+    """Turn the parser's report into one clause that begins with the place."""
+    found = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", text)
+    if found:
+        expected, line, seen = found.groups()
+        return f", line {line}: {seen} fields where {expected} were expected."
+    found = re.search(r"EOF inside string starting at row (\d+)", text)
+    if found:
+        return f", row {found[1]}: a quotation mark is opened and never closed."
+    return f": not readable as CSV ({' '.join(text.split())})."
+
+
+def _refuse_short_rows(source: str | io.BytesIO, name: str) -> None:
+    """Refuse rows that end early: pandas would fill them up with missing values."""
+    raw = _csv(source, dtype=str, keep_default_na=False)
+    short = raw.iloc[:, -1].isna().to_numpy()
+    if short.any():
+        row = int(short.argmax())
+        n_fields = int(raw.iloc[row].notna().sum())
+        raise SmmixError(
+            f"{name}, row {row + 1}: {n_fields} field{'s' if n_fields > 1 else ''} "
+            f"where the header has {raw.shape[1]}."
+        )
+
+
+def load_dataset(name: str) -> pd.DataFrame:
+    """Load a data set that ships with statsmodels.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"engel"``.
+
+    Returns
+    -------
+    DataFrame
+        All columns, rows numbered from 1.
+
+    Raises
+    ------
+    SmmixError
+        If there is no such data set; the message lists those that there are.
+
+    Examples
+    --------
+    >>> from smmix.cli.tables import load_dataset
+    >>> list(load_dataset("engel"))
+    ['income', 'foodexp']
+    """
+    package = importlib.import_module("statsmodels.datasets")
+    found = {
+        module.name: getattr(package, module.name)
+        for module in pkgutil.iter_modules(package.__path__)
+        if hasattr(getattr(package, module.name, None), "load_pandas")
+    }
+    if name not in found:
+        raise SmmixError(
+            f"--dataset: statsmodels has no data set {name!r}; it has {', '.join(sorted(found))}."
+        )
+    frame: pd.DataFrame = found[name].load_pandas().data
+    return frame.set_axis(pd.RangeIndex(1, len(frame) + 1))
+
+
+def require_columns(frame: pd.DataFrame, columns: Iterable[tuple[str, str]], name: str) -> None:
+    """Refuse the first of some (option, column) pairs whose column the table has not."""
+    for option, column in columns:
+        if column not in frame.columns:
+            raise SmmixError(
+                f"{option}: {name} has no column {column!r}; it has {', '.join(frame.columns)}."
+            )
+
+
+def refuse_stray_text(frame: pd.DataFrame, formulas: Iterable[str], name: str) -> None:
+    """Refuse text in a column of numbers, which a formula would take for a factor.
+
+    A column that a formula marks as a factor, ``C(column)``, is left alone.
+    """
+    text = " ".join(formulas)
+    for column in frame.columns:
+        spelt = re.escape(column)
+        if not re.search(rf"(?<![\w.]){spelt}(?!\w)", text):
+            continue
+        if re.search(rf"\bC\(\s*{spelt}\b", text):
+            continue
+        if not (pd.api.types.is_string_dtype(frame[column].dtype) or frame[column].dtype == object):
+            continue
+        present = frame[column].dropna()
+        stray = present[pd.to_numeric(present, errors="coerce").isna()]
+        if 0 < len(stray) < len(present) / 2:
+            raise SmmixError(
+                f"{name}, row {stray.index[0]}: {column!r} holds {str(stray.iloc[0])!r} where most "
+                f"rows hold a number; correct it, or write C({column}) if it is a factor."
+            )
+
+
+def write_table(frame: pd.DataFrame, path: str | None, *, index: bool) -> None:
+    """Write a table as CSV to standard output, or to a CSV or Parquet file."""
+    if path is None or path == "-":
+        sys.stdout.write(frame.to_csv(index=index, lineterminator="\n"))
+        return
+    try:
+        if Path(path).suffix.lower() in PARQUET:
+            frame.to_parquet(path, index=index)
+        else:
+            frame.to_csv(path, index=index, lineterminator="\n")
+    except ImportError as error:
+        raise SmmixError(
+            f'{path}: writing Parquet needs pyarrow (pip install "smmix[parquet]").'
+        ) from error
+    except OSError as error:
+        raise SmmixError(f"{path}: {error.strerror or error}.") from error
