@@ -1,0 +1,355 @@
+"""What summary() says: the header, the tables of the components, and the notes."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from statsmodels.iolib.summary import d_or_f, forg
+
+from smmix.covariance import COV_TYPES, proportions, sigmas
+from smmix.delta import covariance_or_none
+from smmix.summary_format import MixtureSummary, Section
+
+__all__ = ["parameter_blocks", "summarize"]
+
+#: Smallest scaled eigenvalue of the observed information below which a note says so.
+WEAK_CURVATURE = 1e-3
+#: Another mode that is closer than this in log-likelihood is called a rival.
+RIVAL_DISTANCE = 3.0
+#: A component is called tiny below this many rows, or below so many rows per parameter.
+TINY_ROWS, TINY_ROWS_PER_PARAMETER = 50, 10
+
+
+def summarize(results: Any, alpha: float = 0.05, title: str | None = None) -> MixtureSummary:
+    """Tables and notes of a fitted mixture.
+
+    Parameters
+    ----------
+    results : MixtureResults
+    alpha : float
+        The confidence intervals have the level 1 - alpha.
+    title : str, optional
+
+    Returns
+    -------
+    MixtureSummary
+        Prints as text, HTML, LaTeX or CSV.
+
+    Raises
+    ------
+    SmmixError
+        If ``alpha`` is not between 0 and 1.
+    """
+    coefficients = _coefficient_sections(results, alpha)
+    tables = [coefficients]
+    if results.k > 1:
+        tables.append([_classification_section(results.classification_table())])
+    left, right = _header(results)
+    name = "Mixture of Linear Regressions Results" if title is None else title
+    return MixtureSummary(name, left, right, tables, _notes(results))
+
+
+def parameter_blocks(model: Any) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """Positions of the visible parameters: by component, shared by components, and logits.
+
+    Parameters
+    ----------
+    model : MixtureOLS
+
+    Returns
+    -------
+    components : list of k ndarrays of int
+        Coefficients of each component, then its own sigma.
+    shared : ndarray of int
+        Common coefficients and sigma.
+    logits : ndarray of int
+    """
+    layout = model.layout
+    owner = np.full(layout.size, -1)
+    owner[layout.coef] = np.repeat(np.arange(layout.k), layout.p)
+    owner[layout.nuisance] = np.repeat(np.arange(layout.k), layout.d)
+    places = [np.flatnonzero(column) for column in model.expand.basis.T]
+    kind = np.array([layout.k if len(rows) > 1 else owner[rows[0]] for rows in places])
+    components = [np.flatnonzero(kind == c) for c in range(layout.k)]
+    return components, np.flatnonzero(kind == layout.k), np.flatnonzero(kind == -1)
+
+
+# -- header -----------------------------------------------------------------------------------
+
+
+def _header(results: Any) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    now = time.localtime()
+    model = results.model
+    left = [
+        ("Dep. Variable:", str(model.endog_names)),
+        ("Model:", f"{type(model).__name__} (k={results.k})"),
+        ("Method:", str(results.mle_settings["optimizer"])),
+        ("Date:", time.strftime("%a, %d %b %Y", now)),
+        ("Time:", time.strftime("%H:%M:%S", now)),
+        ("No. Observations:", d_or_f(results.nobs)),
+        ("Df Residuals:", d_or_f(results.df_resid)),
+        ("Df Model:", d_or_f(results.df_model)),
+        ("Covariance Type:", str(results.cov_type)),
+    ]
+    if model.group_labels is not None:
+        left.insert(6, ("No. Groups:", str(len(model.group_labels))))
+    starts = results.starts
+    right = [
+        ("Log-Likelihood:", f"{results.llf:#8.5g}"),
+        ("AIC:", f"{results.aic:#8.4g}"),
+        ("BIC:", f"{results.bic:#8.4g}"),
+        ("ICL:", f"{results.icl:#8.4g}"),
+        ("Entropy R2:", f"{results.entropy_r2:#8.5g}" if results.k > 1 else ""),
+        ("Converged:", str(bool(results.converged))),
+        ("No. Iterations:", str(results.n_iter)),
+        ("Max |score| / n:", f"{results.score_norm:.2g}"),
+        ("Starts (best hit):", f"{starts['hits'].sum()} ({_selected(starts)['hits']})"),
+    ]
+    return left, right
+
+
+def _selected(starts: pd.DataFrame) -> pd.Series:
+    return starts[starts["selected"]].iloc[0]
+
+
+# -- tables -----------------------------------------------------------------------------------
+
+
+def _coefficient_sections(results: Any, alpha: float) -> list[Section]:
+    components, shared, logits = parameter_blocks(results.model)
+    rows = _parameter_rows(results, alpha)
+    weights = _natural_rows(proportions(results, alpha), "weight")
+    columns = _column_names(results, alpha)
+    sections = []
+    for c, positions in enumerate(components):
+        lines = [_named(rows[i], _stripped(rows[i][0], c)) for i in positions]
+        if results.k > 1:
+            lines.append(weights[c])
+        sections.append(Section([f"Component {c}", *columns], lines))
+    if shared.size:
+        sections.append(Section(["All components", *columns], [rows[i] for i in shared]))
+    if results.model.layout.q > 1 or results.model.source.z is not None:
+        lines = [_named(rows[i], rows[i][0].removeprefix("mixing.")) for i in logits]
+        if lines:
+            sections.append(Section(["Mixing (base 0)", *columns], lines))
+    return sections
+
+
+def _parameter_rows(results: Any, alpha: float) -> list[list[str]]:
+    """A row per visible parameter; sigma has the interval of the log scale and no test."""
+    model = results.model
+    interval = np.array(results.conf_int(alpha), dtype=float)
+    nuisance = model.expand.basis[model.layout.nuisance]
+    own = sigmas(results, alpha)
+    tested = ~nuisance.any(axis=0)
+    for i in np.flatnonzero(~tested):
+        c = int(np.flatnonzero(nuisance[:, i])[0]) // model.layout.d
+        interval[i] = own.loc[c, ["ci_lower", "ci_upper"]]
+    values = zip(
+        np.asarray(results.params),
+        np.asarray(results.bse),
+        np.asarray(results.tvalues),
+        np.asarray(results.pvalues),
+        interval,
+        strict=True,
+    )
+    known = covariance_or_none(results) is not None
+    return [
+        _row(name, estimate, error, (z, p) if test else None, limits, known)
+        for name, test, (estimate, error, z, p, limits) in zip(
+            model.param_names, tested, values, strict=True
+        )
+    ]
+
+
+def _natural_rows(table: pd.DataFrame, name: str) -> list[list[str]]:
+    known = bool(table["std_err"].notna().all())
+    return [
+        _row(name, row[name], row["std_err"], None, row[["ci_lower", "ci_upper"]], known)
+        for _, row in table.iterrows()
+    ]
+
+
+def _row(
+    name: str,
+    estimate: float,
+    error: float,
+    test: tuple[float, float] | None,
+    limits: Any,
+    known: bool,
+) -> list[str]:
+    cells = [name, forg(estimate, prec=4)]
+    if not known:
+        return [*cells, *[""] * 5]
+    lower, upper = limits
+    tests = ["", ""]
+    if test is not None and error > 0.0:
+        tests = [forg(test[0], prec=3), f"{test[1]:#6.3f}"]
+    return [*cells, forg(error, prec=3), *tests, forg(lower, prec=3), forg(upper, prec=3)]
+
+
+def _column_names(results: Any, alpha: float) -> list[str]:
+    letter = "t" if results.use_t else "z"
+    tail = f"{alpha / 2:g}", f"{1 - alpha / 2:g}"
+    return ["coef", "std err", letter, f"P>|{letter}|", f"[{tail[0]}", f"{tail[1]}]"]
+
+
+def _named(row: list[str], name: str) -> list[str]:
+    return [name, *row[1:]]
+
+
+def _stripped(name: str, c: int) -> str:
+    return name.removesuffix(f"[{c}]")
+
+
+def _classification_section(table: pd.DataFrame) -> Section:
+    titles = {
+        "share": "share",
+        "expected_n": "expected n",
+        "assigned_n": "assigned n",
+        "avepp": "AvePP",
+        "occ": "OCC",
+    }
+    formats = {"share": "{:.4f}", "expected_n": "{:.1f}", "assigned_n": "{:g}"}
+    rows = [
+        [
+            f"Component {c}",
+            *(
+                formats.get(column, "{:.3f}").format(value) if np.isfinite(value) else "-"
+                for column, value in row[list(titles)].items()
+            ),
+        ]
+        for c, row in table.iterrows()
+    ]
+    return Section(["Classification", *titles.values()], rows)
+
+
+# -- notes ------------------------------------------------------------------------------------
+
+
+def _notes(results: Any) -> list[str]:
+    candidates = [
+        _model_note(results.model),
+        _covariance_note(results),
+        _criteria_note(results),
+        _label_note(results),
+        _dropped_note(results.model),
+        _status_note(results),
+        *_mode_notes(results),
+        _curvature_note(results),
+        _tiny_note(results),
+    ]
+    return [note for note in candidates if note]
+
+
+def _model_note(model: Any) -> str:
+    parts = []
+    if getattr(model, "formula", None):
+        parts.append(f"Formula: {model.formula}")
+    if getattr(model, "concomitant", None):
+        mixing = str(model.concomitant).strip().removeprefix("~").strip()
+        parts.append(f"mixing: ~ {mixing}")
+    parts.append(f"variance: {model.variance}")
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _covariance_note(results: Any) -> str:
+    if covariance_or_none(results) is None:
+        return (
+            "There are no standard errors: the observed information is not positive definite, so "
+            "a parameter is not identified or the fit is no maximum."
+        )
+    kwds = results.cov_kwds or {}
+    note = kwds.get("description") or COV_TYPES.get(results.cov_type, "")
+    if getattr(results.model, "prob_weights", None) is not None:
+        note = f"{note} With sampling weights the log-likelihood is a pseudo log-likelihood."
+    scale = "Intervals of sigma are symmetric on the log scale"
+    return f"{note} {scale}{', of weights on the logit scale' if results.k > 1 else ''}."
+
+
+def _criteria_note(results: Any) -> str:
+    groups = results.model.group_labels
+    counted = "observations" if groups is None else "observations, not groups"
+    note = f"BIC counts n = {results.nobs:g} {counted}"
+    if results.k == 1:
+        return f"{note}."
+    return f"{note}; ICL = BIC - 2 sum log(largest posterior of each unit)."
+
+
+def _label_note(results: Any) -> str:
+    if results.k == 1:
+        return ""
+    rule = getattr(results, "order", None)
+    if rule is None:
+        return "Components are numbered as in start_params."
+    by = "falling weight" if rule == "weight" else f"rising {rule}"
+    return f"Components are in order of {by}."
+
+
+def _dropped_note(model: Any) -> str:
+    dropped = len(getattr(model, "missing_rows", ()))
+    if not dropped:
+        return ""
+    return f"{dropped} row{'s' * (dropped > 1)} with missing values left out."
+
+
+def _status_note(results: Any) -> str:
+    return "" if results.converged else f"The fit did not converge: {results.status}."
+
+
+def _mode_notes(results: Any) -> list[str]:
+    starts = results.starts
+    chosen = _selected(starts)
+    notes = []
+    if chosen["degenerate"]:
+        notes.append(
+            "The fit is degenerate: a component rests on few rows or has a vanishing sigma; "
+            "use fewer components or variance='equal'."
+        )
+    others = starts[~starts["selected"] & ~starts["degenerate"].astype(bool)]
+    if others.empty:
+        return notes
+    best = others["llf"].idxmax()
+    distance = others.loc[best, "llf"] - chosen["llf"]
+    if distance > -RIVAL_DISTANCE:
+        notes.append(
+            f"A rival mode has a log-likelihood {_higher(distance)}; open it with "
+            f"results.mode({best}) before drawing conclusions."
+        )
+    else:
+        notes.append(f"The next mode has a log-likelihood {_higher(distance)}.")
+    return notes
+
+
+def _higher(distance: float) -> str:
+    return f"{abs(distance):.3g} {'higher' if distance > 0 else 'lower'}"
+
+
+def _curvature_note(results: Any) -> str:
+    curvature = getattr(results, "curvature", np.nan)
+    if not curvature < WEAK_CURVATURE:
+        return ""
+    return (
+        "A parameter is hardly identified: the smallest eigenvalue of the observed information "
+        f"is {curvature:.2g} of what known memberships would give."
+    )
+
+
+def _tiny_note(results: Any) -> str:
+    if results.k == 1:
+        return ""
+    expected = results.classification_table()["expected_n"]
+    rows = TINY_ROWS_PER_PARAMETER * (results.model.layout.p + results.model.layout.d)
+    tiny = expected[expected < max(rows, TINY_ROWS)]
+    if tiny.empty:
+        return ""
+    names = ", ".join(f"{c} ({size:.1f})" for c, size in tiny.items())
+    plural = "s" * (len(tiny) > 1)
+    return (
+        f"Few units in component{plural} {names}: Wald standard errors are optimistic there; "
+        "compare with results.bootstrap()."
+    )
