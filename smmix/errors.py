@@ -1,0 +1,29 @@
+"""What smmix raises and warns.
+
+Where statsmodels has a warning of the same meaning (``ConvergenceWarning``,
+``HessianInversionWarning``, ``SingularMatrixWarning``), that one is used.
+"""
+
+__all__ = ["DegenerateComponentWarning", "SmmixError"]
+
+
+class SmmixError(ValueError):
+    """Bad input: the message says in one sentence which column, row or argument, and what to do.
+
+    Examples
+    --------
+    >>> from smmix.errors import SmmixError
+    >>> issubclass(SmmixError, ValueError)
+    True
+    """
+
+
+class DegenerateComponentWarning(UserWarning):
+    """A component of the fit has collapsed onto too few rows, or onto a line without residuals.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from smmix.errors import DegenerateComponentWarning
+    >>> warnings.simplefilter("error", DegenerateComponentWarning)
+    """

@@ -1,0 +1,214 @@
+"""The array path of a model: the constant and the dummies are the user's, as in statsmodels."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from smmix.errors import SmmixError
+from smmix.formula.design import Design
+from smmix.formula.rows import (
+    check_missing_option,
+    complete_rows,
+    per_row,
+    refuse_infinite,
+    row_values,
+    values_used,
+    weighted_rows,
+)
+from smmix.frames import is_pandas, numbers, similar_names
+
+__all__ = ["check_names", "validate_arrays"]
+
+
+def validate_arrays(
+    endog: Any,
+    exog: Any,
+    *,
+    exog_concomitant: Any = None,
+    groups: Any = None,
+    freq_weights: Any = None,
+    prob_weights: Any = None,
+    offset: Any = None,
+    known: Any = None,
+    common: Sequence[str] | str | None = None,
+    missing: str = "none",
+) -> Design:
+    """Check the arrays of a model and return its complete rows.
+
+    Parameters
+    ----------
+    endog : (n,) array-like
+    exog : (n, p) array-like
+        Columns are named by a pandas frame, otherwise ``const`` (a constant column) and
+        ``x1``, ``x2``, .., as statsmodels does.
+    exog_concomitant : (n, q) array-like, optional
+    groups, freq_weights, prob_weights, offset, known : (n,) array-like, optional
+        A Series is matched by label when ``endog`` or ``exog`` is of pandas.
+    common : list of str, optional
+        Names of columns of ``exog``.
+    missing : {"none", "drop", "raise"}
+        "none" and "raise" refuse missing values, "drop" leaves such rows out.
+
+    Returns
+    -------
+    Design
+
+    Raises
+    ------
+    SmmixError
+        For anything but finite real numbers in arrays of equal length.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from smmix.formula import validate_arrays
+    >>> validate_arrays([1.0, 2, 3], np.array([[1, 0], [1, 2], [1, 5]])).exog_names
+    ['const', 'x1']
+    """
+    check_missing_option(missing)
+    response = _columns(endog, "endog")
+    if response.shape[1] != 1:
+        raise SmmixError(
+            f"endog must be one column, not {response.shape[1]}; a mixture has one response."
+        )
+    tables = {"endog": response, "exog": _columns(exog, "exog")}
+    if exog_concomitant is not None:
+        tables["exog_concomitant"] = _columns(exog_concomitant, "exog_concomitant")
+    rows = _common_rows(
+        tables, {"endog": endog, "exog": exog, "exog_concomitant": exog_concomitant}
+    )
+    given = {
+        "groups": groups, "freq_weights": freq_weights, "prob_weights": prob_weights,
+        "offset": offset, "known": known,
+    }  # fmt: skip
+    extras, _ = per_row(given, rows)
+    positions = weighted_rows(extras, rows, np.arange(len(rows)))
+    used = rows[positions]
+    arrays = {what: _array(table, what, positions, used) for what, table in tables.items()}
+    taken, masks = row_values(extras, positions, used)
+    for what, table in tables.items():
+        for column, name in enumerate(table.columns):
+            masks[_column_text(what, name)] = np.isnan(arrays[what][:, column])
+    complete = complete_rows(masks, missing, used)
+    arrays = {what: np.ascontiguousarray(array[complete]) for what, array in arrays.items()}
+    for what, table in tables.items():
+        for column, name in enumerate(table.columns):
+            refuse_infinite(arrays[what][:, column], _column_text(what, name), used[complete])
+    names = {what: _names(table, arrays[what], what) for what, table in tables.items()}
+    check_names(names["exog"])
+    concomitant = arrays.get("exog_concomitant")
+    return Design(
+        endog=arrays["endog"][:, 0],
+        endog_name=names["endog"][0],
+        exog=arrays["exog"],
+        exog_names=names["exog"],
+        concomitant=concomitant,
+        concomitant_names=names.get("exog_concomitant"),
+        column_names={},
+        index=used[complete],
+        n_dropped=int((~complete).sum()),
+        missing_rows=positions[~complete],
+        frame=None,
+        common_names=_common(common, names["exog"]),
+        exog_terms={name: [i] for i, name in enumerate(names["exog"])},
+        concomitant_terms={name: [i] for i, name in enumerate(names.get("exog_concomitant", []))},
+        formulas=None,
+        **values_used(taken, complete, used),
+    )
+
+
+def _columns(values: Any, what: str) -> pd.DataFrame:
+    if values is None:
+        raise SmmixError(f"{what} is missing; give an array with one row per observation.")
+    if isinstance(values, pd.Series):
+        return values.to_frame(what if values.name is None else values.name)
+    if isinstance(values, pd.DataFrame):
+        return values
+    if hasattr(values, "to_pandas"):
+        return _columns(values.to_pandas(), what)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise SmmixError(f"{what} has rows of different lengths.") from error
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim != 2:
+        raise SmmixError(f"{what} must have one or two dimensions, not {array.ndim}.")
+    return pd.DataFrame(array)
+
+
+def _common_rows(tables: dict[str, pd.DataFrame], given: dict[str, Any]) -> pd.Index:
+    n = len(tables["endog"])
+    if n == 0:
+        raise SmmixError("endog has no rows.")
+    labelled: pd.Index | None = None
+    owner = ""
+    for what, table in tables.items():
+        if len(table) != n:
+            raise SmmixError(f"{what} has {len(table)} rows but endog {n}.")
+        if table.shape[1] == 0:
+            raise SmmixError(f"{what} has no columns.")
+        if not is_pandas(given[what]):
+            continue
+        if labelled is not None and not labelled.equals(table.index):
+            raise SmmixError(
+                f"The indices of {owner} and {what} differ; bring them into one order, as in "
+                f"{what}.loc[{owner}.index]."
+            )
+        labelled, owner = table.index, owner or what
+    return pd.RangeIndex(n) if labelled is None else labelled
+
+
+def _array(table: pd.DataFrame, what: str, positions: np.ndarray, rows: pd.Index) -> np.ndarray:
+    taken = table.iloc[positions]
+    return np.column_stack(
+        [
+            numbers(taken.iloc[:, i], _column_text(what, name), rows, booleans=what != "endog")
+            for i, name in enumerate(table.columns)
+        ]
+    )
+
+
+def _column_text(what: str, name: object) -> str:
+    return what if what == "endog" or name == what else f"{what} column {name!r}"
+
+
+def _names(table: pd.DataFrame, array: np.ndarray, what: str) -> list[str]:
+    columns: pd.Index[Any] = table.columns
+    if not isinstance(columns, pd.RangeIndex):
+        return ["_".join(map(str, n)) if isinstance(n, tuple) else str(n) for n in columns]
+    if what == "endog":
+        return ["y"]
+    letter = "x" if what == "exog" else "z"
+    constant = np.flatnonzero(np.ptp(array, axis=0) == 0)
+    if not len(constant):
+        return [f"{letter}{i + 1}" for i in range(array.shape[1])]
+    names = [f"{letter}{i + 1}" for i in range(array.shape[1] - 1)]
+    names.insert(int(constant[0]), "const")
+    return names
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuse names of columns that repeat or that parameters of the model have."""
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            raise SmmixError(f"Two columns of the design are named {name!r}; rename one.")
+        stem = name.rpartition("[")[0] if name.endswith("]") else ""
+        component = name[len(stem) + 1 : -1].isdigit() and stem in [*names, "sigma"]
+        if name == "sigma" or name.startswith("mixing.") or (stem and component):
+            raise SmmixError(
+                f"A column of the design is named {name!r}, which is the name of a parameter "
+                "of the model; rename the column."
+            )
+
+
+def _common(common: Sequence[str] | str | None, names: list[str]) -> list[str]:
+    wanted = [common] if isinstance(common, str) else list(common or [])
+    for name in wanted:
+        if name not in names:
+            raise SmmixError(
+                f"common names {name!r}, which is no column of exog{similar_names(name, names)}."
+            )
+    return [name for name in names if name in wanted]

@@ -1,0 +1,159 @@
+"""Formulas and a table to a design."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from smmix.errors import SmmixError
+from smmix.formula.arrays import check_names
+from smmix.formula.design import Design
+from smmix.formula.engine import (
+    PROVIDED,
+    caller_names,
+    common_columns,
+    design_infos,
+    design_matrices,
+    factor_codes,
+    parse,
+    term_columns,
+)
+from smmix.formula.names import name_use, resolve
+from smmix.formula.rows import (
+    check_missing_option,
+    choose_rows,
+    complete_rows,
+    per_row,
+    row_values,
+    values_used,
+    weighted_rows,
+)
+from smmix.formula.spec import FormulaSpec
+from smmix.formula.terms import check_finite, factor_values, missing_masks, refuse_mixed
+from smmix.frames import as_frame, numbers, plain, take_columns
+
+__all__ = ["build_design"]
+
+
+def build_design(
+    formula: str,
+    data: Any,
+    *,
+    concomitant: str | None = None,
+    groups: Any = None,
+    freq_weights: Any = None,
+    prob_weights: Any = None,
+    offset: Any = None,
+    known: Any = None,
+    common: Sequence[str] | str | None = None,
+    subset: Any = None,
+    missing: str = "drop",
+    env: Any = 0,
+) -> Design:
+    """Build the columns of a model from its formulas, on the rows that are complete in all.
+
+    Parameters
+    ----------
+    formula : str
+        ``"y ~ x1 + x2"``, in the language of patsy.
+    data : DataFrame, polars frame, pyarrow table or dict of columns
+        n rows.
+    concomitant : str, optional
+        One-sided formula for the mixing probabilities; the "~" may be left out.
+    groups, freq_weights, prob_weights, offset, known : str or (n,) array-like, optional
+        A column of ``data``, or one value per row: a Series is matched by label, an array by
+        position. Rows with weight zero are absent.
+    common : list of str, or str, optional
+        Terms, or columns of the design, whose coefficients all components share; as a str, a
+        formula. Terms that ``formula`` lacks are added to it.
+    subset : str, mask, slice or list of labels, optional
+        Rows to use, applied before everything else.
+    missing : {"drop", "raise", "none"}
+        "drop" leaves out rows in which anything is missing; the others refuse them.
+    env : int or patsy.EvalEnvironment
+        Where the functions in the formulas are looked up: 0 is the caller.
+
+    Returns
+    -------
+    Design
+
+    Raises
+    ------
+    SmmixError
+        For bad input, in one sentence that names the column or row.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smmix.formula import build_design
+    >>> data = pd.DataFrame({"y": [1.0, 2, 3], "x": [0, None, 1]})
+    >>> build_design("y ~ x", data).missing_rows
+    array([1])
+    """
+    caller = caller_names(env)
+    check_missing_option(missing)
+    frame = as_frame(data)
+    if not len(frame):
+        raise SmmixError("data has no rows.")
+    parsed = parse(formula, concomitant, common)
+    codes = factor_codes(*parsed.parts)
+    uses = [name_use(code) for code in codes]
+    columns, scope = resolve(uses, frame.columns, caller, PROVIDED, len(frame))
+    given = {
+        "groups": groups, "freq_weights": freq_weights, "prob_weights": prob_weights,
+        "offset": offset, "known": known,
+    }  # fmt: skip
+    extras, column_names = per_row(given, frame.index, frame)
+    positions = choose_rows(subset, frame, caller)
+    positions = weighted_rows(extras, frame.index, positions)
+    rows = frame.index[positions]
+    raw = take_columns(frame, columns, "data").iloc[positions].reset_index(drop=True)
+
+    taken, masks = row_values(extras, positions, rows)
+    values = factor_values(codes, raw.apply(plain), scope, rows)
+    _check_response(
+        values[factor_codes(parsed.response)[0]], factor_codes(parsed.response)[0], rows
+    )
+    masks = missing_masks(values) | masks
+    refuse_mixed(values, rows)
+    complete = complete_rows(masks, missing, rows)
+    check_finite(values, complete, rows)
+
+    kept, used = raw[complete].reset_index(drop=True).apply(plain), rows[complete]
+    infos = design_infos(parsed.parts, [kept], scope)
+    matrices = design_matrices(infos, kept, used)
+    names = [list(info.column_names) for info in infos]
+    check_names(names[1])
+    for what, part in zip(("formula", "concomitant formula"), names[1:], strict=False):
+        if not part:
+            raise SmmixError(f"The {what} has no columns; leave out the '0' or add a term.")
+    spec = FormulaSpec(formula, concomitant, column_names.get("offset"), infos, kept, scope, caller)
+    source = [*columns, *(name for name in column_names.values() if name not in columns)]
+    mixing = len(infos) == 3
+    return Design(
+        endog=np.ascontiguousarray(matrices[0][:, 0]),
+        endog_name=names[0][0],
+        exog=matrices[1],
+        exog_names=names[1],
+        concomitant=matrices[2] if mixing else None,
+        concomitant_names=names[2] if mixing else None,
+        column_names=column_names,
+        index=used,
+        n_dropped=int((~complete).sum()),
+        missing_rows=positions[~complete],
+        frame=frame.loc[:, [n for n in frame.columns if str(n) in source]].iloc[
+            positions[complete]
+        ],
+        common_names=common_columns(parsed.common, infos[1]),
+        exog_terms=term_columns(infos[1]),
+        concomitant_terms=term_columns(infos[2]) if mixing else {},
+        formulas=spec,
+        **values_used(taken, complete, rows),
+    )
+
+
+def _check_response(value: Any, code: str, rows: pd.Index) -> None:
+    if not isinstance(value, pd.Series):
+        raise SmmixError(f"The response {code!r} has several columns; give one.")
+    numbers(value, f"The response {code!r}", rows)

@@ -1,0 +1,310 @@
+"""What smmix asks of patsy, and the only module that imports it."""
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import patsy
+import patsy.builtins
+from patsy.desc import INTERCEPT, ModelDesc, Term
+from patsy.design_info import DesignInfo, FactorInfo, SubtermInfo
+from patsy.eval import EvalEnvironment, EvalFactor
+
+from smmix.errors import SmmixError
+from smmix.formula.rows import refuse_infinite
+from smmix.frames import quoted, row_name
+
+__all__ = [
+    "PROVIDED",
+    "DesignInfo",
+    "Parsed",
+    "caller_names",
+    "common_columns",
+    "design_infos",
+    "design_matrices",
+    "evaluate",
+    "factor_codes",
+    "freeze",
+    "info_codes",
+    "linear_constraint",
+    "parse",
+    "term_columns",
+    "thaw",
+    "unseen_level",
+]
+
+# numpy is known to every formula, so that np.log(x) works from a command line or a JSON file too.
+PROVIDED = {name: getattr(patsy.builtins, name) for name in patsy.builtins.__all__} | {"np": np}
+
+
+def caller_names(env: Any) -> Any:
+    """Return the names that the caller of the calling function sees, ``env`` frames further up."""
+    return EvalEnvironment.capture(env, reference=2).namespace
+
+
+def evaluate(code: str, columns: Mapping[str, Any], scope: Mapping[str, Any]) -> Any:
+    """Evaluate one factor, columns before other names."""
+    return EvalEnvironment([scope]).eval(code, inner_namespace=columns)
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """The terms of a model's formulas; ``common`` are the entries still to be looked up."""
+
+    response: list[Term]
+    exog: list[Term]
+    concomitant: list[Term] | None
+    common: list[str]
+
+    @property
+    def parts(self) -> list[list[Term]]:
+        parts = [self.response, self.exog]
+        return parts if self.concomitant is None else [*parts, self.concomitant]
+
+
+def parse(formula: Any, concomitant: Any, common: Any) -> Parsed:
+    """Read the formulas of a model into terms, those of ``common`` added to the main one."""
+    main = _terms(formula, "formula")
+    if len(main.lhs_termlist) != 1 or not main.lhs_termlist[0].factors:
+        raise SmmixError(
+            f"The formula {formula!r} must have one response before the '~', as in 'y ~ x'."
+        )
+    mixing = None
+    if concomitant is not None:
+        mixing = _one_sided(concomitant, "concomitant").rhs_termlist
+    exog = list(main.rhs_termlist)
+    entries = _common_entries(common)
+    for entry in entries:
+        exog += [term for term in _new_terms(entry, exog) if term not in exog]
+    return Parsed(main.lhs_termlist, exog, mixing, entries)
+
+
+def _terms(formula: Any, what: str) -> ModelDesc:
+    if not isinstance(formula, str):
+        raise SmmixError(f"The {what} must be text such as 'y ~ x', not {type(formula).__name__}.")
+    try:
+        return ModelDesc.from_formula(formula)
+    except patsy.PatsyError as error:
+        raise SmmixError(f"The {what} {formula!r} cannot be read: {error.message}.") from error
+
+
+def _one_sided(formula: Any, what: str) -> ModelDesc:
+    read = _terms(formula, what)
+    if read.lhs_termlist:
+        raise SmmixError(f"{what}={formula!r} must be one-sided, as in '~ z1 + z2'.")
+    return read
+
+
+def _common_entries(common: Any) -> list[str]:
+    if common is None:
+        return []
+    if not isinstance(common, str):
+        return [str(entry) for entry in common]
+    # A formula's own intercept is shared only if it is written out.
+    explicit = re.search(r"(^|[~+])\s*1\s*($|\+)", common) is not None
+    terms = _one_sided(common, "common").rhs_termlist
+    return [term.name() for term in terms if term != INTERCEPT or explicit]
+
+
+def _new_terms(entry: str, exog: list[Term]) -> list[Term]:
+    if entry == "Intercept":
+        return [INTERCEPT]
+    # "C(g)[T.b]" and "bs(x, df=4)[0]" are columns of the terms "C(g)" and "bs(x, df=4)".
+    stem = re.sub(r"\[[^\[\]]*\](?=:|$)", "", entry)
+    if stem != entry and all(t in exog for t in _terms(f"0 + {stem}", "common").rhs_termlist):
+        return []
+    return list(_one_sided(f"0 + {entry}", "common").rhs_termlist)
+
+
+def common_columns(entries: list[str], info: DesignInfo) -> list[str]:
+    """Return the columns of a design that some terms or column names stand for."""
+    names, shared = list(info.column_names), set()
+    by_term = {term: info.slice(term) for term in info.terms}
+    for entry in entries:
+        if entry in names:
+            shared.add(entry)
+            continue
+        terms = [INTERCEPT] if entry == "Intercept" else _terms(f"0 + {entry}", "x").rhs_termlist
+        for term in terms:
+            if term not in by_term:
+                raise SmmixError(
+                    f"common names {entry!r}, which is no column of the design; "
+                    f"its columns are {quoted(names)}."
+                )
+            shared.update(names[by_term[term]])
+    return [name for name in names if name in shared]
+
+
+def factor_codes(*parts: Iterable[Term]) -> list[str]:
+    """Return the expressions of the factors in some lists of terms, each once."""
+    return list(dict.fromkeys(f.name() for part in parts for term in part for f in term.factors))
+
+
+def info_codes(*infos: DesignInfo) -> list[str]:
+    """Return the expressions of the factors in some designs, each once."""
+    return factor_codes(*(info.terms for info in infos))
+
+
+def term_columns(info: DesignInfo) -> dict[str, list[int]]:
+    """Return the positions of the columns of each term."""
+    columns = range(len(info.column_names))
+    return {name: list(columns[where]) for name, where in info.term_name_slices.items()}
+
+
+def design_infos(
+    parts: list[list[Term]], frames: Iterable[pd.DataFrame], scope: dict[str, Any]
+) -> list[DesignInfo]:
+    """Learn levels, means and knots from frames, which may be the blocks of one table."""
+    blocks = list(frames)
+    try:
+        return patsy.design_matrix_builders(parts, lambda: iter(blocks), EvalEnvironment([scope]))
+    except patsy.PatsyError as error:
+        raise _explained(error) from error
+
+
+def design_matrices(
+    infos: Sequence[DesignInfo], frame: pd.DataFrame, rows: pd.Index
+) -> list[np.ndarray]:
+    """Build the columns of some designs on complete rows."""
+    if not len(frame):
+        return [np.empty((0, len(info.column_names))) for info in infos]
+    try:
+        built = patsy.build_design_matrices(list(infos), frame, NA_action="raise")
+    except patsy.PatsyError as error:
+        _refuse_unseen(infos, frame, rows)
+        raise _explained(error) from error
+    matrices = [np.ascontiguousarray(np.asarray(matrix), dtype=np.float64) for matrix in built]
+    for info, matrix in zip(infos, matrices, strict=True):
+        for column, name in enumerate(info.column_names):
+            refuse_infinite(matrix[:, column], f"The column {name!r} of the design", rows)
+    return matrices
+
+
+def _explained(error: patsy.PatsyError) -> SmmixError:
+    where = f" {error.origin.relevant_code()!r}" if error.origin is not None else ""
+    return SmmixError(f"The formula term{where} cannot be built: {error.message}.")
+
+
+def _refuse_unseen(infos: Sequence[DesignInfo], frame: pd.DataFrame, rows: pd.Index) -> None:
+    for info in infos:
+        for factor, known in info.factor_infos.items():
+            if known.type != "categorical":
+                continue
+            value = factor.eval(known.state, frame)
+            column = pd.Series(np.asarray(getattr(value, "data", value), dtype=object))
+            unseen = ~column.isin(known.categories).to_numpy()
+            if unseen.any():
+                position = int(np.argmax(unseen))
+                levels = list(known.categories)
+                raise unseen_level(factor.name(), column[position], levels, rows, position)
+
+
+def unseen_level(
+    name: str, level: object, levels: list[Any], rows: pd.Index, position: int
+) -> SmmixError:
+    """Return the error for a level that the data of the fit did not have."""
+    shown = ", ".join(repr(known) for known in levels[:8]) + (", .." if len(levels) > 8 else "")
+    return SmmixError(
+        f"{name!r} has the level {level!r} in {row_name(rows, position)}, which the data of the "
+        f"fit did not have; its levels there are {shown}."
+    )
+
+
+def freeze(info: DesignInfo) -> dict[str, Any]:
+    """Return a design as plain values: no patsy object, no data."""
+    factors = [
+        {
+            "code": factor.code,
+            "type": known.type,
+            "num_columns": known.num_columns,
+            "categories": known.categories,
+            "memory": {name: dict(vars(t)) for name, t in known.state["transforms"].items()},
+        }
+        for factor, known in info.factor_infos.items()
+    ]
+    terms = [
+        (
+            [factor.code for factor in term.factors],
+            [
+                (
+                    [factor.code for factor in part.factors],
+                    {
+                        f.code: (c.matrix, c.column_suffixes)
+                        for f, c in part.contrast_matrices.items()
+                    },
+                    part.num_columns,
+                )
+                for part in parts
+            ],
+        )
+        for term, parts in info.term_codings.items()
+    ]
+    return {"column_names": list(info.column_names), "factors": factors, "terms": terms}
+
+
+def thaw(frozen: dict[str, Any], scope: dict[str, Any]) -> DesignInfo:
+    """Return the patsy design that `freeze` took apart."""
+    factors, known = {}, {}
+    for item in frozen["factors"]:
+        factor = EvalFactor(item["code"])
+        state: dict[str, Any] = {}
+        factor.memorize_passes_needed(state, EvalEnvironment([scope]))
+        for name, memory in item["memory"].items():
+            state["transforms"][name].__dict__.update(memory)
+        factors[item["code"]] = factor
+        known[factor] = FactorInfo(
+            factor, item["type"], state, item["num_columns"], item["categories"]
+        )
+    codings = {}
+    for codes, parts in frozen["terms"]:
+        codings[Term([factors[code] for code in codes])] = [
+            SubtermInfo(
+                [factors[code] for code in part_codes],
+                {factors[c]: patsy.ContrastMatrix(*given) for c, given in contrasts.items()},
+                num_columns,
+            )
+            for part_codes, contrasts, num_columns in parts
+        ]
+    return DesignInfo(frozen["column_names"], known, OrderedDict(codings))
+
+
+def linear_constraint(names: Sequence[str], constraint: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Read linear constraints on named parameters.
+
+    Parameters
+    ----------
+    names : list of str
+        The P parameters.
+    constraint : str, list of str, dict or array
+        Such as ``"x1[0] = x1[1], x2[2] = 0"``.
+
+    Returns
+    -------
+    R : (c, P) ndarray
+    q : (c,) ndarray
+        The constraints are ``R @ params = q``.
+
+    Raises
+    ------
+    SmmixError
+        If the text cannot be read or names an unknown parameter.
+
+    Examples
+    --------
+    >>> from smmix.formula import linear_constraint
+    >>> linear_constraint(["a", "b"], "a = b")[0]
+    array([[ 1., -1.]])
+    """
+    try:
+        read = DesignInfo(list(names)).linear_constraint(constraint)
+    except (patsy.PatsyError, ValueError, TypeError) as error:
+        text = str(getattr(error, "message", error))
+        raise SmmixError(
+            f"The constraint {constraint!r} cannot be read ({text}); "
+            f"the parameters are {quoted(list(names))}."
+        ) from error
+    return np.asarray(read.coefs, dtype=float), np.asarray(read.constants, dtype=float)[:, 0]

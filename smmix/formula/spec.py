@@ -1,0 +1,225 @@
+"""The formulas of a model with what they remember of its data: the same columns from new data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from smmix.formula.engine import (
+    PROVIDED,
+    DesignInfo,
+    design_matrices,
+    freeze,
+    info_codes,
+    thaw,
+    unseen_level,
+)
+from smmix.formula.pack import pack_names, unpack_names
+from smmix.formula.rows import refuse_infinite
+from smmix.formula.terms import check_finite, factor_columns, factor_values, missing_masks
+from smmix.frames import as_frame, numbers, plain, take_columns
+
+__all__ = ["FormulaSpec", "NewRows"]
+
+
+@dataclass(frozen=True, eq=False)
+class NewRows:
+    """Columns of a model made from new data; incomplete rows are NaN and flagged.
+
+    Attributes
+    ----------
+    exog : (m, p) ndarray
+    concomitant : (m, q) ndarray or None
+    offset : (m,) ndarray or None
+        None when the model has no offset, or had it as an array.
+    endog : (m,) ndarray or None
+        None when it was not asked for.
+    index : Index of length m
+    complete_mask : (m,) bool ndarray
+        True where no value is missing.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smmix.formula import build_design
+    >>> design = build_design("y ~ x", pd.DataFrame({"y": [1.0, 2], "x": [0, 1]}))
+    >>> design.formulas.transform({"x": [3.0, None]}).complete_mask
+    array([ True, False])
+    """
+
+    exog: np.ndarray
+    concomitant: np.ndarray | None
+    offset: np.ndarray | None
+    endog: np.ndarray | None
+    index: pd.Index
+    complete_mask: np.ndarray
+
+
+class FormulaSpec:
+    """The formulas of a model with what they remember of its data.
+
+    It can be pickled and copied: what patsy remembers (levels, means, knots) is stored as plain
+    values, without the data, and functions by their address.
+
+    Attributes
+    ----------
+    formula : str
+    concomitant_formula : str or None
+    offset_name : str or None
+        The column that the offset was taken from.
+    exog_names : list of str
+    concomitant_names : list of str or None
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smmix.formula import build_design
+    >>> design = build_design("y ~ center(x)", pd.DataFrame({"y": [1.0, 2], "x": [0.0, 4]}))
+    >>> design.formulas.transform({"x": [5.0]}).exog
+    array([[1., 3.]])
+    """
+
+    def __init__(
+        self,
+        formula: str,
+        concomitant_formula: str | None,
+        offset_name: str | None,
+        infos: Sequence[DesignInfo],
+        frame: pd.DataFrame,
+        scope: dict[str, Any],
+        caller: Any,
+    ) -> None:
+        self.formula = formula
+        self.concomitant_formula = concomitant_formula
+        self.offset_name = offset_name
+        self.exog_names = list(infos[1].column_names)
+        self.concomitant_names = list(infos[2].column_names) if len(infos) == 3 else None
+        self._infos: list[DesignInfo] | None = list(infos)
+        self._scope: dict[str, Any] | None = scope
+        self._frozen: list[dict[str, Any]] = []
+        self._packed_names: dict[str, tuple[str, ...] | bytes] = {}
+        self._home = str(caller.get("__name__", ""))
+        self._columns = [factor_columns(info_codes(info), frame.columns) for info in infos]
+        self._numeric = {n for n, c in frame.items() if c.dtype.kind in "iuf"}
+        self._levels = {
+            n: list(c.cat.categories)
+            for n, c in frame.items()
+            if isinstance(c.dtype, pd.CategoricalDtype)
+        }
+
+    def transform(self, new_data: Any, *, need_endog: bool = False) -> NewRows:
+        """Make the model's columns from new data.
+
+        Parameters
+        ----------
+        new_data : DataFrame, polars frame, pyarrow table or dict of columns
+            m rows; columns that the model does not use are ignored.
+        need_endog : bool
+            Also evaluate the response.
+
+        Returns
+        -------
+        NewRows
+            A row in which anything needed is missing is NaN throughout.
+
+        Raises
+        ------
+        SmmixError
+            If a column is absent, not of its former type, infinite, or has an unseen level.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from smmix.formula import build_design
+        >>> design = build_design("y ~ x", pd.DataFrame({"y": [1.0, 2], "x": [0, 4]}))
+        >>> design.formulas.transform({"x": [5.0, 6.0]}).exog.shape
+        (2, 2)
+        """
+        frame = as_frame(new_data, "the new data")
+        rows = frame.index
+        infos, scope = self._ready()
+        first = 0 if need_endog else 1
+        columns = dict.fromkeys(name for part in self._columns[first:] for name in part)
+        raw = take_columns(frame, columns, "the new data").reset_index(drop=True)
+        raw = raw.apply(self._as_before, rows=rows)
+        values = factor_values(info_codes(*infos[first:]), raw, scope, rows)
+        incomplete = np.zeros(len(rows), dtype=bool)
+        for mask in missing_masks(values).values():
+            incomplete |= mask
+        offset = self._offset(frame, rows)
+        if offset is not None:
+            incomplete |= np.isnan(offset)
+        check_finite(values, ~incomplete, rows)
+        kept, used = raw[~incomplete].reset_index(drop=True).apply(plain), rows[~incomplete]
+        for name in self._levels.keys() & columns.keys():
+            kept[name] = self._with_levels(kept[name], used)
+        blocks: list[np.ndarray] = []
+        for info, block in zip(
+            infos[first:], design_matrices(infos[first:], kept, used), strict=True
+        ):
+            full = np.full((len(rows), len(info.column_names)), np.nan)
+            full[~incomplete] = block
+            blocks.append(full)
+        endog = blocks.pop(0)[:, 0] if need_endog else None
+        return NewRows(
+            exog=blocks[0],
+            concomitant=blocks[1] if len(blocks) == 2 else None,
+            offset=offset,
+            endog=endog,
+            index=rows,
+            complete_mask=~incomplete,
+        )
+
+    def _as_before(self, column: pd.Series, rows: pd.Index) -> pd.Series:
+        name = column.name
+        if name in self._numeric:
+            numbers(column, f"the column {name!r} of the new data", rows, booleans=True)
+        column = plain(column)
+        if name in self._levels:
+            return column.astype("category")
+        known = isinstance(column.dtype, pd.CategoricalDtype)
+        return plain(column.astype(object)) if known else column
+
+    def _with_levels(self, column: pd.Series, rows: pd.Index) -> pd.Series:
+        levels = self._levels[str(column.name)]
+        unseen = (~column.isin(levels)).to_numpy()
+        if unseen.any():
+            position = int(np.argmax(unseen))
+            raise unseen_level(str(column.name), column.iloc[position], levels, rows, position)
+        return pd.Series(pd.Categorical(column, categories=levels), index=column.index)
+
+    def _offset(self, frame: pd.DataFrame, rows: pd.Index) -> np.ndarray | None:
+        if self.offset_name is None:
+            return None
+        column = take_columns(frame, [self.offset_name], "the new data").iloc[:, 0]
+        offset = numbers(column, f"the offset {self.offset_name!r}", rows, booleans=True)
+        refuse_infinite(offset, f"the offset {self.offset_name!r}", rows)
+        return offset
+
+    def _ready(self) -> tuple[list[DesignInfo], dict[str, Any]]:
+        if self._infos is None or self._scope is None:
+            self._scope = PROVIDED | unpack_names(self._packed_names)
+            self._infos = [thaw(frozen, self._scope) for frozen in self._frozen]
+        return self._infos, self._scope
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        if self._infos is not None and self._scope is not None:
+            own = {n: v for n, v in self._scope.items() if PROVIDED.get(n) is not v}
+            state["_packed_names"] = pack_names(own, self._home)
+            state["_frozen"] = [freeze(info) for info in self._infos]
+        return state | {"_infos": None, "_scope": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def __copy__(self) -> FormulaSpec:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> FormulaSpec:
+        # Never changed once built; and a copy could not find functions local to the caller.
+        return self

@@ -1,0 +1,166 @@
+"""The factors of a formula, evaluated to see which rows are complete before patsy builds.
+
+patsy remembers levels, means and knots from whatever rows it sees, so the rows must be known
+first. Here each factor is evaluated with its remembering transforms (``center``, ``bs``, ..)
+replaced by ones that hand their argument on: the result is missing where the argument is.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from smmix.errors import SmmixError
+from smmix.formula.engine import evaluate
+from smmix.formula.names import name_use
+from smmix.formula.rows import refuse_infinite
+from smmix.frames import first_text, is_date, plain, row_name
+
+__all__ = ["check_finite", "factor_columns", "factor_values", "missing_masks", "refuse_mixed"]
+
+
+def factor_values(
+    codes: Iterable[str], frame: pd.DataFrame, scope: Mapping[str, Any], rows: pd.Index
+) -> dict[str, Any]:
+    """Evaluate factors on a frame, row by row.
+
+    Parameters
+    ----------
+    codes : iterable of str
+        Expressions.
+    frame : DataFrame
+        Plain columns with a RangeIndex.
+    scope : dict
+        Values of the names that are no columns.
+    rows : Index
+        Row labels for error messages.
+
+    Returns
+    -------
+    dict
+        Expression to a Series, array or Categorical with one entry (or row) per row.
+
+    Raises
+    ------
+    SmmixError
+        If an expression fails, has another length than the frame, or gives dates.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smmix.formula.terms import factor_values
+    >>> frame = pd.DataFrame({"x": [1, 2]})
+    >>> factor_values(["x + 1"], frame, {}, frame.index)["x + 1"].tolist()
+    [2, 3]
+    """
+    stateless = {name: _stateless(value, len(frame)) for name, value in scope.items()}
+    columns = {str(name): column for name, column in frame.items()}
+    values = {}
+    for code in codes:
+        try:
+            # Division by zero gives an infinity, which is refused by name later on.
+            with np.errstate(divide="ignore", over="ignore"):
+                value = evaluate(code, columns, stateless)
+        except Exception as error:
+            raise SmmixError(
+                f"The formula term {code!r} cannot be evaluated: {type(error).__name__}: {error}"
+                f"{_text_hint(code, frame, rows)}."
+            ) from error
+        boxed = hasattr(value, "contrast") and hasattr(value, "levels")
+        values[code] = _checked(code, value.data if boxed else value, rows, category=boxed)
+    return values
+
+
+def _stateless(value: Any, n_rows: int) -> Any:
+    if not hasattr(value, "__patsy_stateful_transform__"):
+        return value
+
+    def hand_on(*args: Any, **kwargs: Any) -> Any:
+        columns = [
+            argument
+            for argument in (*args, *kwargs.values())
+            if np.ndim(argument) > 0 and len(argument) == n_rows
+        ]
+        if len(columns) == 1:
+            return columns[0]
+        tables = [np.asarray(c, dtype=np.float64).reshape(n_rows, -1) for c in columns]
+        return np.column_stack(tables) if tables else np.nan
+
+    return hand_on
+
+
+def _text_hint(code: str, frame: pd.DataFrame, rows: pd.Index) -> str:
+    use = name_use(code)
+    for name in sorted((use.values | use.options | use.columns) & set(frame.columns)):
+        if frame[name].dtype == np.dtype(object):
+            position, text = first_text(frame[name])
+            return f"; the column {name!r} holds {text!r} in {row_name(rows, position)}"
+    return ""
+
+
+def _checked(code: str, value: Any, rows: pd.Index, *, category: bool) -> Any:
+    if np.ndim(value) == 0 or len(value) != len(rows):
+        size = "a single value" if np.ndim(value) == 0 else f"{len(value)} values"
+        raise SmmixError(
+            f"The formula term {code!r} gives {size}, not one for each of {len(rows)} rows."
+        )
+    if isinstance(value, pd.DataFrame) or np.ndim(value) > 1:
+        array = np.asarray(value)
+        if array.dtype.kind not in "iufb" or array.ndim != 2:
+            raise SmmixError(
+                f"The formula term {code!r} must give one column, or a table of numbers."
+            )
+        return array
+    column = plain(pd.Series(value).reset_index(drop=True))
+    if not category and is_date(column):
+        raise SmmixError(
+            f"{code!r} is a column of dates or times, which has no slope; turn it into a number "
+            f"(such as days since a reference date, or {code}.dt.year), or write C({code}) for "
+            "one coefficient per date."
+        )
+    if column.dtype.kind == "c":
+        raise SmmixError(f"{code!r} holds complex numbers; take its real part.")
+    return column.astype("category") if category else column
+
+
+def missing_masks(values: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Return, for each factor by the name that messages use, the rows where it is missing."""
+    masks: dict[str, np.ndarray] = {}
+    for code, value in values.items():
+        mask = np.asarray(pd.isna(value), dtype=bool).reshape(len(value), -1)
+        masks[repr(code)] = mask.any(axis=1)
+    return masks
+
+
+def check_finite(values: Mapping[str, Any], complete: np.ndarray, rows: pd.Index) -> None:
+    """Refuse factors that are infinite in a complete row."""
+    for code, value in values.items():
+        if not isinstance(value, pd.Series) or isinstance(value.dtype, np.dtype):
+            refuse_infinite(np.asarray(value)[complete], repr(code), rows[complete])
+
+
+def refuse_mixed(values: Mapping[str, Any], rows: pd.Index) -> None:
+    """Refuse text that is mostly numbers: a stray entry, which would become many categories."""
+    for code, value in values.items():
+        if not isinstance(value, pd.Series) or value.dtype != np.dtype(object):
+            continue
+        present = value[value.notna()]
+        numeric = pd.to_numeric(present, errors="coerce").notna()
+        if numeric.mean() > 0.5 and not numeric.all():
+            position, text = first_text(value)
+            raise SmmixError(
+                f"{code!r} mixes numbers and text: {row_name(rows, position)} holds {text!r}; "
+                f"correct the value, or write C({code}) if these are categories."
+            )
+
+
+def factor_columns(codes: Iterable[str], columns: pd.Index) -> list[str]:
+    """Return the columns that some factors use, in the order of their first use."""
+    found: dict[str, None] = {}
+    for code in codes:
+        use = name_use(code)
+        found.update(
+            dict.fromkeys(n for n in columns if n in use.values | use.options | use.columns)
+        )
+    return list(found)
