@@ -1,12 +1,19 @@
 """The tables that the command line reads and writes: CSV, Parquet, statsmodels' data sets."""
 
+import bz2
+import csv
+import gzip
 import importlib
 import io
+import lzma
 import pkgutil
 import re
 import sys
-from collections.abc import Iterable
+import warnings
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pandas as pd
 
@@ -15,6 +22,7 @@ from smmix.errors import SmmixError
 __all__ = ["load_dataset", "read_table", "refuse_stray_text", "require_columns", "write_table"]
 
 PARQUET = {".parquet", ".pq"}
+UNPACK: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
 def read_table(path: str) -> pd.DataFrame:
@@ -23,7 +31,7 @@ def read_table(path: str) -> pd.DataFrame:
     Parameters
     ----------
     path : str
-        File name. What does not end in ``.parquet`` or ``.pq`` is read as CSV, compressed or not.
+        File name: ``.parquet`` or ``.pq``, else CSV, which ``.gz``, ``.bz2`` or ``.xz`` may pack.
 
     Returns
     -------
@@ -46,12 +54,15 @@ def read_table(path: str) -> pd.DataFrame:
     [2, 4]
     """
     name = "standard input" if path == "-" else path
+    suffix = Path(path).suffix.lower()
     try:
-        if path != "-" and Path(path).suffix.lower() in PARQUET:
+        if suffix in PARQUET:
             frame = _read_parquet(path)
+        elif path == "-":
+            content = sys.stdin.buffer.read()
+            frame = _read_csv(lambda: io.BytesIO(content), name)
         else:
-            source = io.BytesIO(sys.stdin.buffer.read()) if path == "-" else path
-            frame = _read_csv(source, name)
+            frame = _read_csv(partial(UNPACK.get(suffix, open), path, "rb"), name)
     except OSError as error:
         raise SmmixError(f"{name}: {error.strerror or error}.") from error
     if frame.empty:
@@ -72,10 +83,11 @@ def _read_parquet(path: str) -> pd.DataFrame:
         raise SmmixError(f"{path}: not a readable Parquet file ({error}).") from error
 
 
-def _read_csv(source: str | io.BytesIO, name: str) -> pd.DataFrame:
+def _read_csv(open_source: Callable[[], BinaryIO], name: str) -> pd.DataFrame:
     try:
-        header = _csv(source, header=None, nrows=1, dtype=str, keep_default_na=False)
-        frame = _csv(source)
+        with warnings.catch_warnings(), open_source() as source:
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(source, index_col=False, low_memory=False)
     except pd.errors.EmptyDataError as error:
         raise SmmixError(f"{name}: the file is empty.") from error
     except UnicodeDecodeError as error:
@@ -83,23 +95,30 @@ def _read_csv(source: str | io.BytesIO, name: str) -> pd.DataFrame:
             f"{name}: not UTF-8 text (byte 0x{error.object[error.start]:02x}); "
             "save it as UTF-8, or as Parquet."
         ) from error
+    except pd.errors.ParserWarning as warning:
+        raise SmmixError(f"{name}, row 1: the row has more fields than the header.") from warning
     except pd.errors.ParserError as error:
         raise SmmixError(f"{name}{_parser_message(str(error))}") from error
-    titles = header.iloc[0]
-    repeated = titles[titles.duplicated()]
-    if len(repeated):
-        raise SmmixError(f"{name}: the header has {repeated.iloc[0]!r} more than once.")
-    if not isinstance(frame.index, pd.RangeIndex):
-        raise SmmixError(f"{name}, row 1: the row has more fields than the header.")
-    if frame.iloc[:, -1].isna().any():
-        _refuse_short_rows(source, name)
+    _check_fields(open_source, name, complete=not frame.iloc[:, -1].isna().any())
     return frame
 
 
-def _csv(source: str | io.BytesIO, **options: object) -> pd.DataFrame:
-    if isinstance(source, io.BytesIO):
-        source.seek(0)
-    return pd.read_csv(source, **options)  # type: ignore[call-overload,no-any-return]
+def _check_fields(open_source: Callable[[], BinaryIO], name: str, *, complete: bool) -> None:
+    """Refuse what pandas mends in silence: repeated names, rows that end early."""
+    with io.TextIOWrapper(open_source(), encoding="utf-8-sig", newline="") as text:
+        rows = (row for row in csv.reader(text) if row)
+        header = next(rows)
+        repeated = [title for title in header if header.count(title) > 1]
+        if repeated:
+            raise SmmixError(f"{name}: the header has {repeated[0]!r} more than once.")
+        if complete:
+            return
+        for number, row in enumerate(rows, start=1):
+            if len(row) < len(header):
+                raise SmmixError(
+                    f"{name}, row {number}: {len(row)} field{'s' if len(row) > 1 else ''} "
+                    f"where the header has {len(header)}."
+                )
 
 
 def _parser_message(text: str) -> str:
@@ -112,19 +131,6 @@ def _parser_message(text: str) -> str:
     if found:
         return f", row {found[1]}: a quotation mark is opened and never closed."
     return f": not readable as CSV ({' '.join(text.split())})."
-
-
-def _refuse_short_rows(source: str | io.BytesIO, name: str) -> None:
-    """Refuse rows that end early: pandas would fill them up with missing values."""
-    raw = _csv(source, dtype=str, keep_default_na=False)
-    short = raw.iloc[:, -1].isna().to_numpy()
-    if short.any():
-        row = int(short.argmax())
-        n_fields = int(raw.iloc[row].notna().sum())
-        raise SmmixError(
-            f"{name}, row {row + 1}: {n_fields} field{'s' if n_fields > 1 else ''} "
-            f"where the header has {raw.shape[1]}."
-        )
 
 
 def load_dataset(name: str) -> pd.DataFrame:

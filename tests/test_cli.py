@@ -1,0 +1,274 @@
+"""The command line: numbers against the references, streams, exit status, one line per error."""
+
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from helpers_reference import load_case, load_frame, locate, reference_params
+
+from smmix.cli import main
+
+ENGEL = ["fit", "foodexp ~ income", "--dataset", "engel", "-k", "2"]
+
+
+@pytest.fixture
+def stdin(monkeypatch):
+    """Give bytes as standard input."""
+
+    def give(content: bytes) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content), encoding="utf-8"))
+
+    return give
+
+
+def process(*args: str, **options) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "smmix", *args], capture_output=True, text=True, **options
+    )
+
+
+def refusal(capsys, *args: str) -> str:
+    """The one line on standard error with which a call is refused."""
+    status = main(list(args))
+    out, err = capsys.readouterr()
+    assert (status, out) == (2, "")
+    assert err.startswith("smmix: error: ")
+    assert err.count("\n") == 1
+    assert err.endswith("\n")
+    return err.removeprefix("smmix: error: ")
+
+
+def test_fit_of_a_data_set_prints_the_summary():
+    done = process(*ENGEL)
+    assert (done.returncode, done.stderr) == (0, "")
+    optimum = load_case("engel_k2").optimum
+    assert f"{optimum['loglik']:.2f}" in done.stdout
+    for component in optimum["components"]:
+        assert f"{component['coef']['income']:.4f}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("case", "source"),
+    [("engel_k2", "engel.csv"), ("npreg_k2", "NPreg.csv"), ("sim_freqw_k2", "sim_freqw_k2.csv")],
+)
+def test_json_holds_the_reference_numbers(capsys, case, source):
+    reference = load_case(case)
+    model = reference.model
+    options = ["--weights", model["weights"]] if model["weights"] else []
+    path = str(locate("data", source))
+    assert main(["fit", model["formula"], path, "-k", str(reference.k), "--json", *options]) == 0
+    found = json.loads(capsys.readouterr().out)
+    params, bse = reference_params(reference)
+    assert found["llf"] == pytest.approx(reference.optimum["loglik"], abs=1e-6)
+    assert found["converged"] is True
+    assert found["k"] == reference.k
+    for name in params.index:
+        assert found["params"][name] == pytest.approx(params[name], rel=1e-5)
+        assert found["bse"][name] == pytest.approx(bse[name], rel=1e-4)
+    for criterion in ("aic", "bic"):
+        assert found["criteria"][criterion] == pytest.approx(
+            reference.optimum["criteria"][criterion], abs=1e-5
+        )
+
+
+def test_json_has_no_nan(capsys):
+    assert main([*ENGEL, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert found["pvalues"]["sigma[0]"] is None
+
+
+def test_one_component_is_ordinary_least_squares(capsys):
+    assert main([*ENGEL[:-1], "1", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    data = load_frame("engel.csv")
+    ols = sm.OLS(data["foodexp"], sm.add_constant(data["income"])).fit()
+    assert found["llf"] == pytest.approx(ols.llf, rel=1e-12)
+    assert found["params"]["income[0]"] == pytest.approx(ols.params["income"], rel=1e-10)
+
+
+def test_options_may_stand_between_formula_and_file(capsys):
+    path = str(locate("data", "engel.csv"))
+    assert main(["fit", "foodexp ~ income", "-k", "1", path, "--json"]) == 0
+    between = capsys.readouterr().out
+    assert main(["fit", "foodexp ~ income", path, "--k", "1", "--json"]) == 0
+    assert capsys.readouterr().out == between
+
+
+def test_standard_input_and_parquet_are_read_like_csv(capsys, stdin, tmp_path):
+    path = locate("data", "engel.csv")
+    parquet = tmp_path / "engel.parquet"
+    pd.read_csv(path).to_parquet(parquet)
+    stdin(path.read_bytes())
+    found = []
+    for source in (str(path), str(parquet), "-"):
+        assert main(["fit", "foodexp ~ income", source, "--json"]) == 0
+        found.append(json.loads(capsys.readouterr().out) | {"data": ""})
+    assert found[0] == found[1] == found[2]
+
+
+def test_plot_and_saved_fit_are_written(tmp_path, capsys):
+    picture, saved = tmp_path / "fit.png", tmp_path / "fit.json"
+    assert main([*ENGEL, "--plot", str(picture), "--save", str(saved)]) == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert json.loads(saved.read_text())
+    capsys.readouterr()
+    assert main(["predict", str(saved), "--dataset", "engel", "--which", "components"]) == 0
+    found = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    params, _ = reference_params(load_case("engel_k2"))
+    income = load_frame("engel.csv")["income"]
+    for component in range(2):
+        line = params[f"Intercept[{component}]"] + params[f"income[{component}]"] * income
+        np.testing.assert_allclose(found.iloc[:, component], line, rtol=1e-6)
+
+
+def test_fit_that_does_not_converge_exits_with_1(capsys):
+    assert main([*ENGEL, "--maxiter", "1", "--method", "em"]) == 1
+    out, err = capsys.readouterr()
+    assert "foodexp" in out
+    assert err.startswith("smmix: warning: ConvergenceWarning: ")
+    assert err.count("\n") == 1
+
+
+def test_rows_with_missing_values_are_counted_on_standard_error(tmp_path, capsys):
+    path = tmp_path / "gaps.csv"
+    data = load_frame("engel.csv").copy()
+    data.loc[[3, 5], "income"] = np.nan
+    data.to_csv(path, index=False)
+    assert main(["fit", "foodexp ~ income", str(path), "-k", "1", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["nobs"] == 233
+    assert err == f"smmix: note: {path}: 2 of 235 rows have missing values and are left out.\n"
+
+
+CONTENTS = {
+    "x,y\n1,2\n2,3,4\n": ("line 3", "3 fields where 2 were expected"),
+    "x,y,z\n1,2,3\n2,3\n4,5,6\n": ("row 2", "2 fields where the header has 3"),
+    "x,y\n1,2,3\n2,3,4\n": ("row 1", "more fields than the header"),
+    "x,y,x\n1,2,3\n": ("'x' more than once",),
+    'x,y\n1,"2\n3,4\n': ("never closed",),
+    "": ("the file is empty",),
+    "x,y\n": ("no rows",),
+    "x,y\n1,2\n2,3\n3,5\nn.b.,7\n": ("row 4", "'x' holds 'n.b.'"),
+}
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+def test_malformed_csv_names_file_and_place(tmp_path, capsys, content):
+    path = tmp_path / "data.csv"
+    path.write_text(content)
+    message = refusal(capsys, "fit", "y ~ x", str(path))
+    assert message.startswith(str(path))
+    for part in CONTENTS[content]:
+        assert part in message
+
+
+def test_bytes_that_are_not_utf8_are_refused(tmp_path, capsys):
+    path = tmp_path / "latin.csv"
+    path.write_bytes("town,y\nKöln,1\n".encode("latin-1"))
+    assert "not UTF-8 text (byte 0xf6)" in refusal(capsys, "fit", "y ~ town", str(path))
+
+
+def test_a_column_marked_as_factor_may_mix_numbers_and_text(tmp_path, capsys):
+    path = tmp_path / "codes.csv"
+    rng = np.random.default_rng(0)
+    code = rng.choice(["1", "2", "3", "X"], size=80, p=[0.3, 0.3, 0.3, 0.1])
+    pd.DataFrame({"y": rng.normal(size=80), "code": code}).to_csv(path, index=False)
+    assert "write C(code)" in refusal(capsys, "fit", "y ~ code", str(path))
+    assert main(["fit", "y ~ C(code)", str(path), "-k", "1", "--json"]) == 0
+    assert "C(code)[T.X][0]" in json.loads(capsys.readouterr().out)["params"]
+
+
+WRONG_CALLS = {
+    (): "a command is missing",
+    ("frobnicate",): "'frobnicate'",
+    ("fit",): "FORMULA",
+    ("fit", "y ~ x"): "give one table",
+    ("fit", "y ~ x", "a.csv", "--dataset", "engel"): "give one table",
+    ("fit", "y ~ x", "no-such-file.csv"): "no-such-file.csv: No such file",
+    ("fit", "y ~ x", "--dataset", "angel"): "engel",
+    ("fit", "y ~ x", "--dataset", "engel", "--kk", "3"): "--kk",
+    ("fit", "y ~ x", "--dataset", "engel", "-k", "two"): "'two'",
+    ("fit", "foodexp ~ income", "--dataset", "engel", "-k", "0"): "k",
+    ("fit", "foodexp ~ incom", "--dataset", "engel"): "'incom'",
+    ("fit", "foodexp ~ income +", "--dataset", "engel"): "income +",
+    ("fit", "foodexp ~ income", "--dataset", "engel", "--groups", "id"): "--groups",
+    ("fit", "foodexp ~ income", "--dataset", "engel", "--weights", "w"): "income, foodexp",
+    ("fit", "foodexp ~ income", "--dataset", "engel", "--plot", "fit.docx"): ".png",
+    ("fit", "foodexp ~ income", "--dataset", "engel", "--save", "no/such/fit.json"): "no folder",
+    ("fit", "foodexp ~ income", "--dataset", "engel", "--cov-type", "HC9"): "HC9",
+    ("select", "--dataset", "engel"): "--response",
+    ("select", "--dataset", "engel", "--response", "food"): "--response",
+    ("select", "y ~ x", "--dataset", "engel", "--k", "3:1"): "empty range",
+    ("select", "y ~ x", "--dataset", "engel", "--k", "many"): "'many'",
+    ("simulate", "--coef", "1,2;3"): "differ in length",
+    ("simulate", "--coef", "1,b"): "'1,b'",
+    ("predict", "no-such-fit.json", "--dataset", "engel"): "no-such-fit.json",
+}
+
+
+@pytest.mark.parametrize("args", WRONG_CALLS, ids=" ".join)
+def test_wrong_call_is_refused_in_one_line(capsys, args):
+    assert WRONG_CALLS[args] in refusal(capsys, *args)
+
+
+@pytest.mark.parametrize("command", ["fit", "select", "simulate", "predict", "ols"])
+def test_every_command_has_help(capsys, command):
+    assert main([command, "--help"]) == 0
+    assert f"usage: smmix {command}" in capsys.readouterr().out
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("smmix 0.")
+
+
+def test_a_reader_that_stops_early_is_no_error():
+    command = f"{sys.executable} -m smmix simulate --n 100000 | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert done.stderr == ""
+    assert done.stdout.count("\n") == 1
+
+
+def test_failure_of_a_function_in_the_formula_is_one_line(capsys):
+    assert "income" in refusal(
+        capsys, "fit", "foodexp ~ np.linalg.inv(income)", "--dataset", "engel"
+    )
+
+
+def test_simulated_data_come_back_through_select(tmp_path, capsys):
+    path = str(tmp_path / "sim.csv")
+    coef = "0.5,1.5,2,3; 1,2,3,-4"
+    call = ["simulate", "--n", "600", "--coef", coef, "--weights", "0.4,0.6", "--seed", "42"]
+    assert main([*call, "-o", path]) == 0
+    capsys.readouterr()
+    frame = pd.read_csv(path)
+    assert list(frame.columns) == ["x1", "x2", "x3", "y", "component"]
+    assert main(["select", path, "--response", "y", "--k", "1:3", "--json"]) == 0
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert "'component' is taken for the true label" in err
+    assert found["best"]["formula"] == "y ~ x1 + x2 + x3"
+    assert found["best_k"] == 2
+    assert [row["k"] for row in found["table"]] == [1, 2, 3]
+    assert found["best"]["params"]["x3[0]"] == pytest.approx(-4, abs=0.3)
+    assert found["best"]["params"]["x3[1]"] == pytest.approx(3, abs=0.3)
+
+
+def test_select_quotes_names_that_are_no_identifiers(tmp_path, capsys):
+    path = tmp_path / "names.csv"
+    data = load_frame("engel.csv").rename(columns={"income": "net income", "foodexp": "class"})
+    data.assign(id=range(len(data))).to_csv(path, index=False)
+    call = ["select", str(path), "--response", "class", "--exclude", "id", "--k", "1"]
+    assert main([*call, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["best"]["formula"] == "Q('class') ~ Q('net income')"
+
+
+def test_ols_is_the_filter_on_standard_input():
+    done = process("ols", input="1 3\n1 3\n2 5\n3 7\n\n2\n4\n0.5\n")
+    assert (done.returncode, done.stdout) == (0, "9.00\n2.00\n")
