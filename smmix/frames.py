@@ -1,7 +1,7 @@
 """Tables of any kind as pandas columns of plain numpy types, which patsy can read."""
 
 import difflib
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ __all__ = [
     "first_text",
     "is_date",
     "is_pandas",
+    "is_single",
+    "map_columns",
     "numbers",
     "plain",
     "quoted",
@@ -61,8 +63,8 @@ def as_frame(data: Any, what: str = "data") -> pd.DataFrame:
     if isinstance(data, np.ndarray) and data.dtype.names:
         return pd.DataFrame(data)
     library = type(data).__module__.partition(".")[0]
-    if library == "polars" and hasattr(data, "collect"):
-        data = data.collect()
+    if library == "polars":
+        data = _polars_frame(data)
     if library in ("polars", "pyarrow") and hasattr(data, "to_pandas"):
         try:
             return data.to_pandas()
@@ -77,15 +79,25 @@ def as_frame(data: Any, what: str = "data") -> pd.DataFrame:
     )
 
 
+def _polars_frame(data: Any) -> Any:
+    import polars
+
+    data = data.collect() if isinstance(data, polars.LazyFrame) else data
+    if not isinstance(data, polars.DataFrame):
+        return data
+    # The categories of a polars Categorical stand in no order of their own, unlike an Enum's.
+    return data.with_columns(polars.col(polars.Categorical).cast(polars.String))
+
+
 def _frame_of_mapping(data: Mapping[Any, Any], what: str) -> pd.DataFrame:
     columns = dict(data)
-    if columns and all(np.ndim(value) == 0 for value in columns.values()):
+    if columns and all(is_single(value) for value in columns.values()):
         return pd.DataFrame({name: [value] for name, value in columns.items()})
     try:
         return pd.DataFrame(columns)
     except (ValueError, TypeError) as error:
         lengths = ", ".join(
-            f"{name!r}: {'a scalar' if np.ndim(value) == 0 else len(value)}"
+            f"{name!r}: {'a scalar' if is_single(value) else len(value)}"
             for name, value in columns.items()
         )
         raise SmmixError(
@@ -104,6 +116,11 @@ def take_columns(frame: pd.DataFrame, names: Iterable[Hashable], what: str) -> p
                 f"{what} has several columns named {name!r}; rename or drop the duplicates."
             )
     return frame.loc[:, wanted]
+
+
+def map_columns(frame: pd.DataFrame, function: Callable[[pd.Series], pd.Series]) -> pd.DataFrame:
+    """Return a frame of the same shape with each column replaced by a function of it."""
+    return pd.DataFrame({name: function(c) for name, c in frame.items()}, index=frame.index)
 
 
 def plain(column: pd.Series) -> pd.Series:
@@ -241,6 +258,15 @@ def is_date(values: pd.Series) -> bool:
     return dtypes.infer_dtype(values, skipna=True) in {
         "date", "datetime", "datetime64", "time", "timedelta", "timedelta64", "period",
     }  # fmt: skip
+
+
+def is_single(value: object) -> bool:
+    """Tell whether a value is one number, text or the like, not a sequence of them."""
+    return (
+        pd.api.types.is_scalar(value)
+        or not hasattr(value, "__len__")
+        or getattr(value, "ndim", 1) == 0
+    )
 
 
 def is_pandas(values: object) -> bool:

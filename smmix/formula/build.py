@@ -31,7 +31,7 @@ from smmix.formula.rows import (
 )
 from smmix.formula.spec import FormulaSpec
 from smmix.formula.terms import check_finite, factor_values, missing_masks, refuse_mixed
-from smmix.frames import as_frame, numbers, plain, take_columns
+from smmix.frames import as_frame, map_columns, numbers, plain, take_columns
 
 __all__ = ["build_design"]
 
@@ -111,16 +111,17 @@ def build_design(
     raw = take_columns(frame, columns, "data").iloc[positions].reset_index(drop=True)
 
     taken, masks = row_values(extras, positions, rows)
-    values = factor_values(codes, raw.apply(plain), scope, rows)
+    cells = map_columns(raw, plain)
+    values = factor_values(codes, cells, scope, rows)
     _check_response(
         values[factor_codes(parsed.response)[0]], factor_codes(parsed.response)[0], rows
     )
     masks = missing_masks(values) | masks
     refuse_mixed(values, rows)
     complete = complete_rows(masks, missing, rows)
-    check_finite(values, complete, rows)
+    check_finite(values, cells, complete, rows)
 
-    kept, used = raw[complete].reset_index(drop=True).apply(plain), rows[complete]
+    kept, used = map_columns(raw[complete].reset_index(drop=True), plain), rows[complete]
     infos = design_infos(parsed.parts, [kept], scope)
     matrices = design_matrices(infos, kept, used)
     names = [list(info.column_names) for info in infos]

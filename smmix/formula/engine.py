@@ -73,6 +73,8 @@ def parse(formula: Any, concomitant: Any, common: Any) -> Parsed:
         raise SmmixError(
             f"The formula {formula!r} must have one response before the '~', as in 'y ~ x'."
         )
+    if any(code == "Intercept" for code in factor_codes(main.rhs_termlist)):
+        raise SmmixError("A column named 'Intercept' collides with the constant; rename it.")
     mixing = None
     if concomitant is not None:
         mixing = _one_sided(concomitant, "concomitant").rhs_termlist

@@ -61,9 +61,9 @@ def name_use(code: str) -> NameUse:
     """
     try:
         tree = ast.parse(code, mode="eval")
-    except (SyntaxError, ValueError) as error:
+    except SyntaxError as error:
         raise SmmixError(
-            f"The formula term {code!r} is not a valid expression: {error}."
+            f"The formula term {code!r} is not a valid expression ({error.msg})."
         ) from error
     use = NameUse(code)
     _visit(tree.body, use, use.values)
@@ -199,7 +199,8 @@ def _constant(
             return {}
         raise _unknown_column(use, name, columns, caller)
     value = caller[name]
-    if name in provided and not (callable(value) or isinstance(value, types.ModuleType)):
+    # A local variable named like a contrast, such as Sum, is not meant by C(g, Sum).
+    if isinstance(provided.get(name), type) and not callable(value):
         return {name: provided[name]}
     if name in use.values and _is_array(value) and len(value) == n_rows:
         raise _unknown_column(use, name, columns, caller)
@@ -224,7 +225,7 @@ def _is_array(value: object) -> bool:
         and hasattr(value, "__iter__")
         and not isinstance(value, str | bytes | Mapping | set | frozenset)
         and not callable(value)
-        and np.ndim(value) > 0  # type: ignore[arg-type]
+        and getattr(value, "ndim", 1) > 0
     )
 
 

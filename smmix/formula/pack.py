@@ -43,7 +43,7 @@ def _pack(name: str, value: Any, home: str) -> tuple[str, ...] | bytes:
     if isinstance(value, types.ModuleType):
         return (value.__name__,)
     own = (str(getattr(value, "__module__", "")), str(getattr(value, "__qualname__", "")))
-    for address in (own, (home, name)):
+    for address in (own, (home, name)) if callable(value) else ():
         try:
             if _look_up(address) is value:
                 return address

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from smmix.errors import SmmixError
-from smmix.frames import numbers, plain, row_name, similar_names, take_columns
+from smmix.frames import is_single, numbers, plain, row_name, similar_names, take_columns
 
 __all__ = [
     "check_missing_option",
@@ -69,7 +69,7 @@ def per_row(
     for argument, value in given.items():
         if value is None:
             continue
-        if np.ndim(value) == 0:
+        if is_single(value):
             if frame is None:
                 raise SmmixError(
                     f"{argument} must be an array of {len(rows)} values, not {value!r}."
@@ -95,7 +95,7 @@ def _aligned(value: Any, rows: pd.Index, argument: str) -> pd.Series:
     if isinstance(value, pd.Series) and not value.index.equals(rows):
         return _by_label(value, rows, argument)
     if not isinstance(value, pd.Series | pd.Index | pd.api.extensions.ExtensionArray):
-        array = np.asarray(value)
+        array = _array(value, argument)
         value = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
         if value.ndim != 1:
             raise SmmixError(
@@ -107,6 +107,13 @@ def _aligned(value: Any, rows: pd.Index, argument: str) -> pd.Series:
             "for every row of the data, before any subset or missing row is taken out."
         )
     return pd.Series(value).reset_index(drop=True)
+
+
+def _array(value: Any, argument: str) -> np.ndarray:
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise SmmixError(f"{argument} must have one value per row, not lists of them.") from error
 
 
 def _by_label(value: pd.Series, rows: pd.Index, argument: str) -> pd.Series:

@@ -21,7 +21,7 @@ from smmix.formula.engine import (
 from smmix.formula.pack import pack_names, unpack_names
 from smmix.formula.rows import refuse_infinite
 from smmix.formula.terms import check_finite, factor_columns, factor_values, missing_masks
-from smmix.frames import as_frame, numbers, plain, take_columns
+from smmix.frames import as_frame, map_columns, numbers, plain, take_columns
 
 __all__ = ["FormulaSpec", "NewRows"]
 
@@ -145,7 +145,7 @@ class FormulaSpec:
         first = 0 if need_endog else 1
         columns = dict.fromkeys(name for part in self._columns[first:] for name in part)
         raw = take_columns(frame, columns, "the new data").reset_index(drop=True)
-        raw = raw.apply(self._as_before, rows=rows)
+        raw = map_columns(raw, lambda column: self._as_before(column, rows))
         values = factor_values(info_codes(*infos[first:]), raw, scope, rows)
         incomplete = np.zeros(len(rows), dtype=bool)
         for mask in missing_masks(values).values():
@@ -153,8 +153,8 @@ class FormulaSpec:
         offset = self._offset(frame, rows)
         if offset is not None:
             incomplete |= np.isnan(offset)
-        check_finite(values, ~incomplete, rows)
-        kept, used = raw[~incomplete].reset_index(drop=True).apply(plain), rows[~incomplete]
+        check_finite(values, raw, ~incomplete, rows)
+        kept, used = map_columns(raw[~incomplete].reset_index(drop=True), plain), rows[~incomplete]
         for name in self._levels.keys() & columns.keys():
             kept[name] = self._with_levels(kept[name], used)
         blocks: list[np.ndarray] = []

@@ -15,7 +15,7 @@ from smmix.errors import SmmixError
 from smmix.formula.engine import evaluate
 from smmix.formula.names import name_use
 from smmix.formula.rows import refuse_infinite
-from smmix.frames import first_text, is_date, plain, row_name
+from smmix.frames import first_text, is_date, is_single, plain, row_name
 
 __all__ = ["check_finite", "factor_columns", "factor_values", "missing_masks", "refuse_mixed"]
 
@@ -65,7 +65,7 @@ def factor_values(
         except Exception as error:
             raise SmmixError(
                 f"The formula term {code!r} cannot be evaluated: {type(error).__name__}: {error}"
-                f"{_text_hint(code, frame, rows)}."
+                f"{_hint(code, frame, rows)}."
             ) from error
         boxed = hasattr(value, "contrast") and hasattr(value, "levels")
         values[code] = _checked(code, value.data if boxed else value, rows, category=boxed)
@@ -90,7 +90,9 @@ def _stateless(value: Any, n_rows: int) -> Any:
     return hand_on
 
 
-def _text_hint(code: str, frame: pd.DataFrame, rows: pd.Index) -> str:
+def _hint(code: str, frame: pd.DataFrame, rows: pd.Index) -> str:
+    if "^" in code:
+        return "; a power is written as x ** 2 inside I(..)"
     use = name_use(code)
     for name in sorted((use.values | use.options | use.columns) & set(frame.columns)):
         if frame[name].dtype == np.dtype(object):
@@ -100,8 +102,8 @@ def _text_hint(code: str, frame: pd.DataFrame, rows: pd.Index) -> str:
 
 
 def _checked(code: str, value: Any, rows: pd.Index, *, category: bool) -> Any:
-    if np.ndim(value) == 0 or len(value) != len(rows):
-        size = "a single value" if np.ndim(value) == 0 else f"{len(value)} values"
+    if is_single(value) or len(value) != len(rows):
+        size = "a single value" if is_single(value) else f"{len(value)} values"
         raise SmmixError(
             f"The formula term {code!r} gives {size}, not one for each of {len(rows)} rows."
         )
@@ -128,13 +130,18 @@ def missing_masks(values: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Return, for each factor by the name that messages use, the rows where it is missing."""
     masks: dict[str, np.ndarray] = {}
     for code, value in values.items():
-        mask = np.asarray(pd.isna(value), dtype=bool).reshape(len(value), -1)
-        masks[repr(code)] = mask.any(axis=1)
+        mask: np.ndarray = np.asarray(pd.isna(value))
+        masks[repr(code)] = np.any(mask, axis=1) if mask.ndim == 2 else mask
     return masks
 
 
-def check_finite(values: Mapping[str, Any], complete: np.ndarray, rows: pd.Index) -> None:
-    """Refuse factors that are infinite in a complete row."""
+def check_finite(
+    values: Mapping[str, Any], frame: pd.DataFrame, complete: np.ndarray, rows: pd.Index
+) -> None:
+    """Refuse columns, and factors made of them, that are infinite in a complete row."""
+    for name in factor_columns(values, frame.columns):
+        if frame[name].dtype.kind == "f":
+            refuse_infinite(frame[name].to_numpy()[complete], repr(name), rows[complete])
     for code, value in values.items():
         if not isinstance(value, pd.Series) or isinstance(value.dtype, np.dtype):
             refuse_infinite(np.asarray(value)[complete], repr(code), rows[complete])
