@@ -98,7 +98,9 @@ class Objective:
         """Local model, and the log-likelihood without the penalty."""
         spec = self.spec
         width = 3 * params.size * params.k
-        info = self.source.reduce(lambda b: information(spec, params, b), width)
+        info = self.source.reduce(
+            lambda b: information(spec, params, b, cross_products=False), width
+        )
         model = local_model(spec, params, info, self.units(params), self.nobs, penalty)
         return model, info.loglike
 
@@ -152,8 +154,14 @@ def expectation_maximisation(
     status = [EMStatus.CONVERGED if ok else EMStatus.MAXITER for ok in norm <= control.gtol]
     size = params.size
     return Ascent(
-        params, stats.loglike, norm, status, np.full(size, np.nan),
-        np.full(size, len(trace) - 1), trace, len(trace),
+        params,
+        stats.loglike,
+        norm,
+        status,
+        np.full(size, np.nan),
+        np.full(size, len(trace) - 1),
+        trace,
+        len(trace),
     )
 
 
@@ -192,8 +200,14 @@ def newton(objective: Objective, params: MixtureParams, control: EMControl) -> A
         if state.status[i] is not EMStatus.COLLAPSED and norm[i] <= control.gtol:
             state.status[i] = EMStatus.CONVERGED
     return Ascent(
-        state.params, state.loglike, norm, state.status, state.model.curvature.min(axis=1),
-        state.n_iter, trace, n_passes,
+        state.params,
+        state.loglike,
+        norm,
+        state.status,
+        state.model.curvature.min(axis=1),
+        state.n_iter,
+        trace,
+        n_passes,
     )
 
 

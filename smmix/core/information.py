@@ -17,13 +17,43 @@ import numpy as np
 from smmix.core.blocks import Block
 from smmix.core.grams import weighted_grams
 from smmix.core.mixture import MixtureSpec
-from smmix.core.params import MixtureParams
+from smmix.core.params import MixtureParams, ParamLayout
 from smmix.core.statistics import InfoStats
-from smmix.families.base import Derivatives
 
 
-def _transpose(a: np.ndarray) -> np.ndarray:
-    return np.swapaxes(a, -1, -2)
+def information(
+    spec: MixtureSpec, params: MixtureParams, block: Block, *, cross_products: bool = True
+) -> InfoStats:
+    """Derivatives of a block's log-likelihood at a batch of parameter sets.
+
+    Parameters
+    ----------
+    spec : MixtureSpec
+    params : MixtureParams
+    block : Block
+    cross_products : bool
+        Whether to form the sum of w^2 s s', which Newton's method does not need.
+
+    Returns
+    -------
+    InfoStats
+        In the full natural parameter vector; ``opg`` is None without ``cross_products``.
+    """
+    terms = _Terms(spec, params, block)
+    scores = terms.scores(terms.expected.copy())
+    weighted_scores = scores if block.weight is None else scores * block.weight
+    hessian, complete = terms.second_derivatives()
+    loglike = terms.log_likelihood
+    if block.weight is not None:
+        loglike = loglike * block.weight
+    return InfoStats(
+        loglike.sum(axis=2)[:, 0],
+        weighted_scores.sum(axis=2),
+        hessian,
+        weighted_scores @ np.swapaxes(weighted_scores, 1, 2) if cross_products else None,
+        complete,
+        terms.weighted_posterior.sum(axis=2),
+    )
 
 
 def unit_design(block: Block) -> np.ndarray:
@@ -31,132 +61,171 @@ def unit_design(block: Block) -> np.ndarray:
     return np.ones((block.n_units, 1)) if block.z is None else block.z
 
 
-def information(spec: MixtureSpec, params: MixtureParams, block: Block) -> InfoStats:
-    """Derivatives of a block's log-likelihood at a batch of parameter sets."""
-    return _Pass(spec, params, block).statistics()
-
-
 def unit_scores(spec: MixtureSpec, params: MixtureParams, block: Block) -> np.ndarray:
     """Scores of the units, case weights included, (S, F, u)."""
-    run = _Pass(spec, params, block)
-    scores = run.scores()
+    terms = _Terms(spec, params, block)
+    scores = terms.scores(terms.expected)
     return scores if block.weight is None else scores * block.weight
 
 
-class _Pass:
+class _Terms:
     """One block at one batch of parameters: the terms that score and Hessian share."""
 
     def __init__(self, spec: MixtureSpec, params: MixtureParams, block: Block):
         self.spec, self.params, self.block = spec, params, block
-        self.posterior, self.log_likelihood, self.log_prior, _ = spec.posterior(params, block)
-        size, k, p = params.coef.shape
-        eta = (params.coef.reshape(size * k, p) @ block.x.T).reshape(size, k, -1)
-        if block.offset is not None:
-            eta += block.offset
-        self.derivatives: Derivatives = spec.family.derivatives(block.y, eta, params.nuisance)
+        posterior, self.log_likelihood, self.log_prior, _ = spec.posterior(params, block)
+        self.posterior = posterior
+        self.weighted_posterior = posterior if block.weight is None else posterior * block.weight
+        eta = spec.linear_predictor(params, block)
+        self.derivatives = spec.family.derivatives(block.y, eta, params.nuisance)
         self.z = unit_design(block)
         self.component_scores = self._component_scores()
+        self.expected = self._expected_scores()
 
-    def _component_scores(self) -> list[np.ndarray]:
-        """Complete-data score of each component's regression, K arrays (S, p + d, u)."""
-        columns = self.block.x.T
-        out = []
-        for c in range(self.params.k):
-            first = [d[:, c] for d in self.derivatives.first]
-            rows = np.concatenate(
-                [first[0][:, None, :] * columns, *(f[:, None, :] for f in first[1:])], axis=1
-            )
-            if self.block.group is not None and self.block.repeat is not None:
-                rows *= self.block.repeat
-            out.append(self.block.to_units(rows))
-        return out
+    def _component_scores(self) -> np.ndarray | None:
+        """Complete-data scores of the groups, (S, K, p + d, u); None when rows are units."""
+        if self.block.group is None:
+            return None
+        first = self.derivatives.first
+        rows = np.concatenate(
+            [first[0][:, :, None] * self.block.x.T, *(d[:, :, None] for d in first[1:])], axis=2
+        )
+        if self.block.repeat is not None:
+            rows *= self.block.repeat
+        return self.block.to_units(rows)
 
     def _expected_scores(self) -> np.ndarray:
-        """sum_c tau_c S_c with tau_c z in place of the logits' part, (S, F, u)."""
-        layout, size = self.spec.layout, self.params.size
-        out = np.empty((size, layout.size, self.block.n_units))
-        for c, rows in enumerate(self.component_scores):
-            index = layout.component(c)
-            out[:, index[: layout.p + layout.d]] = rows * self.posterior[:, c, None]
-        logits = self.posterior[:, 1:, None] * self.z.T
-        out[:, layout.mixing] = logits.reshape(size, -1, self.block.n_units)
+        """Scores of the units with tau z, not (tau - pi) z, in the logits' part, (S, F, u)."""
+        layout, tau = self.spec.layout, self.posterior
+        size, k, n_units = tau.shape
+        out = np.empty((size, layout.size, n_units))
+        coef = out[:, layout.coef].reshape(size, k, layout.p, n_units)
+        nuisance = out[:, layout.nuisance].reshape(size, k, layout.d, n_units)
+        logits = out[:, layout.mixing].reshape(size, k - 1, layout.q, n_units)
+        if self.component_scores is None:
+            first = self.derivatives.first
+            np.multiply((tau * first[0])[:, :, None], self.block.x.T, out=coef)
+            for i, derivative in enumerate(first[1:]):
+                np.multiply(tau, derivative, out=nuisance[:, :, i])
+        else:
+            scores = self.component_scores * tau[:, :, None]
+            coef[:], nuisance[:] = scores[:, :, : layout.p], scores[:, :, layout.p :]
+        np.multiply(tau[:, 1:, None], self.z.T, out=logits)
         return out
 
-    def scores(self) -> np.ndarray:
-        """Scores of the units without case weights, (S, F, u)."""
-        scores = self._expected_scores()
-        prior = np.exp(self.log_prior[:, 1:, None]) * self.z.T
-        prior = np.broadcast_to(prior, (self.params.size, *prior.shape[1:]))
-        scores[:, self.spec.layout.mixing] -= prior.reshape(self.params.size, -1, prior.shape[-1])
-        return scores
-
-    def statistics(self) -> InfoStats:
-        block, layout, weight = self.block, self.spec.layout, self.block.weight
-        expected = self._expected_scores()
-        scores = self.scores()
-        weighted = expected if weight is None else expected * weight
-        weighted_scores = scores if weight is None else scores * weight
-        posterior = self.posterior if weight is None else self.posterior * weight
-        hessian = -(weighted @ _transpose(expected))
-        complete = np.zeros_like(hessian)
-        self._add_second_moments(hessian, weighted, posterior)
-        self._add_curvature(hessian, complete, block.to_rows(posterior))
-        prior_information = self.spec.mixing.information(
-            self.log_prior, block.z, weight, block.n_units
-        )
-        hessian[:, layout.mixing, layout.mixing] -= prior_information
-        complete[:, layout.mixing, layout.mixing] += prior_information
-        loglike = self.log_likelihood if weight is None else self.log_likelihood * weight
-        return InfoStats(
-            loglike.sum(axis=2)[:, 0],
-            weighted_scores.sum(axis=2),
-            hessian,
-            weighted_scores @ _transpose(weighted_scores),
-            complete,
-            posterior.sum(axis=2),
-        )
-
-    def _add_second_moments(
-        self, hessian: np.ndarray, weighted: np.ndarray, posterior: np.ndarray
-    ) -> None:
-        """Add sum_c tau_c S_c S_c', each over the component's own coordinates."""
+    def scores(self, out: np.ndarray) -> np.ndarray:
+        """Scores of the units without case weights, written over the expected scores ``out``."""
         layout = self.spec.layout
-        for c, rows in enumerate(self.component_scores):
-            index = layout.component(c)
-            own = rows
-            if c > 0:
-                z = np.broadcast_to(self.z.T, (rows.shape[0], *self.z.T.shape))
-                own = np.concatenate([rows, z], axis=1)
-            hessian[:, index[:, None], index] += (own * posterior[:, c, None]) @ _transpose(own)
+        size, k, n_units = self.posterior.shape
+        logits = out[:, layout.mixing].reshape(size, k - 1, layout.q, n_units)
+        logits -= np.exp(self.log_prior[:, 1:, None]) * self.z.T
+        return out
 
-    def _add_curvature(
-        self, hessian: np.ndarray, complete: np.ndarray, row_posterior: np.ndarray
-    ) -> None:
-        """Add sum_c tau_c C_c of the regressions, and their expected information."""
+    def second_derivatives(self) -> tuple[np.ndarray, np.ndarray]:
+        """Hessian and expected complete-data information, (S, F, F) each."""
         layout, block = self.spec.layout, self.block
-        p, d = layout.p, layout.d
-        second = self.derivatives.second
-        tau = row_posterior
+        weighted = self.expected if block.weight is None else self.expected * block.weight
+        hessian = -(weighted @ np.swapaxes(self.expected, 1, 2))
+        complete = np.zeros_like(hessian)
+        self._add_component_terms(Parts(layout, hessian), Parts(layout, complete))
+        self._add_mixing_terms(Parts(layout, hessian), weighted)
+        prior = self.spec.mixing.information(self.log_prior, block.z, block.weight, block.n_units)
+        hessian[:, layout.mixing, layout.mixing] -= prior
+        complete[:, layout.mixing, layout.mixing] += prior
+        return hessian, complete
+
+    def _add_component_terms(self, hessian: Parts, complete: Parts) -> None:
+        """Add sum_c tau_c (S_c S_c' + C_c) over the coordinates of each regression."""
+        block, layout = self.block, self.spec.layout
+        first, second = self.derivatives.first, self.derivatives.second
+        tau = block.to_rows(self.weighted_posterior)
+        rows_are_units = self.component_scores is None
+        curvature = second[0][0] + first[0] ** 2 if rows_are_units else second[0][0]
         grams = weighted_grams(
-            np.stack([tau * second[0][0], tau * self.derivatives.information]),
+            np.stack([tau * curvature, tau * self.derivatives.information]),
             block.x,
             block.products,
         )
-        tau_counts = tau.sum(axis=2)
-        expected = self.spec.family.nuisance_information(tau_counts, self.params.nuisance)
-        expected = expected / self.params.nuisance**2
-        for c in range(self.params.k):
-            index = layout.component(c)
-            coef, nuisance = index[:p], index[p : p + d]
-            hessian[:, coef[:, None], coef] += grams[0][:, c]
-            complete[:, coef[:, None], coef] += grams[1][:, c]
-            for i in range(d):
-                cross = (tau[:, c] * second[i + 1][0][:, c]) @ block.x
-                hessian[:, coef, nuisance[i]] += cross
-                hessian[:, nuisance[i], coef] += cross
-                complete[:, nuisance[i], nuisance[i]] += expected[:, c, i]
-                for j in range(i + 1):
-                    value = (tau[:, c] * second[i + 1][j + 1][:, c]).sum(axis=1)
-                    hessian[:, nuisance[i], nuisance[j]] += value
-                    if j < i:
-                        hessian[:, nuisance[j], nuisance[i]] += value
+        hessian.coef += grams[0]
+        complete.coef += grams[1]
+        for i in range(layout.d):
+            cross = second[i + 1][0]
+            if rows_are_units:
+                cross = cross + first[0] * first[i + 1]
+            cross = _rows_times(tau * cross, block.x)
+            hessian.coef_nuisance[..., i] += cross
+            hessian.nuisance_coef[..., i, :] += cross
+            for j in range(i + 1):
+                value = second[i + 1][j + 1]
+                if rows_are_units:
+                    value = value + first[i + 1] * first[j + 1]
+                value = (tau * value).sum(axis=2)
+                hessian.nuisance[..., i, j] += value
+                if j < i:
+                    hessian.nuisance[..., j, i] += value
+        expected = self.spec.family.nuisance_information(tau.sum(axis=2), self.params.nuisance)
+        np.einsum("skdd->skd", complete.nuisance)[:] += expected / self.params.nuisance**2
+        if not rows_are_units:
+            scores = self.component_scores
+            moments = (scores * self.weighted_posterior[:, :, None]) @ np.swapaxes(scores, 2, 3)
+            p = layout.p
+            hessian.coef += moments[..., :p, :p]
+            hessian.coef_nuisance += moments[..., :p, p:]
+            hessian.nuisance_coef += moments[..., p:, :p]
+            hessian.nuisance += moments[..., p:, p:]
+
+    def _add_mixing_terms(self, hessian: Parts, weighted: np.ndarray) -> None:
+        """Add sum_c tau_c (S_c z' and z z') between a component's regression and its logits."""
+        layout = self.spec.layout
+        size, k, n_units = self.posterior.shape
+        coef = weighted[:, layout.coef].reshape(size, k, layout.p, n_units)[:, 1:] @ self.z
+        nuisance = weighted[:, layout.nuisance].reshape(size, k, layout.d, n_units)[:, 1:] @ self.z
+        hessian.coef_logits += coef
+        hessian.logits_coef += np.swapaxes(coef, 2, 3)
+        hessian.nuisance_logits += nuisance
+        hessian.logits_nuisance += np.swapaxes(nuisance, 2, 3)
+        tau = self.weighted_posterior[:, 1:]
+        products = None if self.block.z is not None else np.ones((n_units, 1))
+        hessian.logits += weighted_grams(tau, self.z, products)
+
+
+class Parts:
+    """Writable views of the blocks of a full matrix (S, F, F) that belong to one component each.
+
+    ``coef`` is (S, K, p, p), ``coef_nuisance`` (S, K, p, d), ``nuisance_coef`` (S, K, d, p),
+    ``nuisance`` (S, K, d, d), ``logits`` (S, K - 1, q, q), and between a component's regression
+    and its logits ``coef_logits`` (S, K - 1, p, q), ``nuisance_logits`` (S, K - 1, d, q) and
+    their transposes.
+    """
+
+    def __init__(self, layout: ParamLayout, matrix: np.ndarray):
+        def view(left: tuple[int, int], right: tuple[int, int], k: int) -> np.ndarray:
+            (row, width), (column, height) = left, right
+            batch, down, across = matrix.strides
+            if 0 in (k, width, height):
+                return np.empty((matrix.shape[0], k, width, height))
+            return np.ndarray(
+                (matrix.shape[0], k, width, height),
+                matrix.dtype,
+                matrix,
+                row * down + column * across,
+                (batch, width * down + height * across, down, across),
+            )
+
+        k, p, d, q = layout.k, layout.p, layout.d, layout.q
+        coef, nuisance = (layout.coef.start, p), (layout.nuisance.start, d)
+        self.coef = view(coef, coef, k)
+        self.coef_nuisance = view(coef, nuisance, k)
+        self.nuisance_coef = view(nuisance, coef, k)
+        self.nuisance = view(nuisance, nuisance, k)
+        coef, nuisance, logits = (p, p), (nuisance[0] + d, d), (layout.mixing.start, q)
+        self.logits = view(logits, logits, k - 1)
+        self.coef_logits = view(coef, logits, k - 1)
+        self.logits_coef = view(logits, coef, k - 1)
+        self.nuisance_logits = view(nuisance, logits, k - 1)
+        self.logits_nuisance = view(logits, nuisance, k - 1)
+
+
+def _rows_times(rows: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """``rows`` (S, K, m) times ``x`` (m, p), by one matrix product."""
+    return (rows.reshape(-1, rows.shape[-1]) @ x).reshape(*rows.shape[:-1], -1)

@@ -42,11 +42,17 @@ class MixtureSpec:
 
     def log_density(self, params: MixtureParams, block: Block) -> Working:
         """The family's log-density and working regression of every row and component."""
+        eta = self.linear_predictor(params, block)
+        return self.family.evaluate(block.y, eta, params.nuisance)
+
+    @staticmethod
+    def linear_predictor(params: MixtureParams, block: Block) -> np.ndarray:
+        """x'b of every row and component plus its offset, (S, K, m)."""
         size, k, p = params.coef.shape
         eta = (params.coef.reshape(size * k, p) @ block.x.T).reshape(size, k, -1)
         if block.offset is not None:
             eta += block.offset
-        return self.family.evaluate(block.y, eta, params.nuisance)
+        return eta
 
     def posterior(
         self, params: MixtureParams, block: Block

@@ -76,12 +76,15 @@ class Modes:
         Position of the fit: the highest mode that is not degenerate, else the highest.
     n_passes : int
         Passes over the whole data.
+    n_starts : int
+        Short runs made, those of moves from good modes included.
     interrupted : bool
     """
 
     modes: list[Mode]
     selected: int
     n_passes: int
+    n_starts: int = 1
     interrupted: bool = False
 
 

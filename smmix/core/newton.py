@@ -19,6 +19,8 @@ from smmix.core.statistics import InfoStats
 
 #: Eigenvalues of the scaled observed information below this are taken as this.
 SMALLEST_CURVATURE = 1e-9
+#: Added to the complete-data information, scaled to a unit diagonal: it is but a metric.
+RIDGE = 1e-8
 
 
 class LocalModel(NamedTuple):
@@ -107,10 +109,8 @@ def _diagonalise(hessian: np.ndarray, complete: np.ndarray) -> tuple[np.ndarray,
     diagonal = np.einsum("svv->sv", complete)
     width = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
     scaled = complete * width[:, :, None] * width[:, None, :]
-    scaled += 1e-13 * np.eye(scaled.shape[1])
-    values, vectors = np.linalg.eigh(scaled)
-    root = vectors / np.sqrt(np.maximum(values, 1e-13))[:, None, :]
-    root = width[:, :, None] * root
+    np.einsum("svv->sv", scaled)[:] = 1.0 + RIDGE
+    root = width[:, :, None] * np.swapaxes(np.linalg.inv(np.linalg.cholesky(scaled)), 1, 2)
     observed = -np.swapaxes(root, 1, 2) @ hessian @ root
     curvature, rotation = np.linalg.eigh(0.5 * (observed + np.swapaxes(observed, 1, 2)))
     return root @ rotation, curvature

@@ -34,7 +34,7 @@ from smmix.core.starts import (
     params_from_posterior,
     random_starts,
     sharp_starts,
-    split_starts,
+    extension_starts,
 )
 from smmix.sources.memory import MemorySource
 
@@ -42,10 +42,15 @@ from smmix.sources.memory import MemorySource
 SHORT_PASSES = 15
 #: Short runs followed to their modes, and how many degenerate ones among them.
 FOLLOWED, FOLLOWED_DEGENERATE = 16, 4
+#: Rounds of moves without a better mode before they end; moves in a round, from how many modes,
+#: and how many of them are followed.
+PATIENCE, MOVES, MOVED, IMPROVED = 3, 48, 3, 8
 #: Rows of the samples on which short runs and then their modes are found when there are more.
 PILOT_ROWS, SECOND_ROWS = 2000, 20000
+#: Newton iterations, and the score that ends them, when modes are only to be ranked.
+RANKING_ITERATIONS, RANKING_SCORE = 12, 1e-4
 #: Mean absolute difference of the units' log-likelihoods under runs that are as good as the same.
-SAME_RUN, SAME_MODE = 0.02, 1e-4
+SAME_RUN, SAME_MODE = 0.02, 1e-3
 #: A mode that is this many standard errors behind on a sample is not followed on all rows.
 HOPELESS = 6.0
 
@@ -168,6 +173,7 @@ class _Search:
         self.z_scale = _z_scale(source, spec.layout)
         self.penalty = 1.0 / self.row_sum
         self.n_passes = 0
+        self.n_starts = 0
         self.interrupted = False
 
     def _x_scale(self, pooled: PooledFit) -> np.ndarray:
@@ -181,14 +187,12 @@ class _Search:
     def run(self, starts: np.ndarray | None) -> Modes:
         if self.spec.layout.k == 1:
             single = np.zeros((1, self.source.n_units), dtype=int)
-            return self.finish(
-                _fresh(params_from_labels(self.spec, self.source, single, 0.0))
-            )
+            return self.finish(_fresh(params_from_labels(self.spec, self.source, single, 0.0)))
         if starts is not None:
-            runs = _fresh(
-                params_from_posterior(self.spec, self.source, starts, self.penalty)
+            runs = _fresh(params_from_posterior(self.spec, self.source, starts, self.penalty))
+            return self.finish(
+                self.follow(self.short(runs, self.source), self.source, self.spec, FOLLOWED)
             )
-            return self.finish(self.select(self.short(runs, self.source), self.source))
         rows_per_unit = self.source.n_rows / self.source.n_units
         pilot = self.source.sample(max(int(PILOT_ROWS / rows_per_unit), 50), self.rng)
         runs = self.pilot_modes(pilot, self.spec, self.control.n_starts)
@@ -199,11 +203,67 @@ class _Search:
     def pilot_modes(self, pilot: MemorySource, spec: MixtureSpec, n_starts: int) -> _Runs:
         """Modes on the pilot rows, from short runs of every kind."""
         labels = self.labels(pilot, spec, n_starts)
-        runs = _fresh(
-            project(spec, params_from_labels(spec, pilot, labels, self.penalty))
-        )
-        runs = self.select(self.short(runs, pilot, spec), pilot, spec)
-        return self.ascend(runs, pilot, spec)
+        runs = _fresh(project(spec, params_from_labels(spec, pilot, labels, self.penalty)))
+        runs = self.follow(self.short(runs, pilot, spec), pilot, spec, FOLLOWED)
+        return self.improve(runs, pilot, spec) if spec.layout.k > 2 else runs
+
+    def improve(self, runs: _Runs, pilot: MemorySource, spec: MixtureSpec) -> _Runs:
+        """Modes reached by dropping a component of the best mode and splitting another [1]_.
+
+        Goes on from a better mode for as long as one is found.
+
+        References
+        ----------
+        .. [1] Ueda, N., Nakano, R., Ghahramani, Z. and Hinton, G. E. (2000). SMEM algorithm for
+           mixture models. Neural Computation 12, 2109-2128.
+        """
+        best, idle = -np.inf, 0
+        while idle < PATIENCE:
+            moves = self.moves(runs, pilot, spec)
+            moved = _fresh(project(spec, params_from_labels(spec, pilot, moves, self.penalty)))
+            moved = self.follow(self.short(moved, pilot, spec), pilot, spec, IMPROVED)
+            runs, value = self.join(_both(runs, moved), pilot, spec)
+            idle = 0 if value > best + 1e-6 and np.isfinite(best) else idle + 1
+            best = max(best, value)
+        return runs
+
+    def moves(self, runs: _Runs, pilot: MemorySource, spec: MixtureSpec) -> np.ndarray:
+        """Labels: each component of the best modes dropped in turn, and a new one found."""
+        data = Pilot(pilot, self.response(pilot))
+        sizes = component_sizes(spec, runs.params, pilot)
+        sound = np.flatnonzero(~degeneracy(spec, runs.params, sizes)[0])[:MOVED]
+        sound = sound if sound.size else np.arange(1)
+        k = spec.layout.k
+        each = max(MOVES // (k * sound.size), 2)
+        labels = []
+        for i in sound:
+            mode = runs.params.take(slice(i, i + 1))
+            posterior = np.concatenate(
+                [spec.posterior(mode, b)[0][0] for b in pilot.blocks(k)], axis=1
+            )
+            for c in range(k):
+                others = np.arange(k) != c
+                labels.append(
+                    extension_starts(data, posterior[others], mode.coef[0, others], each, self.rng)
+                )
+        return np.concatenate(labels)
+
+    def join(
+        self,
+        runs: _Runs,
+        source: MemorySource,
+        spec: MixtureSpec,
+        tolerance: float = SAME_MODE,
+    ) -> tuple[_Runs, float]:
+        """Distinct modes, best first, and the value of the best that is not degenerate."""
+        signature = unit_loglike(spec, runs.params, source)
+        weight = 1.0 if source.weight is None else source.weight
+        value = (signature * weight).sum(axis=1)
+        value = value + spec.family.penalty(runs.params.nuisance, self.penalty)[0]
+        runs, kept = _join(runs, value, signature, tolerance)
+        sizes = component_sizes(spec, runs.params, source)
+        degenerate, _ = degeneracy(spec, runs.params, sizes)
+        return runs, float(np.max(value[kept], where=~degenerate, initial=-np.inf))
 
     def labels(self, pilot: MemorySource, spec: MixtureSpec, n_starts: int) -> np.ndarray:
         """Starting labels (n_starts, u) of all kinds."""
@@ -223,9 +283,7 @@ class _Search:
         parts.append(elemental_starts(data, k, left - n_random - n_sharp, self.rng))
         return np.concatenate(parts)
 
-    def splits(
-        self, data: Pilot, spec: MixtureSpec, n_splits: int, n_starts: int
-    ) -> np.ndarray:
+    def splits(self, data: Pilot, spec: MixtureSpec, n_splits: int, n_starts: int) -> np.ndarray:
         """Splits of the best fit with one component fewer."""
         fewer = replace(spec.free(), layout=replace(spec.layout, k=spec.layout.k - 1))
         runs = self.pilot_modes(data.source, fewer, max(n_starts // 2, 10))
@@ -233,7 +291,7 @@ class _Search:
         posterior = np.concatenate(
             [fewer.posterior(best, b)[0] for b in data.source.blocks(best.k)], axis=2
         )
-        return split_starts(data, posterior[0], best.coef[0], n_splits, self.rng)
+        return extension_starts(data, posterior[0], best.coef[0], n_splits, self.rng)
 
     def response(self, pilot: MemorySource) -> np.ndarray:
         """The response of the pilot rows, the pooled fit added back."""
@@ -242,32 +300,37 @@ class _Search:
             center = self.coordinates.rotation @ center
         return np.ravel(pilot.y) + pilot.x @ center
 
-    def short(
-        self, runs: _Runs, source: MemorySource, spec: MixtureSpec | None = None
-    ) -> _Runs:
+    def short(self, runs: _Runs, source: MemorySource, spec: MixtureSpec | None = None) -> _Runs:
         """All runs through a few EM passes together."""
         control = EMControl(penalty=self.penalty)
+        self.n_starts += runs.params.size
         ascent = expectation_maximisation(
             self.objective(source, spec), runs.params, control, SHORT_PASSES
         )
         self.count(ascent, source)
         return runs.follow(ascent, self.record(source))
 
-    def select(
-        self, runs: _Runs, source: MemorySource, spec: MixtureSpec | None = None
-    ) -> _Runs:
-        """The best distinct runs, of which few may be degenerate."""
-        spec = spec or self.spec
-        signature = unit_loglike(spec, runs.params, source)
-        weight = 1.0 if source.weight is None else source.weight
-        value = (signature * weight).sum(axis=1)
-        value = value + spec.family.penalty(runs.params.nuisance, self.penalty)[0]
-        runs, order = _join(runs, value, signature, SAME_RUN)
+    def follow(self, runs: _Runs, source: MemorySource, spec: MixtureSpec, number: int) -> _Runs:
+        """The best ``number`` distinct runs near their modes, more when all are degenerate."""
+        left, _ = self.join(runs, source, spec, SAME_RUN)
+        order = self.follow_order(left, source, spec, number)
+        found, value = None, -np.inf
+        while order.size and not np.isfinite(value):
+            batch = self.rank(left.take(order[: number + FOLLOWED_DEGENERATE]), source, spec)
+            order = order[number + FOLLOWED_DEGENERATE :]
+            found = batch if found is None else _both(found, batch)
+            found, value = self.join(found, source, spec)
+        return found
+
+    def follow_order(
+        self, runs: _Runs, source: MemorySource, spec: MixtureSpec, number: int
+    ) -> np.ndarray:
+        """Positions of runs, best first, with few degenerate ones among the first ``number``."""
         sizes = component_sizes(spec, runs.params, source)
         degenerate, _ = degeneracy(spec, runs.params, sizes)
-        rank = np.where(degenerate, np.cumsum(degenerate), np.cumsum(~degenerate))
-        keep = np.where(degenerate, rank <= FOLLOWED_DEGENERATE, rank <= FOLLOWED)
-        return runs.take(np.flatnonzero(keep))
+        sound, bad = np.flatnonzero(~degenerate), np.flatnonzero(degenerate)
+        few = FOLLOWED_DEGENERATE
+        return np.concatenate([sound[:number], bad[:few], sound[number:], bad[few:]])
 
     def ascend(
         self,
@@ -291,6 +354,13 @@ class _Search:
         signature = unit_loglike(spec, runs.params, source)
         value = ascent.loglike + spec.family.penalty(runs.params.nuisance, self.penalty)[0]
         return _join(runs, value, signature, SAME_MODE)[0]
+
+    def rank(self, runs: _Runs, source: MemorySource, spec: MixtureSpec) -> _Runs:
+        """Runs near enough to their modes to be ranked; those that meet are joined."""
+        control = EMControl(RANKING_ITERATIONS, RANKING_SCORE, self.penalty)
+        ascent = newton(self.objective(source, spec), runs.params, control)
+        self.count(ascent, source)
+        return self.join(runs.follow(ascent, self.record(source)), source, spec)[0]
 
     def enlarge(self, runs: _Runs, pilot: MemorySource) -> _Runs:
         """Modes of the pilot followed on more rows, those without hope left behind."""
@@ -360,7 +430,9 @@ class _Search:
             )
         modes.sort(key=lambda mode: -mode.loglike)
         sound = [i for i, mode in enumerate(modes) if not mode.degenerate]
-        return Modes(modes, sound[0] if sound else 0, self.n_passes, self.interrupted)
+        return Modes(
+            modes, sound[0] if sound else 0, self.n_passes, self.n_starts, self.interrupted
+        )
 
     # -- bookkeeping ----------------------------------------------------------------------------
 
@@ -370,6 +442,15 @@ class _Search:
 
     def record(self, source: MemorySource) -> float | None:
         return self.shift if source is self.source else None
+
+
+def _both(first: _Runs, second: _Runs) -> _Runs:
+    return _Runs(
+        concatenate([first.params, second.params]),
+        np.concatenate([first.hits, second.hits]),
+        first.traces + second.traces,
+        np.concatenate([first.n_iter, second.n_iter]),
+    )
 
 
 def _join(

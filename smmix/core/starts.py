@@ -18,7 +18,7 @@ from smmix.core.params import MixtureParams
 from smmix.sources.memory import MemorySource
 
 #: Lines drawn at each stage of a sharp start, and the rows they are judged on.
-SHARP_LINES, SHARP_ROWS = 100, 400
+SHARP_LINES, SHARP_ROWS = 60, 120
 
 
 @dataclass(frozen=True)
@@ -101,34 +101,34 @@ def elemental_starts(pilot: Pilot, k: int, n_starts: int, rng: np.random.Generat
 
 
 def sharp_starts(pilot: Pilot, k: int, n_starts: int, rng: np.random.Generator) -> np.ndarray:
-    """One sharp line after another, its units taken out each time."""
+    """One sharp line after another, its units taken out each time.
+
+    Of many lines through random rows the sharpest is taken: the one with the smallest quantile of
+    absolute residuals, at a share of the rows that is drawn for each start.
+    """
     x, y = pilot.source.x, pilot.residual
-    labels = np.empty((n_starts, pilot.source.n_units), dtype=int)
-    for s in range(n_starts):
-        labels[s] = _sharp_labels(pilot, x, y, k, rng)
-    return labels
-
-
-def _sharp_labels(
-    pilot: Pilot, x: np.ndarray, y: np.ndarray, k: int, rng: np.random.Generator
-) -> np.ndarray:
     p = x.shape[1]
-    label = np.full(pilot.source.n_units, k - 1)
-    left = np.arange(y.size)
+    label = np.full((n_starts, pilot.source.n_units), k - 1)
+    n_judged = min(SHARP_ROWS, y.size)
     for c in range(k - 1):
-        if left.size < 2 * p:
-            break
-        share = rng.uniform(0.15, 0.60)
-        lines = random_lines(x, y, rng.choice(left, size=(SHARP_LINES, p)))
-        judged = left if left.size <= SHARP_ROWS else rng.choice(left, SHARP_ROWS, replace=False)
-        distance = np.abs(y[judged] - lines @ x[judged].T)
-        rank = min(int(share * judged.size), judged.size - 1)
-        best = lines[np.partition(distance, rank, axis=1)[:, rank].argmin()]
-        near = pilot.to_units(np.abs(y - x @ best))
-        free = np.flatnonzero(label == k - 1)
-        taken = free[np.argsort(near[free], kind="stable")[: max(int(share * free.size), p + 1)]]
-        label[taken] = c
-        left = np.flatnonzero(pilot.to_rows(label) == k - 1)
+        share = rng.uniform(0.15, 0.60, size=n_starts)
+        key = rng.random((n_starts, y.size)) + (pilot.to_rows(label) < k - 1)
+        judged = np.argpartition(key, n_judged - 1, axis=1)[:, :n_judged]
+        drawn = rng.integers(n_judged, size=(n_starts, SHARP_LINES * p))
+        rows = np.take_along_axis(judged, drawn, axis=1).reshape(n_starts, SHARP_LINES, p)
+        lines = random_lines(x, y, rows)
+        distance = np.abs(y[judged][:, None] - lines @ np.swapaxes(x[judged], 1, 2))
+        distance.sort(axis=2)
+        rank = np.minimum((share * n_judged).astype(int), n_judged - 1)
+        best = distance[np.arange(n_starts), :, rank].argmin(axis=1)
+        near = pilot.to_units(np.abs(y - lines[np.arange(n_starts), best] @ x.T))
+        near[label < k - 1] = np.inf
+        left = (label == k - 1).sum(axis=1)
+        n_taken = np.maximum((share * left).astype(int), p + 1)
+        level = np.take_along_axis(
+            np.sort(near, axis=1), n_taken[:, None].clip(max=near.shape[1] - 1), 1
+        )
+        label[near < level] = c
     return label
 
 
@@ -137,14 +137,17 @@ def random_starts(pilot: Pilot, k: int, n_starts: int, rng: np.random.Generator)
     return rng.integers(k, size=(n_starts, pilot.source.n_units))
 
 
-def split_starts(
+def extension_starts(
     pilot: Pilot,
     posterior: np.ndarray,
     coef: np.ndarray,
     n_starts: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Each component of a fit with one component fewer cut in two, in four ways by turns.
+    """A fit with one component fewer and a new one: by turns a component cut, or a new line.
+
+    A component is cut by the sign or the size of its residual, by a regressor or by residual times
+    regressor. A new line goes through random rows and takes the units that it is nearer to.
 
     Parameters
     ----------
@@ -159,33 +162,28 @@ def split_starts(
     ndarray of int, (n_starts, u)
     """
     x, y = pilot.source.x, pilot.residual
-    k = coef.shape[0] + 1
+    new = coef.shape[0]
     label = posterior.argmax(axis=0)
     residual = y - (coef @ x.T)[pilot.to_rows(label), np.arange(y.size)]
+    n_lines = n_starts // 2
+    lines = random_lines(x, y, draw_rows(y.size, (n_lines, x.shape[1]), rng))
+    distance = pilot.to_units((y - lines @ x.T) ** 2)
+    by_line = np.where(distance < pilot.to_units(residual**2), new, label)
+    by_cut = np.tile(label, (n_starts - n_lines, 1))
+    order = np.argsort(-posterior.sum(axis=1), kind="stable")
     columns = varying_columns(x)
-    out = np.empty((n_starts, label.size), dtype=int)
-    share = posterior.sum(axis=1) + 1.0
-    order = np.argsort(-share)
-    for s in range(n_starts):
-        component = order[s % (k - 1)]
-        way = (s // (k - 1)) % 4
-        if way == 0:
-            values = residual
-        elif way == 1:
-            values = np.abs(residual)
-        elif way == 2 and columns.size:
+    for s, out in enumerate(by_cut):
+        way = (s // new) % 4 if columns.size else s // new % 2
+        values = residual if way == 0 else np.abs(residual)
+        if way > 1:
             column = x[:, rng.choice(columns)]
-            values = (column - np.median(column)) * (residual if s % 8 < 4 else 1.0)
-        else:
-            rows = rng.integers(y.size, size=(1, x.shape[1]))
-            values = np.abs(y - x @ random_lines(x, y, rows)[0])
+            values = (column - np.median(column)) * (residual if way == 2 else 1.0)
         values = pilot.to_units(values)
-        inside = label == component
-        out[s] = label
+        inside = label == order[s % new]
         if inside.any():
-            level = np.quantile(values[inside], rng.uniform(0.3, 0.7) if s >= 4 * (k - 1) else 0.5)
-            out[s, inside & (values > level)] = k - 1
-    return out
+            share = 0.5 if s < 4 * new else rng.uniform(0.25, 0.75)
+            out[inside & (values > np.quantile(values[inside], share))] = new
+    return np.concatenate([by_cut, by_line])
 
 
 def params_from_labels(
@@ -208,9 +206,7 @@ def params_from_posterior(
         np.zeros((size, layout.k - 1, layout.q)),
     )
     stats = source.reduce(
-        lambda b: given_posterior(
-            spec, base, b, posterior[..., b.start : b.start + b.n_units]
-        ),
+        lambda b: given_posterior(spec, base, b, posterior[..., b.start : b.start + b.n_units]),
         size * layout.k,
     )
     return spec.m_step(base, stats, penalty, np.ones(size, dtype=bool))

@@ -44,7 +44,7 @@ class InfoStats(NamedTuple):
     loglike: np.ndarray  # (S,)
     score: np.ndarray  # (S, F)
     hessian: np.ndarray  # (S, F, F)
-    opg: np.ndarray  # (S, F, F) sum of w^2 s s'
+    opg: np.ndarray | None  # (S, F, F) sum of w^2 s s'
     complete: np.ndarray  # (S, F, F) expected complete-data information
     counts: np.ndarray  # (S, K)
 

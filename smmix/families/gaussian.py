@@ -96,8 +96,6 @@ class Gaussian:
     def mean(self, eta: np.ndarray) -> np.ndarray:
         return eta
 
-    def sample(
-        self, eta: np.ndarray, nuisance: np.ndarray, rng: np.random.Generator
-    ) -> np.ndarray:
+    def sample(self, eta: np.ndarray, nuisance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Draws with linear predictor ``eta`` and sigma ``nuisance`` of the same shape."""
         return eta + nuisance * rng.standard_normal(eta.shape)

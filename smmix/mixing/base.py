@@ -21,7 +21,10 @@ class Mixing(Protocol):
         """Log prior probabilities, (S, K, u) or, when they do not vary, (S, K, 1)."""
 
     def accumulate(
-        self, log_prior: np.ndarray, z: np.ndarray | None, posterior: np.ndarray,
+        self,
+        log_prior: np.ndarray,
+        z: np.ndarray | None,
+        posterior: np.ndarray,
         weight: np.ndarray | None,
     ) -> PriorStats:
         """Statistics of a block; ``posterior`` is already multiplied by the case weights."""

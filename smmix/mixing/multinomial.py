@@ -77,9 +77,7 @@ class MultinomialMixing:
         self, log_prior: np.ndarray, z: np.ndarray | None, weight: np.ndarray | None, n_units: int
     ) -> np.ndarray:
         design = np.ones((n_units, 1)) if z is None else z
-        prior = np.broadcast_to(
-            np.exp(log_prior[:, 1:]), (*log_prior[:, 1:].shape[:2], n_units)
-        )
+        prior = np.broadcast_to(np.exp(log_prior[:, 1:]), (*log_prior[:, 1:].shape[:2], n_units))
         expected = prior if weight is None else prior * weight
         return _information(prior, expected, design, _products(design))
 
