@@ -28,7 +28,6 @@ from smmix.delta import (
     confidence_quantile,
     covariance_or_none,
     delta_se,
-    mean_prior,
     tangent,
 )
 from smmix.errors import SmmixError
@@ -36,6 +35,7 @@ from smmix.errors import SmmixError
 __all__ = [
     "COV_TYPES",
     "bootstrap_covariance",
+    "check_cov_type",
     "covariance",
     "proportions",
     "sigmas",
@@ -105,7 +105,7 @@ def covariance(
     ['nonrobust', 'oim', 'opg', 'HC0', 'HC1', 'cluster', 'bootstrap']
     """
     options = dict(cov_kwds or {})
-    _check_type(cov_type, options)
+    check_cov_type(cov_type, options)
     if cov_type == "bootstrap":
         return bootstrap_covariance(options["replicates"], model.param_names)
     full, visible = tangent(model)
@@ -176,7 +176,8 @@ def bootstrap_covariance(replicates: Any, names: list[str]) -> tuple[np.ndarray,
     return matrix, f"{COV_TYPES['bootstrap']} (B = {values.shape[0]})."
 
 
-def _check_type(cov_type: str, options: dict[str, Any]) -> None:
+def check_cov_type(cov_type: str, options: Mapping[str, Any]) -> None:
+    """Refuse a covariance type, or an option of one, that is not known."""
     if cov_type not in COV_TYPES:
         why = f": {_REFUSED[cov_type]}" if cov_type in _REFUSED else ""
         raise SmmixError(
@@ -340,7 +341,7 @@ def proportions(results: Any, alpha: float = 0.05) -> pd.DataFrame:
     SmmixError
         If ``alpha`` is not between 0 and 1.
     """
-    mean, jacobian = mean_prior(results.model, np.asarray(results.params))
+    mean, jacobian = results.mean_prior
     error = delta_se(jacobian, covariance_or_none(results))
     reach = confidence_quantile(results, alpha)
     spread = mean * (1.0 - mean)

@@ -131,7 +131,7 @@ def _coefficient_sections(results: Any, alpha: float) -> list[Section]:
         sections.append(Section([f"Component {c}", *columns], lines))
     if shared.size:
         sections.append(Section(["All components", *columns], [rows[i] for i in shared]))
-    if results.model.layout.q > 1 or results.model.source.z is not None:
+    if results.model.design.concomitant_names is not None:
         lines = [_named(rows[i], rows[i][0].removeprefix("mixing.")) for i in logits]
         if lines:
             sections.append(Section(["Mixing (base 0)", *columns], lines))
@@ -219,7 +219,7 @@ def _classification_section(table: pd.DataFrame) -> Section:
             f"Component {c}",
             *(
                 formats.get(column, "{:.3f}").format(value) if np.isfinite(value) else "-"
-                for column, value in row[list(titles)].items()
+                for column, value in zip(titles, row[list(titles)], strict=True)
             ),
         ]
         for c, row in table.iterrows()
@@ -283,15 +283,14 @@ def _criteria_note(results: Any) -> str:
 def _label_note(results: Any) -> str:
     if results.k == 1:
         return ""
-    rule = getattr(results, "order", None)
-    if rule is None:
-        return "Components are numbered as in start_params."
-    by = "falling weight" if rule == "weight" else f"rising {rule}"
+    if results.order is None:
+        return "Components keep the numbers that they had in the starting values."
+    by = "falling weight" if results.order == "weight" else f"rising {results.order}"
     return f"Components are in order of {by}."
 
 
 def _dropped_note(model: Any) -> str:
-    dropped = len(getattr(model, "missing_rows", ()))
+    dropped = model.design.n_dropped
     if not dropped:
         return ""
     return f"{dropped} row{'s' * (dropped > 1)} with missing values left out."
@@ -330,12 +329,11 @@ def _higher(distance: float) -> str:
 
 
 def _curvature_note(results: Any) -> str:
-    curvature = getattr(results, "curvature", np.nan)
-    if not curvature < WEAK_CURVATURE:
+    if not results.curvature < WEAK_CURVATURE:
         return ""
     return (
         "A parameter is hardly identified: the smallest eigenvalue of the observed information "
-        f"is {curvature:.2g} of what known memberships would give."
+        f"is {results.curvature:.2g} of what known memberships would give."
     )
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "design_matrices",
     "evaluate",
     "factor_codes",
+    "factor_levels",
     "freeze",
     "info_codes",
     "linear_constraint",
@@ -149,6 +150,15 @@ def factor_codes(*parts: Iterable[Term]) -> list[str]:
 def info_codes(*infos: DesignInfo) -> list[str]:
     """Return the expressions of the factors in some designs, each once."""
     return factor_codes(*(info.terms for info in infos))
+
+
+def factor_levels(*infos: DesignInfo) -> dict[str, tuple[Any, ...] | None]:
+    """Return the levels of each factor of some designs, None for those that are numbers."""
+    return {
+        factor.name(): known.categories if known.type == "categorical" else None
+        for info in infos
+        for factor, known in info.factor_infos.items()
+    }
 
 
 def term_columns(info: DesignInfo) -> dict[str, list[int]]:

@@ -18,7 +18,7 @@ import pandas as pd
 from smmix.errors import SmmixError
 from smmix.frames import similar_names
 
-__all__ = ["NameUse", "name_use", "resolve"]
+__all__ = ["NameUse", "category_column", "name_use", "resolve"]
 
 
 @dataclass
@@ -91,6 +91,17 @@ def _visit(node: ast.AST, use: NameUse, place: set[str]) -> None:
         return
     for child in ast.iter_child_nodes(node):
         _visit(child, use, use.options if isinstance(node, ast.keyword) else place)
+
+
+def category_column(code: str) -> str | None:
+    """Return the column whose own values are a factor's: of ``g``, ``Q("g")`` and ``C(g, ..)``."""
+    node: ast.expr = ast.parse(code, mode="eval").body
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
+        if node.func.id == "C":
+            node = node.args[0]
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Q":
+            return _quoted_column(node, code)
+    return node.id if isinstance(node, ast.Name) else None
 
 
 def _quoted_column(call: ast.Call, code: str) -> str:

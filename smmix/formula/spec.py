@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from smmix.errors import SmmixError
 from smmix.formula.engine import (
     PROVIDED,
     DesignInfo,
     design_matrices,
+    factor_levels,
     freeze,
     info_codes,
     thaw,
     unseen_level,
 )
+from smmix.formula.names import category_column
 from smmix.formula.pack import pack_names, unpack_names
 from smmix.formula.rows import refuse_infinite
 from smmix.formula.terms import check_finite, factor_columns, factor_values, missing_masks
@@ -173,6 +176,36 @@ class FormulaSpec:
             index=rows,
             complete_mask=~incomplete,
         )
+
+    def variables(self) -> dict[str, tuple[Any, ...] | None]:
+        """Return the columns that the right-hand sides use.
+
+        Returns
+        -------
+        dict
+            Column name to None for a number, and to its levels for a category; none are listed
+            for a category that enters through an expression alone.
+
+        Raises
+        ------
+        SmmixError
+            If a number enters through a comparison, which has no slope.
+        """
+        infos, _ = self._ready()
+        names = pd.Index(list(dict.fromkeys(n for part in self._columns[1:] for n in part)))
+        found: dict[str, tuple[Any, ...] | None] = {}
+        for code, levels in factor_levels(*infos[1:]).items():
+            for name in factor_columns([code], names):
+                own = levels if category_column(code) == name else None
+                if own is None and name not in self._numeric:
+                    own = ()
+                if own is None and levels is not None:
+                    raise SmmixError(
+                        f"{name!r} enters the formula through {code!r}, which has no slope; make "
+                        f"{code!r} a column of the data and use that."
+                    )
+                found[name] = found.get(name) or own
+        return found
 
     def _as_before(self, column: pd.Series, rows: pd.Index) -> pd.Series:
         name = column.name

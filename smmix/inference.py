@@ -1,0 +1,378 @@
+"""Tests of terms, of components against each other, and of nested fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import combinations
+from itertools import pairwise as successive
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from statsmodels.stats.contrast import WaldTestResults
+from statsmodels.stats.multitest import multipletests, multitest_methods_names
+
+from smmix.delta import confidence_quantile, covariance_or_none, delta_se, tangent
+from smmix.errors import SmmixError
+from smmix.margins import margins
+from smmix.profile import profile_likelihood_ci
+
+__all__ = [
+    "LRTest",
+    "compare_lr_test",
+    "margins",
+    "pairwise",
+    "profile_likelihood_ci",
+    "wald_test_terms",
+]
+
+ZERO, EQUAL = "zero in all components", "equal across components"
+#: Eigenvalues of a scaled covariance of contrasts below this count as zero.
+RANK_TOLERANCE = 1e-10
+
+
+def wald_test_terms(results: Any) -> WaldTestResults:
+    """Wald tests of every term: zero in all components, and equal across components.
+
+    Parameters
+    ----------
+    results : MixtureResults
+
+    Returns
+    -------
+    WaldTestResults
+        Its ``table`` has a row per term and hypothesis (a MultiIndex) with statistic, pvalue and
+        df_constraint, and df_denom when the results use the t distribution. Terms of the mixing
+        model are called ``mixing.term``; their hypothesis is that no logit depends on the term.
+
+    Raises
+    ------
+    SmmixError
+        If the results have no covariance matrix.
+    """
+    matrix = _required_covariance(results)
+    params = np.asarray(results.params)
+    index, rows = [], []
+    for term, hypothesis, contrast in _hypotheses(results.model):
+        statistic, df = _wald(contrast, params, matrix)
+        index.append((term, hypothesis))
+        rows.append(_reference(results, statistic, df))
+    columns = ["statistic", "pvalue", "df_constraint", "df_denom"][: 4 if results.use_t else 3]
+    labels = pd.MultiIndex.from_tuples(index, names=["term", "hypothesis"])
+    table = pd.DataFrame(rows, columns=columns, index=labels)
+    return WaldTestResults(None, "F" if results.use_t else "chi2", None, table=table)
+
+
+def _hypotheses(model: Any) -> Iterable[tuple[str, str, np.ndarray]]:
+    places = _places(model)
+    layout = model.layout
+    identity = np.eye(len(model.param_names))
+    for term, columns in model.design.exog_terms.items():
+        yield term, ZERO, identity[_distinct(places[:, columns])]
+        contrast = _equalities(places[:, columns], identity)
+        if len(contrast):
+            yield term, EQUAL, contrast
+    contrast = _equalities(_sigma_places(model), identity)
+    if len(contrast):
+        yield "sigma", EQUAL, contrast
+    if layout.k > 1:
+        logits = model.expand.basis[layout.mixing].argmax(axis=1).reshape(layout.k - 1, layout.q)
+        for term, columns in model.design.concomitant_terms.items():
+            yield f"mixing.{term}", ZERO, identity[_distinct(logits[:, columns])]
+
+
+def _places(model: Any) -> np.ndarray:
+    """Visible position (k, p) of each coefficient, -1 where a component lacks the column."""
+    layout = model.layout
+    rows = model.expand.basis[layout.coef]
+    places = np.where(rows.any(axis=1), rows.argmax(axis=1), -1)
+    return places.reshape(layout.k, layout.p)
+
+
+def _sigma_places(model: Any) -> np.ndarray:
+    """Visible position (k, d) of each component's nuisance parameters."""
+    layout = model.layout
+    places: np.ndarray = model.expand.basis[layout.nuisance].argmax(axis=1)
+    return places.reshape(layout.k, layout.d)
+
+
+def _distinct(places: np.ndarray) -> np.ndarray:
+    return np.unique(places[places >= 0])
+
+
+def _equalities(places: np.ndarray, identity: np.ndarray) -> np.ndarray:
+    """Contrasts that make each column's parameters equal across the components that have it."""
+    rows = []
+    for column in places.T:
+        distinct = list(dict.fromkeys(column[column >= 0]))
+        rows += [identity[a] - identity[b] for a, b in successive(distinct)]
+    return np.array(rows)
+
+
+def _wald(contrast: np.ndarray, params: np.ndarray, matrix: np.ndarray) -> tuple[float, int]:
+    """Statistic and rank of ``contrast @ params = 0``; infinite where the contrast is certain."""
+    value = contrast @ params
+    covariance = contrast @ matrix @ contrast.T
+    width = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    certain = width == 0.0
+    if (value[certain] != 0.0).any():
+        return np.inf, len(value)
+    width, value = width[~certain], value[~certain] / width[~certain]
+    scaled = covariance[np.ix_(~certain, ~certain)] / width[:, None] / width
+    eigenvalues, vectors = np.linalg.eigh(scaled)
+    kept = eigenvalues > RANK_TOLERANCE
+    projected = vectors[:, kept].T @ value
+    return float((projected**2 / eigenvalues[kept]).sum()), int(kept.sum())
+
+
+def _reference(results: Any, statistic: float, df: int) -> list[float]:
+    """Statistic, p-value and degrees of freedom, of F when the results use t."""
+    if df == 0:
+        return [0.0, 1.0, 0, _denominator(results)][: 4 if results.use_t else 3]
+    if not results.use_t:
+        return [statistic, float(stats.chi2.sf(statistic, df)), df]
+    left = _denominator(results)
+    statistic = statistic / df
+    return [statistic, float(stats.f.sf(statistic, df, left)), df, left]
+
+
+def _denominator(results: Any) -> float:
+    return float(getattr(results, "df_resid_inference", None) or results.df_resid)
+
+
+def _required_covariance(results: Any) -> np.ndarray:
+    matrix = covariance_or_none(results)
+    if matrix is None:
+        raise SmmixError(
+            "There is no covariance matrix, because the information could not be inverted; "
+            "use results.bootstrap() or simplify the model."
+        )
+    return matrix
+
+
+def pairwise(
+    results: Any, term: str | None = None, method: str | None = "hs", alpha: float = 0.05
+) -> pd.DataFrame:
+    """Differences between all pairs of components, with p-values adjusted for multiplicity.
+
+    Parameters
+    ----------
+    results : MixtureResults
+    term : str, optional
+        A term, a column of the design, or "sigma"; by default every term, and sigma when the
+        components have their own.
+    method : str or None
+        Adjustment of the p-values over all comparisons of a term, one of those of
+        ``statsmodels.stats.multitest.multipletests`` ("hs" is Holm-Sidak); None for none.
+    alpha : float
+        Level of the intervals, which are not adjusted, and of the rejections, which are.
+
+    Returns
+    -------
+    DataFrame
+        A row per difference, such as ``x1[0] - x1[1]``; columns as in statsmodels'
+        ``t_test_pairwise``.
+
+    Raises
+    ------
+    SmmixError
+        If the term or the method is not known, or the model has nothing to compare.
+    """
+    if method is not None and method not in multitest_methods_names:
+        known = ", ".join(map(repr, multitest_methods_names))
+        raise SmmixError(f"method={method!r} is not known; choose one of {known} or None.")
+    matrix = _required_covariance(results)
+    model = results.model
+    tables = [
+        _compare(results, matrix, places, method, alpha)
+        for places in _pairwise_terms(model, term)
+        if any(True for _ in _pairs(places))
+    ]
+    if not tables:
+        what = "no coefficient differs" if term is None else f"{term!r} does not differ"
+        raise SmmixError(f"There are no pairs of components to compare: {what} between components.")
+    return pd.concat(tables)
+
+
+def _pairwise_terms(model: Any, term: str | None) -> list[np.ndarray]:
+    """Visible positions (k, columns) of each term to compare."""
+    places, columns = _places(model), list(model.design.exog_names)
+    if term is None:
+        return [*(places[:, c] for c in model.design.exog_terms.values()), _sigma_places(model)]
+    if term in model.design.exog_terms:
+        return [places[:, model.design.exog_terms[term]]]
+    if term in columns:
+        return [places[:, [columns.index(term)]]]
+    if term == "sigma":
+        return [_sigma_places(model)]
+    known = ", ".join(map(repr, dict.fromkeys([*model.design.exog_terms, *columns, "sigma"])))
+    raise SmmixError(f"term={term!r} is not a term of the components; choose one of {known}.")
+
+
+def _pairs(places: np.ndarray) -> Iterable[tuple[int, int]]:
+    for column in places.T:
+        for a, b in combinations(column, 2):
+            if a >= 0 and b >= 0 and a != b:
+                yield int(a), int(b)
+
+
+def _compare(
+    results: Any, matrix: np.ndarray, places: np.ndarray, method: str | None, alpha: float
+) -> pd.DataFrame:
+    pairs = list(dict.fromkeys(_pairs(places)))
+    identity = np.eye(matrix.shape[0])
+    contrast = np.array([identity[a] - identity[b] for a, b in pairs])
+    difference = contrast @ np.asarray(results.params)
+    error = delta_se(contrast, matrix)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where((error == 0.0) & (difference == 0.0), 0.0, difference / error)
+    if results.use_t:
+        letter, pvalue = "t", 2.0 * stats.t.sf(np.abs(ratio), _denominator(results))
+    else:
+        letter, pvalue = "z", 2.0 * stats.norm.sf(np.abs(ratio))
+    reach = confidence_quantile(results, alpha) * error
+    names = results.model.param_names
+    table = pd.DataFrame(
+        {
+            "coef": difference,
+            "std err": error,
+            letter: ratio,
+            f"P>|{letter}|": pvalue,
+            "Conf. Int. Low": difference - reach,
+            "Conf. Int. Upp.": difference + reach,
+        },
+        index=[f"{names[a]} - {names[b]}" for a, b in pairs],
+    )
+    if method is not None:
+        rejected, adjusted = multipletests(pvalue, alpha=alpha, method=method)[:2]
+        table[f"pvalue-{method}"], table[f"reject-{method}"] = adjusted, rejected
+    return table
+
+
+class LRTest(NamedTuple):
+    """A likelihood ratio test: statistic, p-value and difference in free parameters."""
+
+    statistic: float
+    pvalue: float
+    df_diff: int
+
+
+def compare_lr_test(results: Any, restricted: Any) -> LRTest:
+    """Likelihood ratio test of a fit against a nested fit with the same number of components.
+
+    Parameters
+    ----------
+    results : MixtureResults
+        The larger model.
+    restricted : MixtureResults
+        The model under the null hypothesis, fitted to the same data.
+
+    Returns
+    -------
+    LRTest
+        statistic, pvalue (chi-squared, df_diff degrees of freedom), df_diff.
+
+    Raises
+    ------
+    SmmixError
+        If the fits have different numbers of components, for which the statistic has no
+        chi-squared distribution; if they are not nested, or not of the same data; or if the
+        restricted fit has the higher likelihood, so that one of both missed its maximum.
+    """
+    restricted = getattr(restricted, "_results", restricted)
+    _check_comparable(results, restricted)
+    large, small = results.model, restricted.model
+    df = tangent(large)[0].shape[1] - tangent(small)[0].shape[1]
+    if df <= 0 or not _is_nested(small, large):
+        raise SmmixError(
+            "The restricted model is not nested in the other: its columns and restrictions must "
+            "be those of the larger model and more; compare information criteria instead."
+        )
+    statistic = 2.0 * (results.llf - restricted.llf)
+    if statistic < -1e-6 * (1.0 + abs(results.llf)):
+        raise SmmixError(
+            f"The restricted fit has the higher log-likelihood ({restricted.llf:.6g} against "
+            f"{results.llf:.6g}), so the larger one missed its maximum; fit it again with more "
+            "n_starts, or from the restricted estimates."
+        )
+    statistic = max(statistic, 0.0)
+    return LRTest(statistic, float(stats.chi2.sf(statistic, df)), df)
+
+
+def _check_comparable(results: Any, restricted: Any) -> None:
+    if not hasattr(getattr(restricted, "model", None), "layout"):
+        raise SmmixError(
+            f"compare_lr_test needs the results of a mixture, not {type(restricted).__name__}."
+        )
+    if results.k != restricted.k:
+        raise SmmixError(
+            f"The fits have {results.k} and {restricted.k} components: under the null hypothesis "
+            "the extra component is not identified and the statistic is not chi-squared; use "
+            "smmix.bootstrap_lrt or smmix.vlmr_test."
+        )
+    large, small = results.model, restricted.model
+    for model in (large, small):
+        if getattr(model, "prob_weights", None) is not None:
+            raise SmmixError(
+                "With sampling weights the likelihood is a pseudo-likelihood and the ratio has no "
+                "chi-squared distribution; use wald_test."
+            )
+    parts = ["y", "weight", "repeat", "offset", "group", "membership"]
+    if not all(_same(getattr(large.source, p), getattr(small.source, p)) for p in parts):
+        raise SmmixError(
+            "The fits are not of the same data: response, rows, weights, groups and offset must "
+            "be the same."
+        )
+
+
+def _same(left: np.ndarray | None, right: np.ndarray | None) -> bool:
+    if left is None or right is None:
+        return left is right
+    return left.shape == right.shape and bool(np.array_equal(left, right))
+
+
+def _is_nested(small: Any, large: Any) -> bool:
+    """Whether every parameter set of the small model is one of the large model."""
+    if not _same_nuisance(small, large):
+        return False
+    k = large.layout.k
+    x_map = _column_map(small.source.x, large.source.x)
+    z_map = _column_map(_mixing_design(small), _mixing_design(large))
+    if x_map is None or z_map is None:
+        return False
+    transfer = np.zeros((large.layout.size, small.layout.size))
+    transfer[large.layout.coef, small.layout.coef] = np.kron(np.eye(k), x_map)
+    transfer[large.layout.nuisance, small.layout.nuisance] = np.eye(k * large.layout.d)
+    transfer[large.layout.mixing, small.layout.mixing] = np.kron(np.eye(k - 1), z_map)
+    inner, outer = small.spec.restriction or small.expand, large.spec.restriction or large.expand
+    shift = transfer @ inner.origin - outer.origin
+    return _in_span(np.column_stack([transfer @ inner.basis, shift]), outer.basis)
+
+
+def _same_nuisance(small: Any, large: Any) -> bool:
+    same_family: bool = small.spec.family.name == large.spec.family.name
+    return same_family and small.layout.d == large.layout.d
+
+
+def _mixing_design(model: Any) -> np.ndarray:
+    source = model.source
+    return np.ones((source.n_units, 1)) if source.z is None else source.z
+
+
+def _column_map(inner: np.ndarray, outer: np.ndarray) -> np.ndarray | None:
+    """Matrix M with ``inner = outer @ M``; None when there is none."""
+    width = np.linalg.norm(outer, axis=0)
+    scaled = outer / width
+    solution = np.linalg.lstsq(scaled, inner, rcond=None)[0]
+    if not _in_span(inner, scaled):
+        return None
+    solution = np.where(np.abs(solution) < 1e-9 * np.abs(solution).max(), 0.0, solution)
+    matrix: np.ndarray = solution / width[:, None]
+    return matrix
+
+
+def _in_span(vectors: np.ndarray, basis: np.ndarray) -> bool:
+    size = np.maximum(np.linalg.norm(vectors, axis=0), np.finfo(float).tiny)
+    left = vectors - basis @ np.linalg.lstsq(basis, vectors, rcond=None)[0]
+    return bool((np.linalg.norm(left, axis=0) <= 1e-8 * size).all())
