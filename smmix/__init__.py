@@ -1,5 +1,26 @@
-"""Finite mixtures of regressions in the manner of statsmodels."""
+"""Finite mixtures of regressions in the manner of statsmodels.
+
+Examples
+--------
+>>> import statsmodels.api as sm
+>>> import smmix
+>>> data = sm.datasets.engel.load_pandas().data
+>>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+>>> results.converged
+True
+"""
+
+from smmix.errors import DegenerateComponentWarning, SmmixError
+from smmix.model import MixtureOLS, from_formula
+from smmix.results import MixtureResults
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__"]
+__all__ = [
+    "DegenerateComponentWarning",
+    "MixtureOLS",
+    "MixtureResults",
+    "SmmixError",
+    "__version__",
+    "from_formula",
+]

@@ -1,0 +1,81 @@
+"""One component of a fitted mixture, seen as a regression of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from smmix.results import MixtureResults
+
+__all__ = ["ComponentView", "component_views"]
+
+
+@dataclass(frozen=True)
+class ComponentView:
+    """Estimates of one component under the names of its terms, as ``summary_col`` reads them.
+
+    Attributes
+    ----------
+    number : int
+    params, bse, tvalues, pvalues : Series
+        Coefficients, common ones among them, then sigma (whose p-value is NaN).
+    nobs : float
+        Sum of the posteriors of the component over the rows.
+    use_t : bool
+    model : namespace
+        ``endog_names``, ``exog_names`` and ``data.param_names``.
+    """
+
+    number: int
+    params: pd.Series
+    bse: pd.Series
+    tvalues: pd.Series
+    pvalues: pd.Series
+    nobs: float
+    use_t: bool
+    model: SimpleNamespace
+    half_widths: tuple[MixtureResults, np.ndarray]
+
+    def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
+        """Intervals of level 1 - ``alpha``."""
+        results, positions = self.half_widths
+        interval = np.asarray(results.conf_int(alpha))[positions]
+        return pd.DataFrame(interval, self.params.index)
+
+
+def component_views(results: MixtureResults, sizes: np.ndarray) -> list[ComponentView]:
+    """Views of all components.
+
+    Parameters
+    ----------
+    results : MixtureResults
+    sizes : ndarray, (k,)
+        Sum of posteriors over rows.
+    """
+    model = results.model
+    layout, basis = model.layout, model.expand.basis
+    values = [np.asarray(getattr(results, n)) for n in ("params", "bse", "tvalues", "pvalues")]
+    views = []
+    for c in range(model.k):
+        rows = layout.component(c)[: layout.p + layout.d]
+        names = [*model.design.exog_names, "sigma"]
+        held = basis[rows].any(axis=1)
+        positions = basis[rows[held]].argmax(axis=1)
+        index = [name for name, has in zip(names, held, strict=True) if has]
+        parts = [pd.Series(part[positions], index) for part in values]
+        described = SimpleNamespace(
+            endog_names=f"{model.endog_names} [{c}]",
+            exog_names=index,
+            data=SimpleNamespace(param_names=index),
+        )
+        views.append(
+            ComponentView(
+                c, *parts, float(sizes[c]), results.use_t, described, (results, positions)
+            )
+        )
+    return views

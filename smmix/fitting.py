@@ -1,0 +1,300 @@
+"""From the options of fit() to the modes of the likelihood, and the order of the components."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import ThreadpoolController
+
+from smmix.core.blocks import Block
+from smmix.core.coordinates import pooled_fit
+from smmix.core.linalg import dependent_columns, solve_gram
+from smmix.core.modes import Modes
+from smmix.core.params import MixtureParams
+from smmix.core.search import SearchControl, climb, find_modes
+from smmix.errors import SmmixError
+from smmix.frames import quoted, similar_names
+from smmix.parameters import exchangeable
+from smmix.progress import progress_bar
+
+if TYPE_CHECKING:
+    from smmix.mixture_model import MixtureModel
+
+__all__ = ["FitOptions", "check_estimable", "component_order", "mixing_shares", "search_modes"]
+
+METHODS = ("em-newton", "em")
+#: Largest ratio of the pooled residual to the response that counts as an exact fit.
+EXACT_FIT = 1e-13
+#: Mixing proportions that agree to this many digits are tied.
+TIED_DIGITS = 10
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """The options of fit(), checked.
+
+    Attributes
+    ----------
+    method, n_starts, starts, maxiter, gtol, order, threads, progress, callback
+        As in `MixtureOLS.fit`.
+    rng : Generator
+    """
+
+    method: str
+    n_starts: int
+    starts: Any
+    maxiter: int
+    gtol: float
+    rng: np.random.Generator
+    order: str | None
+    threads: int | None
+    progress: bool | None
+    callback: Callable[[str, int, int, float], Any] | None
+
+    @classmethod
+    def checked(cls, model: MixtureModel, rng: Any, **options: Any) -> FitOptions:
+        """The options, refused when one makes no sense for ``model``."""
+        method, order = options["method"], options["order"]
+        if method not in METHODS:
+            raise SmmixError(f"method must be 'em-newton' or 'em', not {method!r}.")
+        for name in ("n_starts", "maxiter"):
+            _check_count(name, options[name])
+        if options["threads"] is not None:
+            _check_count("threads", options["threads"])
+        gtol = options["gtol"]
+        if not isinstance(gtol, float | int) or not 0.0 < gtol < 1.0:
+            raise SmmixError(f"gtol must be a number between 0 and 1, not {gtol!r}.")
+        keys = ["weight", *model.exog_names, "sigma"]
+        if order is not None and order not in keys:
+            raise SmmixError(
+                f"order={order!r} must be None, 'weight' or the name of a coefficient"
+                f"{similar_names(order, keys)}."
+            )
+        callback = options["callback"]
+        if callback is not None and not callable(callback):
+            raise SmmixError("callback must be a function of (stage, done, total, best).")
+        try:
+            generator = np.random.default_rng(rng)
+        except (TypeError, ValueError) as error:
+            raise SmmixError(
+                f"rng={rng!r} cannot seed a random number generator ({error})."
+            ) from error
+        return cls(rng=generator, **options)
+
+    def control(self, report: Callable[[str, int, int, float], None] | None) -> SearchControl:
+        """What the search needs of them; reports go to the bar and to the callback."""
+        told = [f for f in (report, self.callback) if f is not None]
+
+        def tell(stage: str, done: int, total: int, best: float) -> None:
+            for function in told:
+                function(stage, done, total, best)
+
+        return SearchControl(
+            n_starts=self.n_starts,
+            method=self.method,
+            maxiter=self.maxiter,
+            gtol=float(self.gtol),
+            progress=tell if told else None,
+        )
+
+
+def _check_count(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise SmmixError(f"{name} must be a whole number of at least 1, not {value!r}.")
+
+
+def search_modes(model: MixtureModel, start_params: Any, options: FitOptions) -> Modes:
+    """Modes of the likelihood: from the user's parameters, or from starts of all kinds."""
+    check_estimable(model)
+    start = None if start_params is None else start_vector(model, start_params)
+    starts = starting_posteriors(model, options.starts)
+    source = model.source
+    if options.threads is not None:
+        source = replace(source, threads=options.threads)
+    with progress_bar(options.progress) as report, one_blas_thread():
+        control = options.control(report)
+        if start is not None:
+            return climb(model.spec, source, model.unpack(start), control)
+        return find_modes(model.spec, source, control, options.rng, starts)
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """The blocks are shared by our own threads; BLAS threads on top would fight them."""
+    with _controller().limit(limits=1, user_api="blas"):
+        yield
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    # Finding the libraries takes longer than a small fit; limiting them does not.
+    return ThreadpoolController()
+
+
+def start_vector(model: MixtureModel, start_params: Any) -> np.ndarray:
+    """The user's starting values, inside the restrictions."""
+    if isinstance(start_params, pd.Series) and not isinstance(start_params.index, pd.RangeIndex):
+        absent = [name for name in model.param_names if name not in start_params.index]
+        if absent:
+            raise SmmixError(f"start_params lacks the parameter {absent[0]!r}.")
+        start_params = start_params[model.param_names]
+    start = model.check_params(start_params, "start_params")
+    return start if model.equalities is None else model.equalities.nearest(start)
+
+
+def starting_posteriors(model: MixtureModel, starts: Any) -> np.ndarray | None:
+    """Posteriors (1, k, u) from what the user gave as ``starts``; None for the default."""
+    if isinstance(starts, str):
+        if starts != "default":
+            raise SmmixError(
+                f"starts={starts!r} must be 'default', an (n, k) array of posteriors or (n,) labels."
+            )
+        return None
+    values = _matched(starts, model.design.index)
+    n = model.endog.shape[0]
+    if values.shape[0] != n or values.ndim > 2:
+        raise SmmixError(
+            f"starts has the shape {values.shape}; it must have one row for each of the {n} rows "
+            "of the model: (n, k) posteriors or (n,) labels."
+        )
+    posterior = _from_labels(values, model.k) if values.ndim == 1 else _checked(values, model.k)
+    if model.units.codes is not None:
+        sums = np.zeros((len(model.units.labels), model.k))
+        np.add.at(sums, model.units.codes, posterior)
+        posterior = sums / sums.sum(axis=1, keepdims=True)
+    return np.ascontiguousarray(posterior.T)[None]
+
+
+def _matched(starts: Any, index: pd.Index) -> np.ndarray:
+    """Values of ``starts`` for the rows used, by label where a frame of all rows is given."""
+    if isinstance(starts, pd.Series | pd.DataFrame) and len(starts) != len(index):
+        if starts.index.is_unique and index.isin(starts.index).all():
+            starts = starts.loc[index]
+    return np.asarray(starts)
+
+
+def _from_labels(labels: np.ndarray, k: int) -> np.ndarray:
+    found, position = np.unique(labels, return_inverse=True)
+    if found.size != k:
+        raise SmmixError(f"starts has {found.size} different labels; it needs {k}, as k={k}.")
+    return np.eye(k)[position]
+
+
+def _checked(posterior: np.ndarray, k: int) -> np.ndarray:
+    if posterior.shape[1] != k:
+        raise SmmixError(f"starts has {posterior.shape[1]} columns; it needs {k}, as k={k}.")
+    posterior = posterior.astype(float)
+    total = posterior.sum(axis=1)
+    if not (np.isfinite(total).all() and (posterior >= 0.0).all() and (total > 0.0).all()):
+        raise SmmixError("starts must hold probabilities: none negative, no row of zeros, no NaN.")
+    if (posterior.sum(axis=0) == 0.0).any():
+        empty = int(np.argmin(posterior.sum(axis=0)))
+        raise SmmixError(f"starts gives no row to component {empty}.")
+    return posterior / total[:, None]
+
+
+def check_estimable(model: MixtureModel) -> None:
+    """Refuse data from which the parameters cannot be estimated.
+
+    Raises
+    ------
+    SmmixError
+        For collinear columns, too few rows, a constant response, or an exact linear fit.
+    """
+    design, layout = model.design, model.layout
+    refuse_collinear(design.exog, design.exog_names, "design")
+    if design.concomitant is not None:
+        names = design.concomitant_names or []
+        refuse_collinear(model.source.z, names, "mixing design")
+    response = design.endog if design.offset is None else design.endog - design.offset
+    if np.ptp(response) == 0.0:
+        what = "" if design.offset is None else " less the offset"
+        raise SmmixError(
+            f"The response {design.endog_name!r}{what} is constant ({response[0]:g}); there is "
+            "nothing to explain."
+        )
+    needed = model.n_free + 1
+    if model.k > 1 and model.variance == "free":
+        needed = max(needed, model.k * (layout.p + 2))
+    if model.nobs < needed:
+        raise SmmixError(
+            f"{model.nobs:g} rows are too few for k={model.k} components with {layout.p} "
+            f"coefficients each: at least {needed} are needed; use a smaller k, fewer regressors "
+            "or variance='equal'."
+        )
+    if model.group_labels is not None and len(model.group_labels) < model.k:
+        raise SmmixError(
+            f"There are {len(model.group_labels)} groups for k={model.k} components; each "
+            "component needs a group of its own."
+        )
+    pooled = pooled_fit(model.source)
+    if pooled.sigma <= EXACT_FIT * np.abs(response).max():
+        raise SmmixError(
+            f"The regressors fit {design.endog_name!r} exactly; there is no variation left for "
+            "a mixture to explain."
+        )
+
+
+def refuse_collinear(x: np.ndarray, names: list[str], what: str) -> None:
+    """Name a column that is a linear combination of earlier ones."""
+    gram = x.T @ x
+    if (np.diag(gram) > 0.0).all() and solve_gram(gram, np.zeros(len(names)))[1]:
+        return
+    dependent = dependent_columns(x)
+    if not dependent:
+        return
+    column = dependent[0]
+    name = names[column]
+    earlier = [j for j in range(column) if j not in dependent]
+    width = np.sqrt(np.maximum(np.diag(gram), np.finfo(float).tiny))
+    scaled = x / width
+    share = np.linalg.lstsq(scaled[:, earlier], scaled[:, column], rcond=None)[0]
+    others = [names[j] for j, s in zip(earlier, share, strict=True) if abs(s) > 1e-8]
+    if not others:
+        raise SmmixError(f"The column {name!r} of the {what} is zero in every row; leave it out.")
+    raise SmmixError(
+        f"The column {name!r} of the {what} is a linear combination of {quoted(others)}; "
+        "leave one of them out."
+    )
+
+
+def mixing_shares(model: MixtureModel, params: MixtureParams) -> np.ndarray:
+    """Average prior probability of each component over the units, (k,)."""
+
+    def step(block: Block) -> np.ndarray:
+        prior = np.exp(model.spec.mixing.log_prior(params.mixing, block.z)[0])
+        if block.weight is None:
+            total: np.ndarray = np.broadcast_to(prior, (model.k, block.n_units)).sum(axis=1)
+            return total
+        return np.broadcast_to(prior, (model.k, block.n_units)) @ np.ravel(block.weight)
+
+    if model.source.z is None:
+        shares: np.ndarray = np.exp(model.spec.mixing.log_prior(params.mixing, None)[0, :, 0])
+        return shares
+    total = model.source.reduce(step, model.k)
+    return np.asarray(total / total.sum())
+
+
+def component_order(model: MixtureModel, params: MixtureParams, order: str | None) -> np.ndarray:
+    """Component that is to be called c, (k,): only exchangeable ones change places."""
+    labels = np.arange(model.k)
+    if order is None or model.k == 1:
+        return labels
+    coef = params.coef[0]
+    first = coef[:, 0]
+    if order == "weight":
+        keys = [-np.round(mixing_shares(model, params), TIED_DIGITS), *coef.T]
+    elif order == "sigma":
+        keys = [params.nuisance[0, :, 0], first]
+    else:
+        keys = [coef[:, model.design.exog_names.index(order)], first]
+    rank = np.lexsort(keys[::-1])
+    for members in exchangeable(model.spec, model.told_apart):
+        labels[members] = rank[np.isin(rank, members)]
+    return labels

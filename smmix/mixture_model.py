@@ -1,0 +1,347 @@
+"""A mixture of regressions as a statsmodels model: parameters, likelihood and data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from statsmodels.base.model import GenericLikelihoodModel
+
+from smmix.core.information import information, unit_scores
+from smmix.core.mixture import MixtureSpec
+from smmix.core.params import LinearMap, MixtureParams, ParamLayout
+from smmix.core.statistics import InfoStats
+from smmix.errors import SmmixError
+from smmix.families.gaussian import Gaussian
+from smmix.formula import Design, linear_constraint
+from smmix.mixing.constant import ConstantMixing
+from smmix.mixing.multinomial import MultinomialMixing
+from smmix.parameters import Equalities, VisibleParams, apply_restrictions, solve_equalities
+from smmix.sources.memory import MemorySource
+from smmix.units import Units, make_source
+
+__all__ = ["MixtureModel", "check_k"]
+
+
+class MixtureModel(GenericLikelihoodModel):
+    """A design with the parameters and the likelihood of its mixture.
+
+    What every mixture of regressions shares, however it is built and fitted; use `MixtureOLS`.
+    """
+
+    def _build(
+        self,
+        design: Design,
+        k: int,
+        variance: str,
+        fixed: Mapping[str, float] | None,
+        present: Any,
+        hasconst: bool | None,
+    ) -> None:
+        """Lay out parameters and data; the constructor of both interfaces."""
+        check_k(k)
+        if variance not in ("free", "equal"):
+            raise SmmixError(f"variance must be 'free' or 'equal', not {variance!r}.")
+        super().__init__(
+            pd.Series(design.endog, design.index, name=design.endog_name, copy=False),
+            pd.DataFrame(design.exog, design.index, design.exog_names, copy=False),
+            missing="none",
+            hasconst=hasconst,
+        )
+        self.k, self.variance, self.common = int(k), variance, list(design.common_names)
+        self.design: Design | None = design
+        self.hasconst = hasconst
+        self.fixed = dict(fixed or {})
+        self.present = _checked_present(present, self.k, design)
+        self.formula: Any = None
+        self.concomitant: str | None = None
+        self.units = Units.of(design.groups)
+        self.offset, self.known = design.offset, design.known
+        self.prob_weights = design.prob_weights
+        self.exog_concomitant = design.concomitant
+        if design.freq_weights is not None:
+            # statsmodels' sandwich code takes the mere presence of the attribute for weights.
+            self.freq_weights = design.freq_weights
+        self.nobs: float = (
+            design.endog.size if design.freq_weights is None else float(design.freq_weights.sum())
+        )
+        self.told_apart = frozenset(
+            () if design.known is None else design.known[~np.isnan(design.known)].astype(int)
+        )
+        self._lay_out(design)
+        self._data_attr += ["exog_concomitant", "offset", "known", "prob_weights", "freq_weights"]
+        self._init_keys = ["k", "exog_concomitant", "groups", "freq_weights", "prob_weights",
+                           "offset", "known", "variance", "common", "fixed", "present",
+                           "hasconst"]  # fmt: skip
+
+    def _lay_out(self, design: Design) -> None:
+        """The parameter vector and what restricts it."""
+        z = design.concomitant
+        mixing_terms = design.concomitant_names or ["Intercept"]
+        layout = ParamLayout(self.k, design.exog.shape[1], 1, 1 if z is None else z.shape[1])
+        family = Gaussian(equal_variance=self.variance == "equal")
+        self.layout = layout
+        self.visible = VisibleParams.of(
+            layout,
+            design.exog_names,
+            mixing_terms,
+            family.nuisance_names,
+            self.variance == "equal",
+            [design.exog_names.index(name) for name in design.common_names],
+            self.present,
+        )
+        mixing = ConstantMixing() if z is None else MultinomialMixing()
+        self._free_spec = MixtureSpec(family, mixing, layout)
+        self.data.param_names = list(self.visible.names)
+        matrix, values = np.empty((0, self.visible.size)), np.empty(0)
+        if self.fixed:
+            matrix, values = linear_constraint(self.param_names, self.fixed)
+        self._restrict(matrix, values)
+
+    def _restrict(self, matrix: np.ndarray, values: np.ndarray) -> None:
+        """Take equalities ``matrix @ params = values`` into the model, and count anew."""
+        self.equalities: Equalities | None = None
+        if len(matrix):
+            self.equalities = solve_equalities(matrix, values, self.visible)
+        self.spec = apply_restrictions(self._free_spec, self.visible, self.equalities)
+        size = self.visible.size
+        self.n_free = size if self.equalities is None else self.equalities.free.size
+        slopes = int((self.visible.kinds == "coef").sum()) - self.k * self.k_constant
+        self.df_model = slopes - (size - self.n_free)
+        self.k_extra = size - slopes - self.k_constant
+        self.df_resid = self.nobs - self.n_free
+        self.nparams = self.k_params = size
+
+    def initialize(self) -> None:
+        """Nothing: the base class would decompose ``exog`` for counts that are not a mixture's."""
+
+    # -- parameters -----------------------------------------------------------------------------
+
+    @property
+    def param_names(self) -> list[str]:
+        """Names of the parameters, in the order of ``params``."""
+        return list(self.visible.names)
+
+    @property
+    def expand(self) -> LinearMap:
+        """Full parameter vector of the core = 0/1 matrix times ``params``."""
+        return self.visible.expand
+
+    @property
+    def group_codes(self) -> np.ndarray | None:
+        """Number of the group of each row, (n,), in order of first appearance."""
+        return self.units.codes
+
+    @property
+    def group_labels(self) -> pd.Index | None:
+        """Values of the groups."""
+        return self.units.labels
+
+    @property
+    def groups(self) -> np.ndarray | None:
+        """Groups as given, (n,)."""
+        return None if self.design is None else self.design.groups
+
+    @property
+    def exog_terms(self) -> dict[str, list[int]]:
+        """Columns of ``exog`` that each term makes."""
+        return self.design.exog_terms
+
+    @property
+    def concomitant_terms(self) -> dict[str, list[int]]:
+        """Columns of the mixing design that each term makes."""
+        return self.design.concomitant_terms
+
+    @property
+    def missing_rows(self) -> np.ndarray:
+        """Positions, in the data as given, of the rows that were left out."""
+        return np.empty(0, int) if self.design is None else self.design.missing_rows
+
+    def check_params(self, params: Any, what: str = "params") -> np.ndarray:
+        """A parameter vector as an array (V,), refused when it cannot be one."""
+        vector = np.asarray(params)
+        if vector.dtype.kind not in "fc":
+            try:
+                vector = vector.astype(float)
+            except (TypeError, ValueError) as error:
+                raise SmmixError(f"{what} must be a vector of numbers ({error}).") from error
+        if vector.shape != (self.visible.size,):
+            raise SmmixError(
+                f"{what} has the shape {vector.shape}; it must have {self.visible.size} entries: "
+                f"{', '.join(self.param_names)}."
+            )
+        bad = ~np.isfinite(vector)
+        if bad.any():
+            raise SmmixError(f"{what}: {self.param_names[int(np.argmax(bad))]} is not finite.")
+        low = (self.visible.kinds == "sigma") & (vector.real <= 0.0)
+        if low.any():
+            i = int(np.argmax(low))
+            raise SmmixError(f"{what}: {self.param_names[i]} = {vector[i]:g} must be positive.")
+        return vector
+
+    def unpack(self, params: Any) -> MixtureParams:
+        """The core's parameters (one set, S = 1) of a parameter vector."""
+        return self.layout.unpack(self.expand.full(np.asarray(params)))
+
+    # -- likelihood -----------------------------------------------------------------------------
+
+    @cached_property
+    def source(self) -> MemorySource:
+        """The data in blocks, as the core reads them."""
+        return make_source(self.kept_design, self.units, self.k)
+
+    @property
+    def kept_design(self) -> Design:
+        """The data, refused when remove_data() took them away."""
+        if self.endog is None or self.design is None:
+            raise SmmixError(
+                "The data were taken away by remove_data(); only what was computed before and "
+                "predictions for new data are left."
+            )
+        return self.design
+
+    def information(self, params: Any) -> InfoStats:
+        """Score, Hessian and cross products of scores in the core's full parameter vector.
+
+        Parameters
+        ----------
+        params : array_like, (V,)
+
+        Returns
+        -------
+        InfoStats
+            Without the batch axis.
+        """
+        unpacked = self.unpack(self.check_params(params))
+        spec = self.spec
+        stats = self.source.reduce(lambda b: information(spec, unpacked, b), 3 * self.k)
+        return InfoStats(*(part[0] for part in stats))
+
+    def loglikeobs(self, params: Any) -> np.ndarray:
+        """Log-likelihood of each row (of each group, when rows are grouped), weights included.
+
+        Parameters
+        ----------
+        params : array_like, (V,)
+
+        Returns
+        -------
+        ndarray, (n,) or (n_groups,)
+
+        Examples
+        --------
+        >>> from smmix import MixtureOLS
+        >>> MixtureOLS([0.0, 1, 3], [1.0, 1, 1], k=1).loglikeobs([1.0, 1.0]).round(3)
+        array([-1.419, -0.919, -2.919])
+        """
+        unpacked = self.unpack(self.check_params(params))
+        parts = []
+        for block in self.source.blocks(self.k):
+            units = self.spec.posterior(unpacked, block)[1][0, 0]
+            parts.append(units if block.weight is None else units * block.weight)
+        return np.concatenate(parts)
+
+    def loglike(self, params: Any) -> float:
+        """Log-likelihood.
+
+        Parameters
+        ----------
+        params : array_like, (V,)
+
+        Returns
+        -------
+        float
+        """
+        unpacked = self.unpack(self.check_params(params))
+        spec = self.spec
+        return self.source.reduce(lambda b: spec.e_step(unpacked, b).loglike, self.k)[0]
+
+    def score(self, params: Any) -> np.ndarray:
+        """Gradient of the log-likelihood, analytic, (V,)."""
+        return self.information(params).score @ self.expand.basis
+
+    def score_obs(self, params: Any) -> np.ndarray:
+        """Gradient of each row (group, when rows are grouped), weights included, (u, V)."""
+        unpacked = self.unpack(self.check_params(params))
+        parts = [unit_scores(self.spec, unpacked, b)[0] for b in self.source.blocks(3 * self.k)]
+        return np.concatenate(parts, axis=1).T @ self.expand.basis
+
+    def hessian(self, params: Any) -> np.ndarray:
+        """Second derivatives of the log-likelihood, analytic, (V, V)."""
+        basis = self.expand.basis
+        return basis.T @ self.information(params).hessian @ basis
+
+    def posterior(self, params: Any) -> np.ndarray:
+        """Posterior probabilities of the components, (u, k), by row or by group."""
+        unpacked = self.unpack(self.check_params(params))
+        blocks = self.source.blocks(self.k)
+        parts = [self.spec.posterior(unpacked, block)[0][0] for block in blocks]
+        return np.concatenate(parts, axis=1).T
+
+    def hessian_factor(self, params: Any, scale: Any = None, observed: bool = True) -> None:
+        """Not defined: the Hessian of a mixture is no weighted cross product of ``exog``."""
+        raise NotImplementedError(
+            "The Hessian of a mixture is no weighted cross product of exog; use hessian(params)."
+        )
+
+    # -- persistence ----------------------------------------------------------------------------
+
+    def remove_data(self) -> None:
+        """Take the data out of the model; predictions for new data stay possible."""
+        if self.design is None or self.endog is None:
+            return
+        self.__dict__.pop("source", None)
+        for name in self._data_attr:
+            target, _, attribute = name.rpartition(".")
+            owner = self.data if target == "data" else self
+            if getattr(owner, attribute, None) is not None:
+                setattr(owner, attribute, None)
+        for name in ("row_labels", "_cache"):
+            vars(self.data).pop(name, None)
+        self.units = Units(labels=self.units.labels[:0] if self.units.codes is not None else None)
+        empty = np.empty(0)
+        self.design = replace(
+            self.design,
+            endog=empty,
+            exog=np.empty((0, self.layout.p)),
+            concomitant=None,
+            groups=None,
+            freq_weights=None,
+            prob_weights=None,
+            offset=None,
+            known=None,
+            index=pd.RangeIndex(0),
+            missing_rows=np.empty(0, int),
+            frame=None,
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        # Views of what the design holds; made again when needed.
+        state.pop("source", None)
+        return state
+
+
+def check_k(k: Any) -> None:
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise SmmixError(f"k must be a whole number of at least 1, not {k!r}.")
+
+
+def _checked_present(present: Any, k: int, design: Design) -> np.ndarray:
+    shape = (k, design.exog.shape[1])
+    if present is None:
+        return np.ones(shape, dtype=bool)
+    mask = np.asarray(present)
+    if mask.shape != shape or mask.dtype != bool:
+        raise SmmixError(f"present must hold True and False in the shape {shape}.")
+    for c, row in enumerate(mask):
+        if not row.any():
+            raise SmmixError(f"present leaves component {c} without any column.")
+    for name in design.common_names:
+        if not mask[:, design.exog_names.index(name)].all():
+            raise SmmixError(f"The column {name!r} is common, so every component must have it.")
+    return mask

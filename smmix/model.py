@@ -1,0 +1,445 @@
+"""Finite mixtures of linear regressions in the manner of statsmodels."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from statsmodels.tools.sm_exceptions import ConvergenceWarning
+
+from smmix.covariance import check_cov_type
+from smmix.errors import DegenerateComponentWarning, SmmixError
+from smmix.fitting import FitOptions, search_modes
+from smmix.formula import build_design, linear_constraint, validate_arrays
+from smmix.mixture_model import MixtureModel, check_k
+from smmix.per_component import present_columns, union_formula
+from smmix.prediction import new_rows, own_rows, predict_rows
+from smmix.results import FitRecord, MixtureResults, MixtureResultsWrapper
+
+__all__ = ["MixtureOLS", "from_formula"]
+
+
+class MixtureOLS(MixtureModel):
+    """Finite mixture of linear regressions with Gaussian errors.
+
+    Row i belongs to component c with probability pi_c(z_i), and then
+    y_i ~ N(offset_i + x_i'b_c, sigma_c^2).
+
+    Parameters
+    ----------
+    endog : array_like, (n,)
+        Response.
+    exog : array_like, (n, p)
+        Design of the component regressions; add the constant yourself, as in statsmodels.
+    k : int
+        Number of components.
+    exog_concomitant : array_like, (n, q), optional
+        Design of the multinomial logit model of the component probabilities, its constant
+        included; component 0 is the base. With ``groups`` the first row of each group counts.
+    groups : array_like, (n,), optional
+        All rows of a group share one component (repeated measures).
+    freq_weights : array_like, (n,), optional
+        A weight of 2 is the row twice; a row of weight 0 is left out.
+    prob_weights : array_like, (n,), optional
+        Sampling weights, constant within groups. They are scaled to a mean of one, the
+        log-likelihood becomes a pseudo log-likelihood, and standard errors are robust (HC0)
+        unless another ``cov_type`` is asked for.
+    offset : array_like, (n,), optional
+        Added to the linear predictor of every component.
+    known : array_like, (n,), optional
+        Number of the component that a row is known to belong to; NaN where it is not known.
+    variance : {"free", "equal"}
+        Whether each component has its own sigma.
+    common : list of str, optional
+        Columns of ``exog`` whose coefficients all components share.
+    fixed : dict, optional
+        Parameter name to the value at which it is held, as ``{"x1[0]": 0.0}``.
+    present : array_like of bool, (k, p), optional
+        Which component has which column of ``exog``; by default all have all.
+    missing : {"none", "raise", "drop"}
+        What to do with rows that hold NaN: "none" and "raise" refuse them.
+    hasconst : bool, optional
+        As in statsmodels: whether ``exog`` has a constant; by default found out.
+
+    Attributes
+    ----------
+    param_names : list of str
+        ``x1[0]``, ``sigma[0]`` (``sigma`` when the variance is equal), ``x2`` when common,
+        ``mixing.z1[1]``.
+    nobs : float
+        Sum of the frequency weights; the number of rows without them.
+
+    Raises
+    ------
+    SmmixError
+        For bad data or options, in one sentence that names the column, row or argument.
+
+    Notes
+    -----
+    ``params`` = [coefficients of component 0, .., k-1 | common coefficients | sigma of each |
+    mixing logits of components 1, .., k-1], sigma on its natural scale. Sigma is the maximum
+    likelihood estimate, without a correction for degrees of freedom [1]_. For when the components
+    are identified see [2]_.
+
+    References
+    ----------
+    .. [1] DeSarbo, W. S. and Cron, W. L. (1988). A maximum likelihood methodology for clusterwise
+       linear regression. Journal of Classification 5, 249-282.
+    .. [2] Hennig, C. (2000). Identifiability of models for clusterwise linear regression.
+       Journal of Classification 17, 273-296.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import statsmodels.api as sm
+    >>> from smmix import MixtureOLS
+    >>> data = sm.datasets.engel.load_pandas().data
+    >>> model = MixtureOLS(data["foodexp"], sm.add_constant(data["income"]), k=2)
+    >>> model.param_names[:2]
+    ['const[0]', 'income[0]']
+    """
+
+    def __init__(
+        self,
+        endog: Any,
+        exog: Any,
+        k: int = 2,
+        *,
+        exog_concomitant: Any = None,
+        groups: Any = None,
+        freq_weights: Any = None,
+        prob_weights: Any = None,
+        offset: Any = None,
+        known: Any = None,
+        variance: str = "free",
+        common: Sequence[str] | str | None = None,
+        fixed: Mapping[str, float] | None = None,
+        present: Any = None,
+        missing: str = "none",
+        hasconst: bool | None = None,
+    ):
+        design = validate_arrays(
+            endog,
+            exog,
+            exog_concomitant=exog_concomitant,
+            groups=groups,
+            freq_weights=freq_weights,
+            prob_weights=prob_weights,
+            offset=offset,
+            known=known,
+            common=common,
+            missing=missing,
+        )
+        self._build(design, k, variance, fixed, present, hasconst)
+
+    @classmethod
+    def from_formula(
+        cls,
+        formula: str | Mapping[int, str] | Sequence[str],
+        data: Any,
+        k: int = 2,
+        *,
+        concomitant: str | None = None,
+        groups: Any = None,
+        freq_weights: Any = None,
+        prob_weights: Any = None,
+        offset: Any = None,
+        known: Any = None,
+        variance: str = "free",
+        common: Sequence[str] | str | None = None,
+        fixed: Mapping[str, float] | None = None,
+        subset: Any = None,
+        missing: str = "drop",
+        eval_env: int = 0,
+        hasconst: bool | None = None,
+    ) -> MixtureOLS:
+        """Build a model from formulas and a table.
+
+        Parameters
+        ----------
+        formula : str, or dict or list with a str for each component
+            ``"y ~ x1 + x2"`` in the language of patsy; with one formula for each component the
+            components keep their numbers.
+        data : DataFrame, polars frame, pyarrow table or dict of columns
+        k : int
+            Number of components.
+        concomitant : str, optional
+            One-sided formula of the component probabilities; the "~" may be left out.
+        groups, freq_weights, prob_weights, offset, known : str or array_like, (n,), optional
+            A column of ``data``, or one value per row; see `MixtureOLS`.
+        variance, fixed, hasconst
+            See `MixtureOLS`.
+        common : list of str, or str, optional
+            Terms whose coefficients all components share, as names or as a formula; those that
+            ``formula`` lacks are added.
+        subset : str, mask, slice or list of labels, optional
+            Rows of ``data`` to use.
+        missing : {"drop", "raise", "none"}
+            What to do with rows in which anything is missing: "drop" leaves them out, the others
+            refuse them.
+        eval_env : int
+            Where functions in the formulas are looked up: 0 is the caller, 1 its caller, ..
+
+        Returns
+        -------
+        MixtureOLS
+
+        Raises
+        ------
+        SmmixError
+            For bad input, in one sentence that names the column, row or argument.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> smmix.from_formula("foodexp ~ income", data, k=2).param_names[-1]
+        'mixing.Intercept[1]'
+        """
+        if not isinstance(eval_env, int):
+            raise SmmixError(f"eval_env must be a number of frames, not {eval_env!r}.")
+        check_k(k)
+        whole, parts = union_formula(formula, k)
+        design = build_design(
+            whole,
+            data,
+            concomitant=concomitant,
+            groups=groups,
+            freq_weights=freq_weights,
+            prob_weights=prob_weights,
+            offset=offset,
+            known=known,
+            common=common,
+            subset=subset,
+            missing=missing,
+            env=eval_env + 1,
+        )
+        present = None
+        if parts is not None:
+            frame = design.frame
+            names = [build_design(part, frame, env=eval_env + 2).exog_names for part in parts]
+            present = present_columns(design, names)
+        model = cls.__new__(cls)
+        model._build(design, k, variance, fixed, present, hasconst)
+        model.formula = whole if parts is None else formula
+        model.concomitant = concomitant
+        return model
+
+    # -- fitting --------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        start_params: Any = None,
+        *,
+        method: str = "em-newton",
+        n_starts: int = 50,
+        starts: Any = "default",
+        maxiter: int = 1000,
+        gtol: float = 1e-8,
+        rng: Any = 0,
+        cov_type: str | None = None,
+        cov_kwds: Mapping[str, Any] | None = None,
+        use_t: bool = False,
+        order: str | None = "weight",
+        threads: int | None = None,
+        progress: bool | None = None,
+        callback: Callable[[str, int, int, float], Any] | None = None,
+    ) -> MixtureResultsWrapper:
+        """Fit by maximum likelihood: EM from many starts, then Newton on the analytic Hessian.
+
+        The likelihood of a mixture has many modes, and with free variances it is unbounded. The
+        fit is the highest local maximum found that is not degenerate: a component is degenerate
+        when it rests on fewer than p + 2 rows, when its sigma is below a fifth of the largest
+        while it holds less than a tenth of the rows, or below a thousandth of the largest. All
+        modes found are listed in ``results.starts`` and opened by ``results.mode(i)``.
+
+        Parameters
+        ----------
+        start_params : array_like, (V,), or Series by parameter name, optional
+            Climb from here alone, and keep the numbers of the components.
+        method : {"em-newton", "em"}
+            "em" is plain EM to the end.
+        n_starts : int
+            Short runs from starts of all kinds.
+        starts : "default", or array_like, (n, k) or (n,)
+            Posterior probabilities, or labels, to start from alone.
+        maxiter : int
+            Most iterations of the final ascent.
+        gtol : float
+            Converged means that max |score| / nobs is at most this, with the score in units of
+            sigma and of the standard deviation of each column.
+        rng : int, Generator, SeedSequence or None
+            Seed of the starts; with the same seed the answer is the same.
+        cov_type : str, optional
+            "nonrobust" (= "oim", the observed information; the default), "opg", "HC0" (the
+            default with ``prob_weights``), "HC1", "cluster" or "bootstrap".
+        cov_kwds : dict, optional
+            ``{"groups": ..}`` for "cluster", ``{"replicates": ..}`` for "bootstrap".
+        use_t : bool
+            Student's t in place of the normal distribution; no theory stands behind it.
+        order : str or None
+            Components by falling mixing proportion ("weight"), by a coefficient ("Intercept",
+            rising), or as found (None). Components that differ by construction keep their
+            numbers; after ``start_params`` only a coefficient given here reorders.
+        threads : int, optional
+            Threads that share a pass over the data; the result does not depend on it.
+        progress : bool, optional
+            True and False force a progress bar on and off; by default it is shown when standard
+            error is a terminal and the work lasts.
+        callback : callable, optional
+            Called with (stage, done, total, best log-likelihood) as the search goes on.
+
+        Returns
+        -------
+        MixtureResults
+
+        Raises
+        ------
+        SmmixError
+            For options that make no sense, and data from which nothing can be estimated.
+
+        Warns
+        -----
+        ConvergenceWarning
+            When the fit did not converge; ``results.status`` says why.
+        DegenerateComponentWarning
+            When every mode found is degenerate.
+
+        References
+        ----------
+        .. [1] Chen, J. and Tan, X. (2009). Inference for multivariate normal mixtures.
+           Journal of Multivariate Analysis 100, 1367-1383.
+        .. [2] Redner, R. A. and Walker, H. F. (1984). Mixture densities, maximum likelihood and
+           the EM algorithm. SIAM Review 26, 195-239.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> smmix.from_formula("foodexp ~ income", data, k=2).fit().converged
+        True
+        """
+        options = FitOptions.checked(
+            self,
+            rng,
+            method=method,
+            n_starts=n_starts,
+            starts=starts,
+            maxiter=maxiter,
+            gtol=gtol,
+            order=order,
+            threads=threads,
+            progress=progress,
+            callback=callback,
+        )
+        if cov_type is None:
+            cov_type = "nonrobust" if self.prob_weights is None else "HC0"
+        check_cov_type(cov_type, dict(cov_kwds or {}))
+        modes = search_modes(self, start_params, options)
+        kept = start_params is not None and order == "weight"
+        record = FitRecord(modes, method, None if kept else order)
+        results = MixtureResults(self, record, modes.selected, cov_type, cov_kwds, use_t)
+        _warn_of(results)
+        return MixtureResultsWrapper(results)
+
+    def fit_constrained(
+        self, constraints: Any, start_params: Any = None, **fit_options: Any
+    ) -> MixtureResultsWrapper:
+        """Fit under linear equalities of parameters, also across components.
+
+        Parameters
+        ----------
+        constraints : str, list of str, dict, or (R, q)
+            ``"x1[0] = x1[1], x2[2] = 0"``, in the language of ``t_test``. One equality joins
+            parameters of one kind: coefficients, sigmas or mixing logits.
+        start_params : array_like, (V,), optional
+            As in `fit`; moved to the nearest parameters that satisfy the equalities.
+        **fit_options
+            The keyword arguments of `fit`.
+
+        Returns
+        -------
+        MixtureResults
+            ``params`` keeps its length and its covariance is singular; ``df_model`` and the
+            criteria count the free parameters.
+
+        Raises
+        ------
+        SmmixError
+            If a name is unknown or the equalities contradict each other.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> model = smmix.from_formula("foodexp ~ income", data, k=2)
+        >>> results = model.fit_constrained("Intercept[0] = Intercept[1]")
+        >>> bool(results.params["Intercept[0]"] == results.params["Intercept[1]"])
+        True
+        """
+        matrix, values = linear_constraint(self.param_names, constraints)
+        if self.equalities is not None:
+            matrix = np.concatenate([self.equalities.matrix, matrix])
+            values = np.concatenate([self.equalities.values, values])
+        model = copy.copy(self)
+        model._restrict(matrix, values)
+        return model.fit(start_params, **fit_options)
+
+    def predict(
+        self,
+        params: Any,
+        exog: Any = None,
+        *,
+        which: str = "mean",
+        endog: Any = None,
+        q: Any = 0.5,
+        exog_concomitant: Any = None,
+        offset: Any = None,
+        groups: Any = None,
+        transform: bool = True,
+    ) -> np.ndarray:
+        """Predictions at any parameters, without labels; see `MixtureResults.predict`."""
+        rows = (
+            own_rows(self)
+            if exog is None
+            else new_rows(
+                self,
+                exog,
+                exog_concomitant=exog_concomitant,
+                endog=endog,
+                offset=offset,
+                groups=groups,
+                transform=transform,
+            )
+        )
+        unpacked = self.unpack(self.check_params(params))
+        return predict_rows(self, unpacked, rows, which, q).to_numpy()
+
+
+def _warn_of(results: MixtureResults) -> None:
+    """The warnings that a fit may deserve, pointing at the caller of fit()."""
+    mode = results.mode_found
+    if mode.degenerate:
+        warnings.warn(
+            f"Every mode found is degenerate: {mode.reason}. Use fewer components or "
+            "variance='equal'.",
+            DegenerateComponentWarning,
+            stacklevel=3,
+        )
+    elif not results.converged:
+        status = EMStatus.INTERRUPTED.value if results.interrupted else results.status
+        warnings.warn(
+            f"The fit did not converge: {status} (largest score per observation "
+            f"{results.score_norm:.2g}).",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+
+
+from_formula = MixtureOLS.from_formula

@@ -1,0 +1,324 @@
+"""What a fitted mixture says about rows: means, probabilities, distribution and quantiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtr, ndtri
+
+from smmix.core.params import MixtureParams
+from smmix.errors import SmmixError
+from smmix.frames import as_frame, is_pandas, numbers, row_name
+
+if TYPE_CHECKING:
+    from smmix.mixture_model import MixtureModel
+
+__all__ = ["WHICH", "Rows", "new_rows", "own_rows", "predict_rows", "with_response"]
+
+WHICH = ("mean", "components", "prob", "posterior", "label", "cdf", "quantile")
+#: Most halvings of the bracket of a quantile; they end when no number lies between its ends.
+BISECTIONS = 2000
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows to predict for; incomplete rows hold NaN.
+
+    Attributes
+    ----------
+    exog : ndarray, (m, p)
+    concomitant : ndarray, (m, q), or None
+    offset : ndarray, (m,), or None
+    endog : ndarray, (m,), or None
+        NaN where the response is not known.
+    group_codes : ndarray of int, (m,), or None
+        Rows of one group share a component.
+    index : Index of length m
+    """
+
+    exog: np.ndarray
+    concomitant: np.ndarray | None
+    offset: np.ndarray | None
+    endog: np.ndarray | None
+    group_codes: np.ndarray | None
+    index: pd.Index
+
+
+def own_rows(model: MixtureModel) -> Rows:
+    """The rows that the model was fitted to."""
+    design = model.kept_design
+    z = model.source.z
+    return Rows(
+        design.exog,
+        None if z is None else model.units.to_rows(z),
+        design.offset,
+        design.endog,
+        model.group_codes,
+        design.index,
+    )
+
+
+def with_response(rows: Rows, endog: Any) -> Rows:
+    """The same rows with another response, when one is given."""
+    return rows if endog is None else replace(rows, endog=_vector(endog, rows.index, "endog"))
+
+
+def new_rows(
+    model: MixtureModel,
+    exog: Any,
+    *,
+    exog_concomitant: Any = None,
+    endog: Any = None,
+    offset: Any = None,
+    groups: Any = None,
+    transform: bool = True,
+) -> Rows:
+    """Rows made from new data, through the formulas when the model has them.
+
+    Raises
+    ------
+    SmmixError
+        If a column is absent or a length does not fit.
+    """
+    formulas = model.design.formulas
+    if formulas is not None and transform:
+        return _from_frame(model, exog, exog_concomitant, endog, offset, groups)
+    design = model.design
+    x = _matrix(exog, design.exog_names, "exog")
+    index = exog.index if is_pandas(exog) else pd.RangeIndex(len(x))
+    z = None
+    if model.layout.q > 1 or design.concomitant_names is not None:
+        if exog_concomitant is None:
+            raise SmmixError(
+                "The component probabilities depend on concomitant variables; give them for the "
+                f"new rows as exog_concomitant ({len(design.concomitant_names or [])} columns)."
+            )
+        z = _matrix(exog_concomitant, design.concomitant_names or [], "exog_concomitant")
+    elif exog_concomitant is not None:
+        raise SmmixError("exog_concomitant means nothing here: the model has no concomitants.")
+    if z is not None and len(z) != len(x):
+        raise SmmixError(f"exog_concomitant has {len(z)} rows but exog {len(x)}.")
+    return _with_extras(model, Rows(x, z, None, None, None, index), endog, offset, groups)
+
+
+def _from_frame(
+    model: MixtureModel,
+    exog: Any,
+    exog_concomitant: Any,
+    endog: Any,
+    offset: Any,
+    groups: Any,
+) -> Rows:
+    if exog_concomitant is not None:
+        raise SmmixError(
+            "exog_concomitant is for models of arrays; put the concomitant variables into the "
+            "frame of new data."
+        )
+    frame = as_frame(exog, "the new data")
+    formulas = model.design.formulas
+    made = formulas.transform(frame)
+    response = None
+    if endog is None and all(name in frame.columns for name in model.response_columns):
+        response = formulas.transform(frame, need_endog=True).endog
+    if groups is None and model.design.column_names.get("groups") in frame.columns:
+        groups = frame[model.design.column_names["groups"]]
+    rows = Rows(made.exog, made.concomitant, made.offset, response, None, made.index)
+    return _with_extras(model, rows, endog, offset, groups)
+
+
+def _with_extras(model: MixtureModel, rows: Rows, endog: Any, offset: Any, groups: Any) -> Rows:
+    """Attach what the caller gives per row; an offset of the model that is not given is zero."""
+    n = len(rows.index)
+    response = rows.endog if endog is None else _vector(endog, rows.index, "endog")
+    shift = rows.offset if offset is None else _vector(offset, rows.index, "offset")
+    codes = None
+    if groups is not None and model.group_codes is not None:
+        if np.shape(groups) != (n,):
+            raise SmmixError(f"groups must have {n} values, one for each new row.")
+        labels = pd.Series(np.asarray(groups))
+        codes, _ = pd.factorize(labels)
+        # A row whose group is not known stands alone.
+        alone = codes < 0
+        codes[alone] = codes.max(initial=-1) + 1 + np.arange(alone.sum())
+    return Rows(rows.exog, rows.concomitant, shift, response, codes, rows.index)
+
+
+def _matrix(values: Any, names: list[str], what: str) -> np.ndarray:
+    if isinstance(values, pd.Series):
+        values = values.to_frame() if len(names) == 1 else values.to_frame().T
+    if isinstance(values, pd.DataFrame):
+        if all(name in values.columns for name in names):
+            values = values[names]
+        columns = [
+            numbers(values.iloc[:, i], f"{what} column {name!r}", values.index, booleans=True)
+            for i, name in enumerate(values.columns)
+        ]
+        array = np.column_stack(columns) if columns else np.empty((len(values), 0))
+    else:
+        try:
+            array = np.asarray(values, dtype=float)
+        except (TypeError, ValueError) as error:
+            raise SmmixError(f"{what} must hold numbers ({error}).") from error
+        if array.ndim == 1:
+            array = array[:, None] if len(names) == 1 else array[None, :]
+    if array.ndim != 2 or array.shape[1] != len(names):
+        raise SmmixError(
+            f"{what} has the shape {array.shape}; it must have {len(names)} columns: "
+            f"{', '.join(names)}."
+        )
+    infinite = np.isinf(array)
+    if infinite.any():
+        row, column = (int(i) for i in np.argwhere(infinite)[0])
+        raise SmmixError(f"The column {names[column]!r} of {what} is infinite in row {row}.")
+    return array
+
+
+def _vector(values: Any, index: pd.Index, what: str) -> np.ndarray:
+    if np.ndim(values) == 0:
+        values = np.full(len(index), values)
+    column = values if isinstance(values, pd.Series) else pd.Series(np.asarray(values).ravel())
+    if len(column) != len(index):
+        raise SmmixError(f"{what} has {len(column)} values for {len(index)} new rows.")
+    array = numbers(column, what, index, booleans=what == "offset")
+    if np.isinf(array).any():
+        raise SmmixError(
+            f"{what} is infinite in {row_name(index, int(np.argmax(np.isinf(array))))}."
+        )
+    return array
+
+
+def component_means(params: MixtureParams, rows: Rows) -> np.ndarray:
+    """Mean of y within each component, (m, k)."""
+    means: np.ndarray = rows.exog @ params.coef[0].T
+    return means if rows.offset is None else means + rows.offset[:, None]
+
+
+def prior_probabilities(model: MixtureModel, params: MixtureParams, rows: Rows) -> np.ndarray:
+    """P(component | z), (m, k); NaN where the concomitant variables are."""
+    log_prior = model.spec.mixing.log_prior(params.mixing, rows.concomitant)[0]
+    probability = np.exp(log_prior).T
+    if probability.shape[0] == 1:
+        probability = np.tile(probability, (len(rows.index), 1))
+        # A row that cannot be predicted for has no other prediction either.
+        probability[np.isnan(rows.exog).any(axis=1)] = np.nan
+    return probability
+
+
+def posterior_probabilities(model: MixtureModel, params: MixtureParams, rows: Rows) -> np.ndarray:
+    """P(component | y, x, z), (m, k); the prior where y is not known."""
+    prior = prior_probabilities(model, params, rows)
+    if rows.endog is None:
+        return prior
+    sigma = params.nuisance[0, :, 0]
+    scaled = (rows.endog[:, None] - component_means(params, rows)) / sigma
+    log_density = np.where(np.isnan(rows.endog)[:, None], 0.0, -0.5 * scaled**2 - np.log(sigma))
+    with np.errstate(divide="ignore"):
+        log_prior = np.log(prior)
+    if rows.group_codes is not None:
+        log_density, log_prior = _shared(log_density, log_prior, rows.group_codes)
+    joint = log_density + log_prior
+    joint -= joint.max(axis=1, keepdims=True)
+    np.exp(joint, out=joint)
+    result: np.ndarray = joint / joint.sum(axis=1, keepdims=True)
+    return result
+
+
+def _shared(
+    log_density: np.ndarray, log_prior: np.ndarray, codes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of log-densities over groups, and the prior of their first rows, for every row."""
+    complete = ~np.isnan(log_density).any(axis=1)
+    sums = np.zeros((codes.max() + 1, log_density.shape[1]))
+    np.add.at(sums, codes[complete], log_density[complete])
+    _, first = np.unique(codes, return_index=True)
+    return np.where(complete[:, None], sums[codes], np.nan), log_prior[first][codes]
+
+
+def mixture_cdf(
+    y: np.ndarray, means: np.ndarray, sigma: np.ndarray, prior: np.ndarray
+) -> np.ndarray:
+    """Distribution function of the mixture at y, (m,)."""
+    result: np.ndarray = (prior * ndtr((y[:, None] - means) / sigma)).sum(axis=1)
+    return result
+
+
+def mixture_quantile(
+    q: float, means: np.ndarray, sigma: np.ndarray, prior: np.ndarray
+) -> np.ndarray:
+    """Quantile of the mixture, (m,), by bisection between those of its components."""
+    lower = (means + sigma * ndtri(q)).min(axis=1)
+    upper = (means + sigma * ndtri(q)).max(axis=1)
+    for _ in range(BISECTIONS):
+        middle = 0.5 * (lower + upper)
+        if not ((lower < middle) & (middle < upper)).any():
+            break
+        below = mixture_cdf(middle, means, sigma, prior) < q
+        lower, upper = np.where(below, middle, lower), np.where(below, upper, middle)
+    return 0.5 * (lower + upper)
+
+
+def predict_rows(
+    model: MixtureModel, params: MixtureParams, rows: Rows, which: str, q: Any = 0.5
+) -> pd.Series | pd.DataFrame:
+    """Predictions for rows, labelled by their index.
+
+    Parameters
+    ----------
+    model : MixtureOLS
+    params : MixtureParams
+    rows : Rows
+    which : str
+        One of `WHICH`.
+    q : float or sequence of float
+        Levels of the quantiles.
+
+    Returns
+    -------
+    Series, or DataFrame with a column per component (or per level)
+    """
+    if which not in WHICH:
+        raise SmmixError(f"which must be one of {', '.join(map(repr, WHICH))}, not {which!r}.")
+    components = pd.RangeIndex(model.k, name="component")
+    if which == "prob":
+        prior = prior_probabilities(model, params, rows)
+        return pd.DataFrame(prior, rows.index, components)
+    if which in ("posterior", "label"):
+        posterior = posterior_probabilities(model, params, rows)
+        table = pd.DataFrame(posterior, rows.index, components)
+        return table if which == "posterior" else labels_of(posterior, rows.index)
+    means = component_means(params, rows)
+    if which == "components":
+        return pd.DataFrame(means, rows.index, components)
+    prior, sigma = prior_probabilities(model, params, rows), params.nuisance[0, :, 0]
+    if which == "mean":
+        return pd.Series((prior * means).sum(axis=1), rows.index, name="mean")
+    if which == "cdf":
+        if rows.endog is None:
+            raise SmmixError("which='cdf' needs the response: pass it as endog=.")
+        return pd.Series(mixture_cdf(rows.endog, means, sigma, prior), rows.index, name="cdf")
+    return _quantiles(q, means, sigma, prior, rows.index)
+
+
+def labels_of(posterior: np.ndarray, index: pd.Index) -> pd.Series:
+    """The component of highest posterior; missing where the posterior is."""
+    unknown = np.isnan(posterior).any(axis=1)
+    labels = np.where(unknown, 0, np.where(unknown[:, None], 0.0, posterior).argmax(axis=1))
+    series = pd.Series(labels, index, name="component", dtype="int64")
+    return series.astype("Int64").mask(unknown) if unknown.any() else series
+
+
+def _quantiles(
+    q: Any, means: np.ndarray, sigma: np.ndarray, prior: np.ndarray, index: pd.Index
+) -> pd.Series | pd.DataFrame:
+    levels = np.asarray(q, dtype=float)
+    if not ((levels > 0.0) & (levels < 1.0)).all():
+        raise SmmixError(f"q must lie strictly between 0 and 1, not {q!r}.")
+    if levels.ndim == 0:
+        return pd.Series(
+            mixture_quantile(float(levels), means, sigma, prior), index, name="quantile"
+        )
+    columns = {float(q): mixture_quantile(float(q), means, sigma, prior) for q in levels}
+    return pd.DataFrame(columns, index)
