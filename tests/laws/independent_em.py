@@ -1,4 +1,4 @@
-"""Plain EM from very many starts, all at once: slow, simple, and sharing nothing with the library."""
+"""Plain EM from very many starts, all at once: slow, simple, nothing shared with the library."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def m_step(y: np.ndarray, x: np.ndarray, tau: np.ndarray, floor: float) -> Mixtu
 
 
 def starting_posteriors(y, x, k: int, n_starts: int, rng: np.random.Generator) -> np.ndarray:
-    """A third each: random posteriors, lines through p random rows, noisy slices of a projection."""
+    """A third each: random posteriors, lines through p random rows, slices of a projection."""
     n, p = x.shape
     starts = []
     for s in range(n_starts):
