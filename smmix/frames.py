@@ -80,13 +80,13 @@ def as_frame(data: Any, what: str = "data") -> pd.DataFrame:
 
 
 def _polars_frame(data: Any) -> Any:
-    import polars
+    import polars as pl
 
-    data = data.collect() if isinstance(data, polars.LazyFrame) else data
-    if not isinstance(data, polars.DataFrame):
+    data = data.collect() if isinstance(data, pl.LazyFrame) else data
+    if not isinstance(data, pl.DataFrame):
         return data
     # The categories of a polars Categorical stand in no order of their own, unlike an Enum's.
-    return data.with_columns(polars.col(polars.Categorical).cast(polars.String))
+    return data.with_columns(pl.col(pl.Categorical).cast(pl.String))
 
 
 def _frame_of_mapping(data: Mapping[Any, Any], what: str) -> pd.DataFrame:

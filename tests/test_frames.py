@@ -1,6 +1,6 @@
 """Tables of any kind as plain pandas columns, and how bad values are named."""
 
-import datetime
+import datetime as dt
 import decimal
 import sys
 
@@ -138,7 +138,7 @@ class TestPlain:
             pd.Series(days.tz_localize("UTC")),
             pd.Series(days.to_period("M")),
             pd.Series(days - days[0]),
-            pd.Series([datetime.date(2020, 1, 1), None]),
+            pd.Series([dt.date(2020, 1, 1), None]),
             arrow,
             gaps,
         ):

@@ -68,17 +68,11 @@ def validate_arrays(
     ['const', 'x1']
     """
     check_missing_option(missing)
-    response = _columns(endog, "endog")
-    if response.shape[1] != 1:
-        raise SmmixError(
-            f"endog must be one column, not {response.shape[1]}; a mixture has one response."
-        )
-    tables = {"endog": response, "exog": _columns(exog, "exog")}
+    sources = {"endog": endog, "exog": exog}
     if exog_concomitant is not None:
-        tables["exog_concomitant"] = _columns(exog_concomitant, "exog_concomitant")
-    rows = _common_rows(
-        tables, {"endog": endog, "exog": exog, "exog_concomitant": exog_concomitant}
-    )
+        sources["exog_concomitant"] = exog_concomitant
+    tables = {what: _columns(values, what) for what, values in sources.items()}
+    rows = _common_rows(tables, sources)
     given = {
         "groups": groups, "freq_weights": freq_weights, "prob_weights": prob_weights,
         "offset": offset, "known": known,
@@ -88,14 +82,16 @@ def validate_arrays(
     used = rows[positions]
     arrays = {what: _array(table, what, positions, used) for what, table in tables.items()}
     taken, masks = row_values(extras, positions, used)
-    for what, table in tables.items():
-        for column, name in enumerate(table.columns):
-            masks[_column_text(what, name)] = np.isnan(arrays[what][:, column])
-    complete = complete_rows(masks, missing, used)
+    named = {
+        _column_text(what, name): arrays[what][:, column]
+        for what, table in tables.items()
+        for column, name in enumerate(table.columns)
+    }
+    gaps = {what: np.isnan(column) for what, column in named.items()}
+    complete = complete_rows(gaps | masks, missing, used)
+    for what, column in named.items():
+        refuse_infinite(column[complete], what, used[complete])
     arrays = {what: np.ascontiguousarray(array[complete]) for what, array in arrays.items()}
-    for what, table in tables.items():
-        for column, name in enumerate(table.columns):
-            refuse_infinite(arrays[what][:, column], _column_text(what, name), used[complete])
     names = {what: _names(table, arrays[what], what) for what, table in tables.items()}
     check_names(names["exog"])
     concomitant = arrays.get("exog_concomitant")
@@ -123,7 +119,7 @@ def _columns(values: Any, what: str) -> pd.DataFrame:
     if values is None:
         raise SmmixError(f"{what} is missing; give an array with one row per observation.")
     if isinstance(values, pd.Series):
-        return values.to_frame(what if values.name is None else values.name)
+        return pd.DataFrame({0: values}) if values.name is None else values.to_frame()
     if isinstance(values, pd.DataFrame):
         return values
     if hasattr(values, "to_pandas"):
@@ -140,7 +136,9 @@ def _columns(values: Any, what: str) -> pd.DataFrame:
 
 
 def _common_rows(tables: dict[str, pd.DataFrame], given: dict[str, Any]) -> pd.Index:
-    n = len(tables["endog"])
+    n, responses = tables["endog"].shape
+    if responses != 1:
+        raise SmmixError(f"endog must be one column, not {responses}; a mixture has one response.")
     if n == 0:
         raise SmmixError("endog has no rows.")
     labelled: pd.Index | None = None
@@ -177,7 +175,7 @@ def _column_text(what: str, name: object) -> str:
 
 def _names(table: pd.DataFrame, array: np.ndarray, what: str) -> list[str]:
     columns: pd.Index[Any] = table.columns
-    if not isinstance(columns, pd.RangeIndex):
+    if list(columns) != list(range(len(columns))):
         return ["_".join(map(str, n)) if isinstance(n, tuple) else str(n) for n in columns]
     if what == "endog":
         return ["y"]

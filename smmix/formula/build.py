@@ -11,6 +11,8 @@ from smmix.formula.arrays import check_names
 from smmix.formula.design import Design
 from smmix.formula.engine import (
     PROVIDED,
+    DesignInfo,
+    Parsed,
     caller_names,
     common_columns,
     design_infos,
@@ -97,8 +99,7 @@ def build_design(
     if not len(frame):
         raise SmmixError("data has no rows.")
     parsed = parse(formula, concomitant, common)
-    codes = factor_codes(*parsed.parts)
-    uses = [name_use(code) for code in codes]
+    uses = [name_use(code) for code in factor_codes(*parsed.parts)]
     columns, scope = resolve(uses, frame.columns, caller, PROVIDED, len(frame))
     given = {
         "groups": groups, "freq_weights": freq_weights, "prob_weights": prob_weights,
@@ -109,28 +110,15 @@ def build_design(
     positions = weighted_rows(extras, frame.index, positions)
     rows = frame.index[positions]
     raw = take_columns(frame, columns, "data").iloc[positions].reset_index(drop=True)
-
     taken, masks = row_values(extras, positions, rows)
-    cells = map_columns(raw, plain)
-    values = factor_values(codes, cells, scope, rows)
-    _check_response(
-        values[factor_codes(parsed.response)[0]], factor_codes(parsed.response)[0], rows
-    )
-    masks = missing_masks(values) | masks
-    refuse_mixed(values, rows)
-    complete = complete_rows(masks, missing, rows)
-    check_finite(values, cells, complete, rows)
+    complete = _complete(parsed, raw, scope, masks, missing, rows)
 
     kept, used = map_columns(raw[complete].reset_index(drop=True), plain), rows[complete]
     infos = design_infos(parsed.parts, [kept], scope)
     matrices = design_matrices(infos, kept, used)
-    names = [list(info.column_names) for info in infos]
-    check_names(names[1])
-    for what, part in zip(("formula", "concomitant formula"), names[1:], strict=False):
-        if not part:
-            raise SmmixError(f"The {what} has no columns; leave out the '0' or add a term.")
+    names = _names(infos)
     spec = FormulaSpec(formula, concomitant, column_names.get("offset"), infos, kept, scope, caller)
-    source = [*columns, *(name for name in column_names.values() if name not in columns)]
+    source = {*columns, *column_names.values()}
     mixing = len(infos) == 3
     return Design(
         endog=np.ascontiguousarray(matrices[0][:, 0]),
@@ -154,7 +142,30 @@ def build_design(
     )
 
 
-def _check_response(value: Any, code: str, rows: pd.Index) -> None:
-    if not isinstance(value, pd.Series):
-        raise SmmixError(f"The response {code!r} has several columns; give one.")
-    numbers(value, f"The response {code!r}", rows)
+def _complete(
+    parsed: Parsed,
+    raw: pd.DataFrame,
+    scope: dict[str, Any],
+    masks: dict[str, np.ndarray],
+    missing: str,
+    rows: pd.Index,
+) -> np.ndarray:
+    cells = map_columns(raw, plain)
+    values = factor_values(factor_codes(*parsed.parts), cells, scope, rows)
+    response = factor_codes(parsed.response)[0]
+    if not isinstance(values[response], pd.Series):
+        raise SmmixError(f"The response {response!r} has several columns; give one.")
+    numbers(values[response], f"The response {response!r}", rows)
+    refuse_mixed(values, rows)
+    complete = complete_rows(missing_masks(values) | masks, missing, rows)
+    check_finite(values, cells, complete, rows)
+    return complete
+
+
+def _names(infos: Sequence[DesignInfo]) -> list[list[str]]:
+    names = [list(info.column_names) for info in infos]
+    for what, part in zip(("formula", "concomitant formula"), names[1:], strict=False):
+        if not part:
+            raise SmmixError(f"The {what} has no columns; leave out the '0' or add a term.")
+    check_names(names[1])
+    return names

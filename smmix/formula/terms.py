@@ -123,7 +123,25 @@ def _checked(code: str, value: Any, rows: pd.Index, *, category: bool) -> Any:
         )
     if column.dtype.kind == "c":
         raise SmmixError(f"{code!r} holds complex numbers; take its real part.")
+    _refuse_nan_text(code, column, rows)
     return column.astype("category") if category else column
+
+
+def _refuse_nan_text(code: str, column: pd.Series, rows: pd.Index) -> None:
+    # patsy reads the text 'nan' as a missing value, which it may or may not be.
+    if isinstance(column.dtype, np.dtype) and column.dtype != np.dtype(object):
+        return
+    levels = [level for level in column.dropna().unique() if _reads_as_nan(level)]
+    if levels:
+        position = int(np.argmax((column == levels[0]).to_numpy()))
+        raise SmmixError(
+            f"{code!r} holds the text {levels[0]!r} in {row_name(rows, position)}; make it a "
+            "missing value, such as None, or give the category another name."
+        )
+
+
+def _reads_as_nan(level: object) -> bool:
+    return isinstance(level, str) and level.strip().lstrip("+-").lower() == "nan"
 
 
 def missing_masks(values: Mapping[str, Any]) -> dict[str, np.ndarray]:
