@@ -39,11 +39,11 @@ class ComponentView:
     nobs: float
     use_t: bool
     model: SimpleNamespace
-    half_widths: tuple[MixtureResults, np.ndarray]
+    _place: tuple[MixtureResults, np.ndarray]
 
     def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
         """Intervals of level 1 - ``alpha``."""
-        results, positions = self.half_widths
+        results, positions = self._place
         interval = np.asarray(results.conf_int(alpha))[positions]
         return pd.DataFrame(interval, self.params.index)
 
@@ -59,7 +59,8 @@ def component_views(results: MixtureResults, sizes: np.ndarray) -> list[Componen
     """
     model = results.model
     layout, basis = model.layout, model.expand.basis
-    values = [np.asarray(getattr(results, n)) for n in ("params", "bse", "tvalues", "pvalues")]
+    estimates = np.asarray(results.params), np.asarray(results.bse)
+    tests = np.asarray(results.tvalues), np.asarray(results.pvalues)
     views = []
     for c in range(model.k):
         rows = layout.component(c)[: layout.p + layout.d]
@@ -67,7 +68,9 @@ def component_views(results: MixtureResults, sizes: np.ndarray) -> list[Componen
         held = basis[rows].any(axis=1)
         positions = basis[rows[held]].argmax(axis=1)
         index = [name for name, has in zip(names, held, strict=True) if has]
-        parts = [pd.Series(part[positions], index) for part in values]
+        params, bse, tvalues, pvalues = (
+            pd.Series(part[positions], index) for part in (*estimates, *tests)
+        )
         described = SimpleNamespace(
             endog_names=f"{model.endog_names} [{c}]",
             exog_names=index,
@@ -75,7 +78,15 @@ def component_views(results: MixtureResults, sizes: np.ndarray) -> list[Componen
         )
         views.append(
             ComponentView(
-                c, *parts, float(sizes[c]), results.use_t, described, (results, positions)
+                number=c,
+                params=params,
+                bse=bse,
+                tvalues=tvalues,
+                pvalues=pvalues,
+                nobs=float(sizes[c]),
+                use_t=results.use_t,
+                model=described,
+                _place=(results, positions),
             )
         )
     return views

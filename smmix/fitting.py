@@ -153,7 +153,7 @@ def starting_posteriors(model: MixtureModel, starts: Any) -> np.ndarray | None:
     if isinstance(starts, str):
         if starts != "default":
             raise SmmixError(
-                f"starts={starts!r} must be 'default', an (n, k) array of posteriors or (n,) labels."
+                f"starts={starts!r} must be 'default', (n, k) posteriors or (n,) labels."
             )
         return None
     values = _matched(starts, model.design.index)
@@ -164,18 +164,19 @@ def starting_posteriors(model: MixtureModel, starts: Any) -> np.ndarray | None:
             "of the model: (n, k) posteriors or (n,) labels."
         )
     posterior = _from_labels(values, model.k) if values.ndim == 1 else _checked(values, model.k)
-    if model.units.codes is not None:
-        sums = np.zeros((len(model.units.labels), model.k))
-        np.add.at(sums, model.units.codes, posterior)
+    codes = model.group_codes
+    if codes is not None:
+        sums = np.zeros((codes.max() + 1, model.k))
+        np.add.at(sums, codes, posterior)
         posterior = sums / sums.sum(axis=1, keepdims=True)
     return np.ascontiguousarray(posterior.T)[None]
 
 
 def _matched(starts: Any, index: pd.Index) -> np.ndarray:
     """Values of ``starts`` for the rows used, by label where a frame of all rows is given."""
-    if isinstance(starts, pd.Series | pd.DataFrame) and len(starts) != len(index):
-        if starts.index.is_unique and index.isin(starts.index).all():
-            starts = starts.loc[index]
+    labelled = isinstance(starts, pd.Series | pd.DataFrame) and len(starts) != len(index)
+    if labelled and starts.index.is_unique and index.isin(starts.index).all():
+        starts = starts.loc[index]
     return np.asarray(starts)
 
 
@@ -211,7 +212,9 @@ def check_estimable(model: MixtureModel) -> None:
     refuse_collinear(design.exog, design.exog_names, "design")
     if design.concomitant is not None:
         names = design.concomitant_names or []
-        refuse_collinear(model.source.z, names, "mixing design")
+        first = model.units.first
+        z = design.concomitant if first is None else design.concomitant[first]
+        refuse_collinear(z, names, "mixing design")
     response = design.endog if design.offset is None else design.endog - design.offset
     if np.ptp(response) == 0.0:
         what = "" if design.offset is None else " less the offset"

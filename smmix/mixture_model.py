@@ -53,7 +53,7 @@ class MixtureModel(GenericLikelihoodModel):
             hasconst=hasconst,
         )
         self.k, self.variance, self.common = int(k), variance, list(design.common_names)
-        self.design: Design | None = design
+        self.design: Design = design
         self.hasconst = hasconst
         self.fixed = dict(fixed or {})
         self.present = _checked_present(present, self.k, design)
@@ -144,7 +144,7 @@ class MixtureModel(GenericLikelihoodModel):
     @property
     def groups(self) -> np.ndarray | None:
         """Groups as given, (n,)."""
-        return None if self.design is None else self.design.groups
+        return self.design.groups
 
     @property
     def exog_terms(self) -> dict[str, list[int]]:
@@ -159,7 +159,7 @@ class MixtureModel(GenericLikelihoodModel):
     @property
     def missing_rows(self) -> np.ndarray:
         """Positions, in the data as given, of the rows that were left out."""
-        return np.empty(0, int) if self.design is None else self.design.missing_rows
+        return self.design.missing_rows
 
     def check_params(self, params: Any, what: str = "params") -> np.ndarray:
         """A parameter vector as an array (V,), refused when it cannot be one."""
@@ -197,7 +197,7 @@ class MixtureModel(GenericLikelihoodModel):
     @property
     def kept_design(self) -> Design:
         """The data, refused when remove_data() took them away."""
-        if self.endog is None or self.design is None:
+        if self.endog is None:
             raise SmmixError(
                 "The data were taken away by remove_data(); only what was computed before and "
                 "predictions for new data are left."
@@ -292,7 +292,7 @@ class MixtureModel(GenericLikelihoodModel):
 
     def remove_data(self) -> None:
         """Take the data out of the model; predictions for new data stay possible."""
-        if self.design is None or self.endog is None:
+        if self.endog is None:
             return
         self.__dict__.pop("source", None)
         for name in self._data_attr:
@@ -300,13 +300,12 @@ class MixtureModel(GenericLikelihoodModel):
             owner = self.data if target == "data" else self
             if getattr(owner, attribute, None) is not None:
                 setattr(owner, attribute, None)
-        for name in ("row_labels", "_cache"):
-            vars(self.data).pop(name, None)
-        self.units = Units(labels=self.units.labels[:0] if self.units.codes is not None else None)
-        empty = np.empty(0)
+        self.data._cache = {}
+        if self.units.labels is not None:
+            self.units = Units(labels=pd.RangeIndex(len(self.units.labels)))
         self.design = replace(
             self.design,
-            endog=empty,
+            endog=np.empty(0),
             exog=np.empty((0, self.layout.p)),
             concomitant=None,
             groups=None,
@@ -315,7 +314,6 @@ class MixtureModel(GenericLikelihoodModel):
             offset=None,
             known=None,
             index=pd.RangeIndex(0),
-            missing_rows=np.empty(0, int),
             frame=None,
         )
 
@@ -327,6 +325,7 @@ class MixtureModel(GenericLikelihoodModel):
 
 
 def check_k(k: Any) -> None:
+    """Refuse what is no number of components."""
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
         raise SmmixError(f"k must be a whole number of at least 1, not {k!r}.")
 

@@ -427,15 +427,15 @@ def _warn_of(results: MixtureResults) -> None:
     mode = results.mode_found
     if mode.degenerate:
         warnings.warn(
-            f"Every mode found is degenerate: {mode.reason}. Use fewer components or "
-            "variance='equal'.",
+            f"Every mode found is degenerate: in the best of them a component rests on "
+            f"{mode.min_size:.1f} rows, and the smallest sigma is {mode.sigma_ratio:.2g} times the "
+            "largest. Use fewer components or variance='equal'.",
             DegenerateComponentWarning,
             stacklevel=3,
         )
     elif not results.converged:
-        status = EMStatus.INTERRUPTED.value if results.interrupted else results.status
         warnings.warn(
-            f"The fit did not converge: {status} (largest score per observation "
+            f"The fit did not converge: {results.status} (largest score per observation "
             f"{results.score_norm:.2g}).",
             ConvergenceWarning,
             stacklevel=3,

@@ -11,6 +11,7 @@ from scipy.special import ndtr, ndtri
 
 from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
+from smmix.formula import FormulaSpec
 from smmix.frames import as_frame, is_pandas, numbers, row_name
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def new_rows(
     """
     formulas = model.design.formulas
     if formulas is not None and transform:
-        return _from_frame(model, exog, exog_concomitant, endog, offset, groups)
+        return _from_frame(model, formulas, exog, exog_concomitant, endog, offset, groups)
     design = model.design
     x = _matrix(exog, design.exog_names, "exog")
     index = exog.index if is_pandas(exog) else pd.RangeIndex(len(x))
@@ -106,6 +107,7 @@ def new_rows(
 
 def _from_frame(
     model: MixtureModel,
+    formulas: FormulaSpec,
     exog: Any,
     exog_concomitant: Any,
     endog: Any,
@@ -118,13 +120,13 @@ def _from_frame(
             "frame of new data."
         )
     frame = as_frame(exog, "the new data")
-    formulas = model.design.formulas
     made = formulas.transform(frame)
     response = None
     if endog is None and all(name in frame.columns for name in model.response_columns):
         response = formulas.transform(frame, need_endog=True).endog
-    if groups is None and model.design.column_names.get("groups") in frame.columns:
-        groups = frame[model.design.column_names["groups"]]
+    group_name = model.design.column_names.get("groups")
+    if groups is None and group_name is not None and group_name in frame.columns:
+        groups = frame[group_name]
     rows = Rows(made.exog, made.concomitant, made.offset, response, None, made.index)
     return _with_extras(model, rows, endog, offset, groups)
 

@@ -23,7 +23,14 @@ from smmix.errors import SmmixError
 from smmix.fitting import component_order, mixing_shares
 from smmix.formula import linear_constraint
 from smmix.mixture_model import MixtureModel
-from smmix.prediction import labels_of, new_rows, own_rows, predict_rows, with_response
+from smmix.prediction import (
+    component_means,
+    labels_of,
+    new_rows,
+    own_rows,
+    predict_rows,
+    with_response,
+)
 from smmix.summary import summarize
 from smmix.summary_format import MixtureSummary
 
@@ -224,8 +231,9 @@ class MixtureResults(GenericLikelihoodModelResults):
     @property
     def resid_component(self) -> pd.DataFrame:
         """The response minus its mean under each component, n x k."""
-        means = predict_rows(self.model, self.unpacked, own_rows(self.model), "components")
-        return -means.sub(self.model.kept_design.endog, axis=0)
+        design = self.model.kept_design
+        means = component_means(self.unpacked, own_rows(self.model))
+        return pd.DataFrame(design.endog[:, None] - means, design.index, self._component_index)
 
     @property
     def quantile_residuals(self) -> pd.Series:
@@ -544,7 +552,7 @@ class MixtureResultsWrapper(LikelihoodResultsWrapper):
 
     # isinstance(results, MixtureResults) holds, as users expect.
     @property
-    def __class__(self) -> type:
+    def __class__(self) -> type:  # type: ignore[override]
         return type(self._results)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -52,7 +52,8 @@ class Units:
 
     def name(self, row: int) -> str:
         """The group of a row, for messages."""
-        assert self.codes is not None and self.labels is not None
+        assert self.codes is not None
+        assert self.labels is not None
         return f"group {self.labels[self.codes[row]]!r}"
 
 
