@@ -106,6 +106,7 @@ def validate_arrays(
         index=used[complete],
         n_dropped=int((~complete).sum()),
         missing_rows=positions[~complete],
+        positions=positions[complete],
         frame=None,
         common_names=_common(common, names["exog"]),
         exog_terms={name: [i] for i, name in enumerate(names["exog"])},

@@ -131,6 +131,7 @@ def build_design(
         index=used,
         n_dropped=int((~complete).sum()),
         missing_rows=positions[~complete],
+        positions=positions[complete],
         frame=frame.loc[:, [n for n in frame.columns if str(n) in source]].iloc[
             positions[complete]
         ],

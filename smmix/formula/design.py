@@ -37,6 +37,8 @@ class Design:
         Rows left out because of a missing value.
     missing_rows : (n_dropped,) ndarray
         Their positions in the data as given.
+    positions : (n,) ndarray
+        Positions, in the data as given, of the rows used.
     frame : DataFrame or None
         The columns that the model uses, rows used only; None for arrays.
     common_names : list of str
@@ -69,6 +71,7 @@ class Design:
     index: pd.Index
     n_dropped: int
     missing_rows: np.ndarray
+    positions: np.ndarray
     frame: pd.DataFrame | None
     common_names: list[str]
     exog_terms: dict[str, list[int]]
