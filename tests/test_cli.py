@@ -142,7 +142,10 @@ def test_rows_with_missing_values_are_counted_on_standard_error(tmp_path, capsys
     assert main(["fit", "foodexp ~ income", str(path), "-k", "1", "--json"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["nobs"] == 233
-    assert err == f"smmix: note: {path}: 2 of 235 rows have missing values and are left out.\n"
+    assert err == (
+        f"smmix: note: {path}: 2 of 235 rows have missing values and are left out, "
+        "the first is row 4.\n"
+    )
 
 
 CONTENTS = {
@@ -153,7 +156,7 @@ CONTENTS = {
     'x,y\n1,"2\n3,4\n': ("never closed",),
     "": ("the file is empty",),
     "x,y\n": ("no rows",),
-    "x,y\n1,2\n2,3\n3,5\nn.b.,7\n": ("row 4", "'x' holds 'n.b.'"),
+    "x,y\n1,2\n2,3\n3,5\nn.b.,7\n": ("row 4", "'x'", "'n.b.'"),
 }
 
 

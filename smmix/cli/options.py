@@ -27,7 +27,7 @@ def _describe_model(parser: argparse.ArgumentParser) -> None:
     add("--offset", metavar="COLUMN")
     add("--variance", choices=["free", "equal"], default="free")
     add("--common", metavar="TERMS", help="terms whose coefficients all components share: x1,x2")
-    add("--cov-type", default="nonrobust", metavar="TYPE", help="nonrobust, opg, HC0, HC1")
+    add("--cov-type", choices=["nonrobust", "opg", "HC0", "HC1", "bootstrap"])
     add("--method", choices=["em-newton", "em"], default="em-newton")
     add("--starts", type=int, metavar="N", help="number of starting values")
     add("--maxiter", type=int, metavar="N")

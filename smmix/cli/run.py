@@ -1,19 +1,21 @@
 """The commands themselves: each takes its parsed options and returns the exit status."""
 
 import argparse
+import contextlib
 import keyword
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
 import smmix
+from smmix.cli.formulas import build_model
 from smmix.cli.options import model_and_fit_options
 from smmix.cli.report import deliver, print_json, print_text, record, require_picture, say
 from smmix.cli.tables import (
     load_dataset,
     read_table,
-    refuse_stray_text,
     require_columns,
     write_table,
 )
@@ -29,9 +31,12 @@ NOT_CONVERGED = 1
 def fit(args: argparse.Namespace) -> int:
     """Fit a finite mixture of regressions and print its summary."""
     frame, name = _data(args)
-    _check_call(args, frame, name, args.formula)
+    _check_call(args, frame, name)
     model_options, fit_options = model_and_fit_options(args)
-    results = smmix.from_formula(args.formula, frame, k=args.k, **model_options).fit(**fit_options)
+    with _about(name):
+        model = build_model(args.formula, frame, {"k": args.k} | model_options)
+        _note_missing(model, frame, name)
+        results = model.fit(**fit_options)
     if args.json:
         print_json(record(results, args.formula, name))
     else:
@@ -46,11 +51,12 @@ def select(args: argparse.Namespace) -> int:
         args.formula, args.file = None, args.formula
     frame, name = _data(args)
     formula = _formula(args, frame, name)
-    _check_call(args, frame, name, formula)
+    _check_call(args, frame, name)
     model_options, fit_options = model_and_fit_options(args)
-    selection = smmix.select_k(
-        formula, frame, k=args.k, criterion=args.criterion, **model_options, **fit_options
-    )
+    with _about(name):
+        selection = smmix.select_k(
+            formula, frame, k=args.k, criterion=args.criterion, **model_options, **fit_options
+        )
     if args.json:
         print_json(
             {
@@ -137,12 +143,29 @@ def _data(args: argparse.Namespace) -> tuple[pd.DataFrame, str]:
     return read_table(args.file), "standard input" if args.file == "-" else args.file
 
 
-def _check_call(args: argparse.Namespace, frame: pd.DataFrame, name: str, formula: str) -> None:
+@contextlib.contextmanager
+def _about(name: str) -> Iterator[None]:
+    """Say which table a message is about."""
+    try:
+        yield
+    except SmmixError as error:
+        raise SmmixError(f"{name}: {error}") from error
+
+
+def _note_missing(model: smmix.MixtureOLS, frame: pd.DataFrame, name: str) -> None:
+    missing = len(model.missing_rows)
+    if missing:
+        say(
+            f"note: {name}: {missing} of {len(frame)} rows have missing values and are left out, "
+            f"the first is row {frame.index[model.missing_rows[0]]}."
+        )
+
+
+def _check_call(args: argparse.Namespace, frame: pd.DataFrame, name: str) -> None:
     """Refuse before the fit what would fail after it."""
     options = ("groups", "weights", "prob_weights", "offset")
     given = [(f"--{option.replace('_', '-')}", getattr(args, option)) for option in options]
     require_columns(frame, [pair for pair in given if pair[1] is not None], name)
-    refuse_stray_text(frame, [formula, args.concomitant or "", args.common or ""], name)
     for option in ("plot", "save"):
         path = getattr(args, option)
         if path is not None and not Path(path).absolute().parent.is_dir():

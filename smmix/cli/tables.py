@@ -19,7 +19,7 @@ import pandas as pd
 
 from smmix.errors import SmmixError
 
-__all__ = ["load_dataset", "read_table", "refuse_stray_text", "require_columns", "write_table"]
+__all__ = ["load_dataset", "read_table", "require_columns", "write_table"]
 
 PARQUET = {".parquet", ".pq"}
 UNPACK: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
@@ -177,29 +177,6 @@ def require_columns(frame: pd.DataFrame, columns: Iterable[tuple[str, str]], nam
         if column not in frame.columns:
             raise SmmixError(
                 f"{option}: {name} has no column {column!r}; it has {', '.join(frame.columns)}."
-            )
-
-
-def refuse_stray_text(frame: pd.DataFrame, formulas: Iterable[str], name: str) -> None:
-    """Refuse text in a column of numbers, which a formula would take for a factor.
-
-    A column that a formula marks as a factor, ``C(column)``, is left alone.
-    """
-    text = " ".join(formulas)
-    for column in frame.columns:
-        spelt = re.escape(column)
-        if not re.search(rf"(?<![\w.]){spelt}(?!\w)", text):
-            continue
-        if re.search(rf"\bC\(\s*{spelt}\b", text):
-            continue
-        if not (pd.api.types.is_string_dtype(frame[column].dtype) or frame[column].dtype == object):
-            continue
-        present = frame[column].dropna()
-        stray = present[pd.to_numeric(present, errors="coerce").isna()]
-        if 0 < len(stray) < len(present) / 2:
-            raise SmmixError(
-                f"{name}, row {stray.index[0]}: {column!r} holds {str(stray.iloc[0])!r} where most "
-                f"rows hold a number; correct it, or write C({column}) if it is a factor."
             )
 
 
