@@ -300,14 +300,13 @@ def _unit_clusters(model: Any, groups: Any) -> tuple[np.ndarray, int]:
 
 def _cluster_labels(model: Any, groups: Any) -> np.ndarray:
     """Labels of the rows used, from a column name or an array."""
-    frame = getattr(model.data, "frame", None)
     if isinstance(groups, str):
-        if frame is None or groups not in frame.columns:
+        name, groups = groups, model.column(groups)
+        if groups is None:
             raise SmmixError(
-                f"cov_kwds['groups']={groups!r} is not a column that the model kept; "
+                f"cov_kwds['groups']={name!r} is not a column that the model kept; "
                 "give the labels as an array."
             )
-        groups = frame[groups]
     labels = pd.Series(np.asarray(groups)) if not hasattr(groups, "dtype") else groups
     labels = np.asarray(labels, dtype=object)
     n_rows = len(model.endog)

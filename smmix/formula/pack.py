@@ -7,9 +7,11 @@ import types
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from smmix.errors import SmmixError
 
-__all__ = ["pack_names", "unpack_names"]
+__all__ = ["is_plain", "pack_names", "unpack_names"]
 
 
 def pack_names(scope: Mapping[str, Any], home: str) -> dict[str, tuple[str, ...] | bytes]:
@@ -78,3 +80,12 @@ def unpack_names(packed: Mapping[str, tuple[str, ...] | bytes]) -> dict[str, Any
                 "define or import it at the top level of the program."
             ) from error
     return scope
+
+
+def is_plain(value: Any) -> bool:
+    """Return whether a value is text, a number, an array of numbers, or a list or tuple of such."""
+    if isinstance(value, list | tuple):
+        return all(map(is_plain, value))
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "biuf"
+    return value is None or isinstance(value, str | bool | int | float | np.number | np.bool_)

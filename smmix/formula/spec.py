@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,12 +21,19 @@ from smmix.formula.engine import (
     unseen_level,
 )
 from smmix.formula.names import category_column
-from smmix.formula.pack import pack_names, unpack_names
+from smmix.formula.pack import is_plain, pack_names, unpack_names
 from smmix.formula.rows import refuse_infinite
+from smmix.formula.safety import NUMPY_FUNCTIONS, check_factor
 from smmix.formula.terms import check_finite, factor_columns, factor_values, missing_masks
 from smmix.frames import as_frame, map_columns, numbers, plain, take_columns
 
 __all__ = ["FormulaSpec", "NewRows"]
+
+#: Attributes that hold plain values.
+_PLAIN_STATE = (
+    "formula", "concomitant_formula", "offset_name", "exog_names", "concomitant_names", "_home",
+    "_columns", "_levels", "_frozen",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,6 +246,66 @@ class FormulaSpec:
             self._infos = [thaw(frozen, self._scope) for frozen in self._frozen]
         return self._infos, self._scope
 
+    def to_plain(self) -> dict[str, Any]:
+        """Return the formulas as plain values: text, numbers, lists, tuples, dicts and arrays.
+
+        Raises
+        ------
+        SmmixError
+            If a formula uses something that has neither a plain value nor an address.
+        """
+        state = self.__getstate__()
+        own = {n: v for n, v in self._ready()[1].items() if PROVIDED.get(n) is not v}
+        values = {n: v for n, v in own.items() if is_plain(v)}
+        addresses = {n: v for n, v in state["_packed_names"].items() if n not in values}
+        for name, address in addresses.items():
+            if isinstance(address, bytes):
+                raise SmmixError(
+                    f"The formula uses {name!r}, a {type(own[name]).__name__}, which cannot be "
+                    "written as plain values; put what it computes into a column of the data."
+                )
+        plain_state = {name.removeprefix("_"): state[name] for name in _PLAIN_STATE}
+        return plain_state | {
+            "numeric": sorted(map(str, self._numeric)),
+            "values": values,
+            "addresses": addresses,
+        }
+
+    @classmethod
+    def from_plain(cls, given: Mapping[str, Any], *, trust: bool = False) -> FormulaSpec:
+        """Return the formulas that `to_plain` wrote.
+
+        Parameters
+        ----------
+        given : dict
+        trust : bool
+            Evaluate factors whatever they hold, and import the functions they name.
+
+        Raises
+        ------
+        SmmixError
+            If the values do not describe formulas, or a factor may not be evaluated.
+        """
+        codes = [factor["code"] for frozen in given["frozen"] for factor in frozen["factors"]]
+        scope = PROVIDED | dict(given["values"])
+        addresses = {name: tuple(address) for name, address in given["addresses"].items()}
+        if trust:
+            scope |= unpack_names(addresses)
+        else:
+            scope |= _elementary(addresses)
+            modules = {"np", *(n for n, a in addresses.items() if a == ("numpy",))}
+            columns = {name for part in given["columns"] for name in part}
+            for code in codes:
+                check_factor(code, columns, given["values"], set(addresses) - modules, modules)
+        spec = cls.__new__(cls)
+        for name in _PLAIN_STATE:
+            setattr(spec, name, given[name.removeprefix("_")])
+        spec._numeric = set(given["numeric"])
+        spec._packed_names = {}
+        spec._scope = scope
+        spec._infos = [thaw(frozen, scope) for frozen in given["frozen"]]
+        return spec
+
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
         if self._infos is not None and self._scope is not None:
@@ -256,3 +323,19 @@ class FormulaSpec:
     def __deepcopy__(self, memo: dict[int, Any]) -> FormulaSpec:
         # Never changed once built; and a copy could not find functions local to the caller.
         return self
+
+
+def _elementary(addresses: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    """What the addresses of NumPy itself and of its elementary functions stand for."""
+    found: dict[str, Any] = {}
+    for name, address in addresses.items():
+        if address == ("numpy",):
+            found[name] = np
+        elif len(address) == 2 and address[0] == "numpy" and address[1] in NUMPY_FUNCTIONS:
+            found[name] = getattr(np, address[1])
+        else:
+            raise SmmixError(
+                f"The formula uses {name!r} ({'.'.join(address)}), which a file may not bring "
+                "along; if you know where the file comes from, read it with trust=True."
+            )
+    return found
