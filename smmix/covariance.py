@@ -36,6 +36,7 @@ __all__ = [
     "COV_TYPES",
     "bootstrap_covariance",
     "check_cov_type",
+    "count_clusters",
     "covariance",
     "proportions",
     "sigmas",
@@ -271,6 +272,11 @@ def _cluster_meat(
     factor = n_clusters / (n_clusters - 1.0) if correct else 1.0
     tail = ", times G / (G - 1)" if correct else ""
     return factor * meat, f"{COV_TYPES['cluster']} (G = {n_clusters}{tail})."
+
+
+def count_clusters(model: Any, groups: Any) -> int:
+    """Number of clusters (G, whose t distribution has G - 1 degrees of freedom)."""
+    return _unit_clusters(model, groups)[1]
 
 
 def _unit_clusters(model: Any, groups: Any) -> tuple[np.ndarray, int]:

@@ -208,7 +208,7 @@ def check_estimable(model: MixtureModel) -> None:
     SmmixError
         For collinear columns, too few rows, a constant response, or an exact linear fit.
     """
-    design, layout = model.design, model.layout
+    design, layout = model.kept_design, model.layout
     refuse_collinear(design.exog, design.exog_names, "design")
     if design.concomitant is not None:
         names = design.concomitant_names or []

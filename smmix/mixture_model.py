@@ -18,6 +18,7 @@ from smmix.core.statistics import InfoStats
 from smmix.errors import SmmixError
 from smmix.families.gaussian import Gaussian
 from smmix.formula import Design, linear_constraint
+from smmix.formula.terms import factor_columns
 from smmix.mixing.constant import ConstantMixing
 from smmix.mixing.multinomial import MultinomialMixing
 from smmix.parameters import Equalities, VisibleParams, apply_restrictions, solve_equalities
@@ -55,6 +56,10 @@ class MixtureModel(GenericLikelihoodModel):
         self.k, self.variance, self.common = int(k), variance, list(design.common_names)
         self.design: Design = design
         self.hasconst = hasconst
+        self._table: pd.DataFrame | None = None
+        self.response_columns: list[str] = []
+        if design.frame is not None:
+            self.response_columns = factor_columns([design.endog_name], design.frame.columns)
         self.fixed = dict(fixed or {})
         self.present = _checked_present(present, self.k, design)
         self.formula: Any = None
@@ -160,6 +165,17 @@ class MixtureModel(GenericLikelihoodModel):
     def missing_rows(self) -> np.ndarray:
         """Positions, in the data as given, of the rows that were left out."""
         return self.design.missing_rows
+
+    def column(self, name: str) -> np.ndarray | None:
+        """A column of the table that the model was made from, for the rows used.
+
+        None when there is no such column, or no table: after pickling only the columns that the
+        formulas name are left.
+        """
+        if self._table is not None and name in self._table.columns:
+            return np.asarray(self._table[name].iloc[self.design.positions])
+        frame = self.design.frame
+        return None if frame is None or name not in frame.columns else np.asarray(frame[name])
 
     def check_params(self, params: Any, what: str = "params") -> np.ndarray:
         """A parameter vector as an array (V,), refused when it cannot be one."""
@@ -294,13 +310,16 @@ class MixtureModel(GenericLikelihoodModel):
         """Take the data out of the model; predictions for new data stay possible."""
         if self.endog is None:
             return
+        names = self.endog_names, list(self.exog_names), self.param_names
         self.__dict__.pop("source", None)
+        self._table = None
         for name in self._data_attr:
             target, _, attribute = name.rpartition(".")
             owner = self.data if target == "data" else self
             if getattr(owner, attribute, None) is not None:
                 setattr(owner, attribute, None)
-        self.data._cache = {}
+        self.data._cache = {"ynames": names[0], "xnames": names[1]}
+        self.data.param_names = names[2]
         if self.units.labels is not None:
             self.units = Units(labels=pd.RangeIndex(len(self.units.labels)))
         self.design = replace(
@@ -319,8 +338,10 @@ class MixtureModel(GenericLikelihoodModel):
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
-        # Views of what the design holds; made again when needed.
+        # Made again from the design when needed.
         state.pop("source", None)
+        # The user's own table is no part of the model: it holds columns that the model never used.
+        state["_table"] = None
         return state
 
 

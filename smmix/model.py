@@ -14,6 +14,7 @@ from smmix.covariance import check_cov_type
 from smmix.errors import DegenerateComponentWarning, SmmixError
 from smmix.fitting import FitOptions, search_modes
 from smmix.formula import build_design, linear_constraint, validate_arrays
+from smmix.frames import as_frame
 from smmix.mixture_model import MixtureModel, check_k
 from smmix.per_component import present_columns, union_formula
 from smmix.prediction import new_rows, own_rows, predict_rows
@@ -225,6 +226,7 @@ class MixtureOLS(MixtureModel):
             present = present_columns(design, names)
         model = cls.__new__(cls)
         model._build(design, k, variance, fixed, present, hasconst)
+        model._table = as_frame(data)
         model.formula = whole if parts is None else formula
         model.concomitant = concomitant
         return model

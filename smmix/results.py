@@ -16,7 +16,7 @@ from smmix.components import ComponentView, component_views
 from smmix.core.em import EMStatus
 from smmix.core.modes import Mode, Modes, component_sizes
 from smmix.core.params import MixtureParams
-from smmix.covariance import covariance, proportions, sigmas
+from smmix.covariance import count_clusters, covariance, proportions, sigmas
 from smmix.criteria import Criteria, classification_table, separation, single_loglike
 from smmix.delta import mean_prior
 from smmix.errors import SmmixError
@@ -130,6 +130,9 @@ class MixtureResults(GenericLikelihoodModelResults):
         self.k, self.order = model.k, record.order
         self.nobs, self.n_free = model.nobs, model.n_free
         self.df_model, self.df_resid = model.df_model, model.df_resid
+        if cov_type == "cluster":
+            # As in statsmodels: with few clusters the normal distribution is too short-tailed.
+            self.df_resid_inference = count_clusters(model, (cov_kwds or {})["groups"]) - 1
         self._data_attr: list[str] = []
         self._cache: dict[str, Any] = {}
         self.interrupted = record.modes.interrupted
