@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from smmix.core.blocks import Block
 from smmix.core.information import information
 from smmix.core.mixture import MixtureSpec
 from smmix.core.newton import (
@@ -18,7 +19,7 @@ from smmix.core.newton import (
     trust_step,
 )
 from smmix.core.params import MixtureParams
-from smmix.core.statistics import EStats
+from smmix.core.statistics import EStats, InfoStats
 from smmix.sources.base import Source
 
 
@@ -59,7 +60,6 @@ class Ascent:
     loglike: np.ndarray  # (S,) of ``params``
     score_norm: np.ndarray  # (S,)
     status: list[EMStatus]
-    curvature: np.ndarray  # (S,) smallest eigenvalue of the scaled observed information
     n_iter: np.ndarray  # (S,)
     trace: list[tuple[str, np.ndarray, np.ndarray]] = field(default_factory=list)
     n_passes: int = 0
@@ -89,19 +89,30 @@ class Objective:
     def expectations(self, params: MixtureParams) -> EStats:
         """E-step over all blocks."""
         spec = self.spec
-        return self.source.reduce(lambda b: spec.e_step(params, b), params.size * params.k)
+
+        @np.errstate(all="ignore")
+        def step(block: Block) -> EStats:
+            return spec.e_step(params, block)
+
+        return self.source.reduce(step, params.size * params.k)
+
+    def information(self, params: MixtureParams) -> InfoStats:
+        """Score and Hessian over all blocks."""
+        spec = self.spec
+
+        @np.errstate(all="ignore")
+        def step(block: Block) -> InfoStats:
+            return information(spec, params, block, cross_products=False)
+
+        return self.source.reduce(step, 3 * params.size * params.k)
 
     def units(self, params: MixtureParams) -> np.ndarray:
         return score_units(self.spec, params, self.x_scale, self.z_scale)
 
     def quadratic(self, params: MixtureParams, penalty: float) -> tuple[LocalModel, np.ndarray]:
         """Local model, and the log-likelihood without the penalty."""
-        spec = self.spec
-        width = 3 * params.size * params.k
-        info = self.source.reduce(
-            lambda b: information(spec, params, b, cross_products=False), width
-        )
-        model = local_model(spec, params, info, self.units(params), self.nobs, penalty)
+        info = self.information(params)
+        model = local_model(self.spec, params, info, self.units(params), self.nobs, penalty)
         return model, info.loglike
 
     def score_norm(self, params: MixtureParams, stats: EStats) -> np.ndarray:
@@ -158,7 +169,6 @@ def expectation_maximisation(
         stats.loglike,
         norm,
         status,
-        np.full(size, np.nan),
         np.full(size, len(trace) - 1),
         trace,
         len(trace),
@@ -204,7 +214,6 @@ def newton(objective: Objective, params: MixtureParams, control: EMControl) -> A
         state.loglike,
         norm,
         state.status,
-        state.model.curvature.min(axis=1),
         state.n_iter,
         trace,
         n_passes,

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import scipy.linalg.lapack
 
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import LinearMap, MixtureParams
@@ -19,17 +20,20 @@ from smmix.core.statistics import InfoStats
 
 #: Eigenvalues of the scaled observed information below this are taken as this.
 SMALLEST_CURVATURE = 1e-9
+#: Smallest pivot of the unit-diagonal factor of an information matrix that is solved with.
+SMALLEST_PIVOT = 1e-7
 #: Added to the complete-data information, scaled to a unit diagonal: it is but a metric.
 RIDGE = 1e-8
 
 
 class LocalModel(NamedTuple):
-    """Quadratic model of the objective around a batch of parameter sets, free coordinates."""
+    """Quadratic model of the objective around a batch of parameter sets."""
 
     objective: np.ndarray  # (S,) penalised log-likelihood
-    score: np.ndarray  # (S, V) in the coordinates where the complete-data information is one
-    curvature: np.ndarray  # (S, V) eigenvalues of the observed information there
-    to_working: np.ndarray  # (S, F, V) from these coordinates to full working coordinates
+    step: np.ndarray  # (S, F) Newton's step in working coordinates
+    length: np.ndarray  # (S,) of the step, in the metric of the complete-data information
+    slope: np.ndarray  # (S,) first derivative of the objective along the step
+    bend: np.ndarray  # (S,) minus its second derivative
     score_norm: np.ndarray  # (S,) largest scale-free score per observation
 
 
@@ -62,6 +66,42 @@ def free_units(units: np.ndarray, restriction: LinearMap | None) -> np.ndarray:
     return ratio.min(axis=1)
 
 
+class Derivatives(NamedTuple):
+    """Derivatives of the objective in the free working coordinates."""
+
+    score: np.ndarray  # (S, V)
+    observed: np.ndarray  # (S, V, V) minus the Hessian
+    complete: np.ndarray  # (S, V, V) complete-data information
+    tangent: np.ndarray | None  # (S, F, V) from free to full coordinates; None when they are one
+
+
+def free_derivatives(
+    spec: MixtureSpec, params: MixtureParams, info: InfoStats, penalty: float
+) -> Derivatives:
+    """Derivatives in working coordinates, along the directions that restrictions leave free."""
+    scale = working_scale(spec, params)
+    _, first, second = spec.family.penalty(params.nuisance, penalty)
+    first, second = first.reshape(params.size, -1), second.reshape(params.size, -1)
+    score = info.score * scale
+    outer = scale[:, :, None] * scale[:, None, :]
+    observed = info.hessian * -outer
+    complete = info.complete * outer
+    part = spec.layout.nuisance
+    np.einsum("sff->sf", observed)[:, part] -= score[:, part] + second
+    np.einsum("sff->sf", complete)[:, part] -= np.minimum(second, 0.0)
+    score[:, part] += first
+    if spec.restriction is None:
+        return Derivatives(score, observed, complete, None)
+    tangent = spec.restriction.basis / scale[:, :, None]
+    transposed = np.swapaxes(tangent, 1, 2)
+    return Derivatives(
+        np.einsum("sfv,sf->sv", tangent, score),
+        transposed @ observed @ tangent,
+        transposed @ complete @ tangent,
+        tangent,
+    )
+
+
 def local_model(
     spec: MixtureSpec,
     params: MixtureParams,
@@ -70,64 +110,67 @@ def local_model(
     nobs: float,
     penalty: float,
 ) -> LocalModel:
-    """Diagonalise the observed information in the metric of the complete-data information."""
-    scale = working_scale(spec, params)
-    value, first, second = spec.family.penalty(params.nuisance, penalty)
-    score = info.score * scale
-    hessian = info.hessian * scale[:, :, None] * scale[:, None, :]
-    complete = info.complete * scale[:, :, None] * scale[:, None, :]
-    nuisance = np.arange(spec.layout.size)[spec.layout.nuisance]
-    hessian[:, nuisance, nuisance] += score[:, nuisance] + second.reshape(params.size, -1)
-    complete[:, nuisance, nuisance] -= np.minimum(second.reshape(params.size, -1), 0.0)
-    score[:, nuisance] += first.reshape(params.size, -1)
-    norm_score = (score / scale, units)
-    basis = None
+    """Newton's step where the observed information is positive definite, else one that ascends."""
+    value, first, _ = spec.family.penalty(params.nuisance, penalty)
+    natural = info.score.copy()
+    natural[:, spec.layout.nuisance] += (first / params.nuisance).reshape(params.size, -1)
     if spec.restriction is not None:
-        tangent = spec.restriction.basis / scale[:, :, None]
-        norm_score = (
-            norm_score[0] @ spec.restriction.basis,
-            free_units(units, spec.restriction),
-        )
-        basis = tangent
-        transposed = np.swapaxes(tangent, 1, 2)
-        score = np.einsum("sfv,sf->sv", tangent, score)
-        hessian = transposed @ hessian @ tangent
-        complete = transposed @ complete @ tangent
-    norm = np.abs(norm_score[0] * norm_score[1]).max(axis=1) / nobs
-    rotation, curvature = _diagonalise(hessian, complete)
+        natural = natural @ spec.restriction.basis
+    norm = np.abs(natural * free_units(units, spec.restriction)).max(axis=1) / nobs
+    score, observed, complete, tangent = free_derivatives(spec, params, info, penalty)
+    lost = ~np.isfinite(observed.sum(axis=(1, 2)) + complete.sum(axis=(1, 2)) + score.sum(axis=1))
+    if lost.any():
+        observed[lost] = complete[lost] = np.eye(score.shape[1])
+        score[lost] = 0.0
+    step = np.empty_like(score)
+    good = positive_definite(observed)
+    if good.all():
+        step = np.linalg.solve(observed, score[..., None])[..., 0]
+    else:
+        step[good] = np.linalg.solve(observed[good], score[good][..., None])[..., 0]
+        root, curvature = diagonalise(observed[~good], complete[~good])
+        turned = np.einsum("svw,sv->sw", root, score[~good])
+        turned /= np.maximum(np.abs(curvature), SMALLEST_CURVATURE)
+        step[~good] = np.einsum("svw,sw->sv", root, turned)
     return LocalModel(
-        info.loglike + value,
-        np.einsum("svw,sv->sw", rotation, score),
-        curvature,
-        rotation if basis is None else basis @ rotation,
+        np.where(lost, -np.inf, info.loglike + value),
+        step if tangent is None else np.einsum("sfv,sv->sf", tangent, step),
+        np.sqrt(np.maximum(np.einsum("sv,svw,sw->s", step, complete, step), 0.0)),
+        np.vecdot(score, step),
+        np.einsum("sv,svw,sw->s", step, observed, step),
         norm,
     )
 
 
-def _diagonalise(hessian: np.ndarray, complete: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates (S, V, V) where ``complete`` is one and -``hessian`` is diagonal (S, V)."""
+def positive_definite(matrices: np.ndarray) -> np.ndarray:
+    """Which symmetric matrices (S, V, V) are positive definite to working precision."""
+    diagonal = np.einsum("svv->sv", matrices)
+    good = (diagonal > 0.0).all(axis=1)
+    width = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
+    scaled = matrices * width[:, :, None] * width[:, None, :]
+    for s in np.flatnonzero(good):
+        factor, failure = scipy.linalg.lapack.dpotrf(scaled[s], lower=1)
+        good[s] = failure == 0 and factor.diagonal().min() > SMALLEST_PIVOT
+    return good
+
+
+def diagonalise(observed: np.ndarray, complete: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates (S, V, V) where ``complete`` is one and ``observed`` is diagonal (S, V)."""
     diagonal = np.einsum("svv->sv", complete)
     width = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
     scaled = complete * width[:, :, None] * width[:, None, :]
     np.einsum("svv->sv", scaled)[:] = 1.0 + RIDGE
     root = width[:, :, None] * np.swapaxes(np.linalg.inv(np.linalg.cholesky(scaled)), 1, 2)
-    observed = -np.swapaxes(root, 1, 2) @ hessian @ root
-    curvature, rotation = np.linalg.eigh(0.5 * (observed + np.swapaxes(observed, 1, 2)))
+    turned = np.swapaxes(root, 1, 2) @ observed @ root
+    curvature, rotation = np.linalg.eigh(0.5 * (turned + np.swapaxes(turned, 1, 2)))
     return root @ rotation, curvature
 
 
 def trust_step(model: LocalModel, radius: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Step in full working coordinates (S, F) no longer than ``radius``, and its expected gain.
-
-    Newton's step where the curvature is that of a maximum, with the sign of the curvature turned
-    where it is not; shortened along its direction to the radius.
-    """
-    size = np.maximum(np.abs(model.curvature), SMALLEST_CURVATURE)
-    step = model.score / size
-    length = np.sqrt((step**2).sum(axis=1))
-    step *= np.minimum(1.0, radius / np.maximum(length, 1e-300))[:, None]
-    gain = (model.score * step - 0.5 * model.curvature * step**2).sum(axis=1)
-    return np.einsum("sfv,sv->sf", model.to_working, step), gain
+    """The step (S, F), shortened to ``radius`` (S,) where it is longer, and its expected gain."""
+    share = np.minimum(1.0, radius / np.maximum(model.length, 1e-300))
+    gain = share * model.slope - 0.5 * share**2 * model.bend
+    return model.step * share[:, None], gain
 
 
 def move(spec: MixtureSpec, params: MixtureParams, step: np.ndarray) -> MixtureParams:

@@ -25,6 +25,7 @@ from smmix.core.modes import (
     leaders,
     unit_loglike,
 )
+from smmix.core.newton import diagonalise, free_derivatives
 from smmix.core.params import MixtureParams, ParamLayout, concatenate
 from smmix.core.starts import (
     Pilot,
@@ -49,6 +50,8 @@ PATIENCE, MOVES, MOVED, IMPROVED = 3, 48, 3, 8
 PILOT_ROWS, SECOND_ROWS = 2000, 20000
 #: Newton iterations, and the score that ends them, when modes are only to be ranked.
 RANKING_ITERATIONS, RANKING_SCORE = 12, 1e-4
+#: Newton iterations for degenerate modes beside sound ones.
+DEGENERATE_ITERATIONS = 6
 #: Mean absolute difference of the units' log-likelihoods under runs that are as good as the same.
 SAME_RUN, SAME_MODE = 0.02, 1e-3
 #: A mode that is this many standard errors behind on a sample is not followed on all rows.
@@ -388,20 +391,38 @@ class _Search:
         return self.short(runs, self.source)
 
     def finish(self, runs: _Runs) -> Modes:
-        """The end of the search: unpenalised maxima, described in natural coordinates."""
+        """The end of the search: unpenalised maxima, described in natural coordinates.
+
+        Degenerate modes get a few iterations only: many have no maximum to arrive at.
+        """
         sizes = component_sizes(self.spec, runs.params, self.source)
         degenerate, _ = degeneracy(self.spec, runs.params, sizes)
-        control = EMControl(self.control.maxiter, self.control.gtol)
         method = newton if self.control.method == "em-newton" else expectation_maximisation
-        ascent = method(self.objective(self.source), runs.params, control)
-        self.count(ascent, self.source)
-        final = runs.follow(ascent, self.shift)
-        return self.describe(runs, final, ascent)
+        parts = []
+        for chosen, maxiter in (
+            (~degenerate, self.control.maxiter),
+            (degenerate, self.control.maxiter if degenerate.all() else DEGENERATE_ITERATIONS),
+        ):
+            index = np.flatnonzero(chosen)
+            if index.size:
+                before = runs.take(index)
+                control = EMControl(maxiter, self.control.gtol)
+                ascent = method(self.objective(self.source), before.params, control)
+                self.count(ascent, self.source)
+                parts.append((before, before.follow(ascent, self.shift), ascent))
+        return self.describe(parts)
 
-    def describe(self, before: _Runs, after: _Runs, ascent: Ascent) -> Modes:
+    def describe(self, parts: list[tuple[_Runs, _Runs, Ascent]]) -> Modes:
         """Distinct modes; where the plain likelihood collapsed, the penalised maximum stands."""
-        collapsed = np.array([s is EMStatus.COLLAPSED for s in ascent.status])
-        params = after.params.where(~collapsed, before.params)
+        status = [s for _, _, ascent in parts for s in ascent.status]
+        norm = np.concatenate([ascent.score_norm for _, _, ascent in parts])
+        unfinished = np.array([s is EMStatus.COLLAPSED for s in status])
+        if len(parts) == 2:
+            lost = np.array([s is not EMStatus.CONVERGED for s in parts[1][2].status])
+            unfinished[-lost.size :] |= lost
+        runs = parts[0][1] if len(parts) == 1 else _both(parts[0][1], parts[1][1])
+        before = concatenate([first.params for first, _, _ in parts])
+        params = runs.params.where(~unfinished, before)
         signature = unit_loglike(self.spec, params, self.source)
         weight = 1.0 if self.source.weight is None else self.source.weight
         loglike = (signature * weight).sum(axis=1)
@@ -412,27 +433,35 @@ class _Search:
         modes = []
         for i in np.flatnonzero(leader == np.arange(leader.size)):
             sigma = natural.nuisance[i, :, 0] if self.spec.layout.d else np.ones(1)
+            collapsed = status[i] is EMStatus.COLLAPSED
             modes.append(
                 Mode(
-                    natural.take(slice(i, i + 1)),
-                    float(loglike[i]) + self.shift,
-                    int(after.hits[leader == i].sum()),
-                    float(sizes[i].min()),
-                    float(sigma.min() / sigma.max()),
-                    bool(degenerate[i] or collapsed[i]),
-                    reasons[i] or ("a component collapsed" if collapsed[i] else ""),
-                    ascent.status[i],
-                    float(ascent.score_norm[i]),
-                    float(ascent.curvature[i]),
-                    int(after.n_iter[i]),
-                    after.traces[i],
+                    params=natural.take(slice(i, i + 1)),
+                    loglike=float(loglike[i]) + self.shift,
+                    hits=int(runs.hits[leader == i].sum()),
+                    min_size=float(sizes[i].min()),
+                    sigma_ratio=float(sigma.min() / sigma.max()),
+                    degenerate=bool(degenerate[i] or collapsed),
+                    reason=reasons[i] or ("a component collapsed" if collapsed else ""),
+                    status=status[i],
+                    score_norm=float(norm[i]),
+                    n_iter=int(runs.n_iter[i]),
+                    trace=runs.traces[i],
                 )
             )
         modes.sort(key=lambda mode: -mode.loglike)
         sound = [i for i, mode in enumerate(modes) if not mode.degenerate]
-        return Modes(
-            modes, sound[0] if sound else 0, self.n_passes, self.n_starts, self.interrupted
-        )
+        selected = sound[0] if sound else 0
+        modes[selected].curvature = self.curvature(modes[selected])
+        return Modes(modes, selected, self.n_passes, self.n_starts, self.interrupted)
+
+    def curvature(self, mode: Mode) -> float:
+        """Smallest eigenvalue of a mode's observed information in the metric of EM."""
+        spec, params = self.spec, self.coordinates.to_working(mode.params)
+        info = self.objective(self.source).information(params)
+        self.n_passes += 1
+        derivatives = free_derivatives(spec, params, info, 0.0)
+        return float(diagonalise(derivatives.observed, derivatives.complete)[1].min())
 
     # -- bookkeeping ----------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from smmix.core.params import MixtureParams
 from smmix.sources.memory import MemorySource
 
 #: Lines drawn at each stage of a sharp start, and the rows they are judged on.
-SHARP_LINES, SHARP_ROWS = 60, 120
+SHARP_LINES, SHARP_ROWS = 50, 64
 
 
 @dataclass(frozen=True)
