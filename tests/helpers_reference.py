@@ -96,8 +96,12 @@ def build_model(case: Case):
     )
 
 
-@functools.cache
 def default_fit(name: str, seed: int = 0):
+    return _default_fit(name, seed)
+
+
+@functools.cache
+def _default_fit(name: str, seed: int):
     return build_model(load_case(name)).fit(rng=seed)
 
 

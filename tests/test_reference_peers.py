@@ -84,7 +84,11 @@ def test_posteriors(name, fit):
 
 @pytest.mark.parametrize("driver", ["flexmix", "flexmix_ml"])
 def test_refit_standard_errors(name, fit, driver):
-    """refit() maximises the exact likelihood numerically; log sigma by the delta method."""
+    """refit() maximises the exact likelihood by optim(), and differentiates it in steps of 1e-3.
+
+    Its estimates are good to 0.02 of their errors, its errors to 1% where they are near
+    the step (tone data: 0.002 and 0.004). Errors of log sigma are ours by the delta method.
+    """
     theirs = PEERS[name][driver]
     estimate, error = np.array(theirs["refit"]), np.array(theirs["refit_se"])
     p = len(theirs["terms"]) - 1
@@ -93,8 +97,10 @@ def test_refit_standard_errors(name, fit, driver):
         names = [f"{term}[{c}]" for term in fit.coef.index]
         ours = np.r_[fit.params[names], np.log(fit.sigma[c])]
         ours_error = np.r_[fit.bse[names], fit.bse[f"sigma[{c}]"] / fit.sigma[c]]
-        assert np.max(np.abs(ours - estimate[block]) / error[block]) < 1e-3
-        np.testing.assert_allclose(ours_error, error[block], rtol=1e-3)
+        assert np.max(np.abs(ours - estimate[block]) / error[block]) < 0.03
+        np.testing.assert_allclose(ours_error, error[block], rtol=1e-2)
     sign = 1 if order(theirs)[0] == 0 else -1
-    assert fit.params["mixing.Intercept[1]"] == pytest.approx(sign * estimate[-1], abs=1e-4)
+    assert fit.params["mixing.Intercept[1]"] == pytest.approx(
+        sign * estimate[-1], abs=0.03 * error[-1]
+    )
     assert fit.bse["mixing.Intercept[1]"] == pytest.approx(error[-1], rel=1e-3)
