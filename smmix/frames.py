@@ -286,6 +286,8 @@ def first_text(values: pd.Series) -> tuple[int, Any]:
 def row_name(rows: pd.Index, position: int) -> str:
     """Name a row by its label, and by its position where the two differ."""
     label = rows[position]
+    if isinstance(label, tuple):
+        label = tuple(part.item() if isinstance(part, np.generic) else part for part in label)
     label = label.item() if isinstance(label, np.generic) else label
     if isinstance(label, int) and label == position:
         return f"row {position}"

@@ -100,6 +100,12 @@ class TestAgainstPatsy:
         assert design.missing_rows.tolist() == [4]
         np.testing.assert_array_equal(design.exog, np.asarray(expected))
 
+    @pytest.mark.parametrize("term", ["x1.shift(1)", "I(x1 - x1.mean())", "np.cumsum(x1)"])
+    def test_terms_that_gaps_would_change(self, gaps, term):
+        refused(f"'{re.escape(term)}' depends on other rows.* 2 incomplete rows", f"y ~ {term}",
+                gaps.fillna({"x1": 0.0}) if "shift" not in term else gaps.iloc[4:],
+                concomitant="x2")  # fmt: skip
+
     @pytest.mark.parametrize("index", [[5] * 40, list("ab") * 20, list(range(40, 0, -1))])
     def test_any_index_is_kept(self, gaps, index):
         expected = build_design("y ~ bs(x2, df=4) + g", gaps)
@@ -155,6 +161,8 @@ class TestCommon:
         refused("names 'q'", "y ~ x1", frame, common=["q"])
         refused("common names 'g\\[T.z\\]'", "y ~ g", frame, common=["g[T.z]"])
         refused("one-sided", "y ~ x1", frame, common="y ~ x2")
+        refused("common must name terms as text", "y ~ x1", frame, common=3)
+        refused("common must name terms as text", "y ~ x1", frame, common=[["x1"]])
 
 
 class TestMissing:

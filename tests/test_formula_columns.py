@@ -123,6 +123,9 @@ class TestColumnTypes:
         refused("one response", "y", frame)
         refused("several columns", "np.column_stack([y, x1]) ~ x2", frame)
 
+    def test_lists_in_cells(self, frame):
+        refused("'x1' holds list values, as in row 0", "y ~ x1", frame.assign(x1=[[1, 2]] * 40))
+
     def test_complex_numbers(self, frame):
         refused("complex", "y ~ x1", frame.assign(x1=1j))
         refused("complex", "y ~ x1", frame.assign(y=1j))

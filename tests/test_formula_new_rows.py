@@ -3,6 +3,7 @@
 import copy
 import os
 import pickle
+import re
 import subprocess
 import sys
 import textwrap
@@ -113,6 +114,32 @@ class TestNewRows:
             spec.transform(frame.drop(columns="y"), need_endog=True)
         with pytest.raises(SmmixError, match="the new data must be"):
             spec.transform([[1.0]])
+
+    @pytest.mark.parametrize(
+        "term", ["I(x1 - x1.mean())", "center(x1 / np.max(x1))", "x1.rank()", "pd.cut(x1, 3)"]
+    )
+    def test_terms_that_depend_on_other_rows(self, frame, term):
+        design = build_design(f"y ~ {term}", frame)
+        _, x = patsy.dmatrices(f"y ~ {term}", frame)
+        np.testing.assert_array_equal(design.exog, np.asarray(x))
+        with pytest.raises(SmmixError, match=f"{re.escape(term)}' depends on other rows"):
+            design.formulas.transform(frame)
+        with pytest.raises(SmmixError, match="depends on other rows"):
+            pickle.loads(pickle.dumps(design.formulas)).transform(frame)
+
+    def test_a_response_that_depends_on_other_rows(self, frame):
+        spec = build_design("I(y - y.mean()) ~ x1", frame).formulas
+        assert spec.transform(frame).exog.shape == (40, 2)
+        with pytest.raises(SmmixError, match="depends on other rows"):
+            spec.transform(frame, need_endog=True)
+
+    @pytest.mark.parametrize(
+        "term",
+        ["np.exp(x1)", "x1.abs()", "g.str.upper()", "g.isin(['a'])", "np.where(x1 > 0, x1, 0)"],
+    )
+    def test_functions_of_the_row_alone(self, frame, term):
+        design = build_design(f"y ~ {term}", frame)
+        np.testing.assert_array_equal(design.formulas.transform(frame).exog, design.exog)
 
     def test_blocks_give_the_columns_of_the_whole(self, frame):
         design = self.fitted(frame)

@@ -68,6 +68,8 @@ class TestSubset:
     def test_bad_subsets(self, frame):
         refused("leaves no rows", "y ~ x1", frame, subset="x1 > 100")
         refused("leaves no rows", "y ~ x1", frame, subset=[])
+        refused("a condition, a mask, or a list", "y ~ x1", frame, subset=3)
+        refused("a condition, a mask, or a list", "y ~ x1", frame, subset=np.ones((40, 2), bool))
         refused("'q' is not defined", "y ~ x1", frame, subset="q > 1")
         refused("must be a condition", "y ~ x1", frame, subset="x1 + 1")
         refused("99", "y ~ x1", frame, subset=[1, 99])

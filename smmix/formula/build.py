@@ -31,6 +31,7 @@ from smmix.formula.rows import (
     values_used,
     weighted_rows,
 )
+from smmix.formula.rowwise import refuse_changed, row_dependent
 from smmix.formula.spec import FormulaSpec
 from smmix.formula.terms import check_finite, factor_values, missing_masks, refuse_mixed
 from smmix.frames import as_frame, map_columns, numbers, plain, take_columns
@@ -111,13 +112,15 @@ def build_design(
     rows = frame.index[positions]
     raw = take_columns(frame, columns, "data").iloc[positions].reset_index(drop=True)
     taken, masks = row_values(extras, positions, rows)
-    complete = _complete(parsed, raw, scope, masks, missing, rows)
+    values, complete = _evaluated(parsed, raw, scope, masks, missing, rows)
 
     kept, used = map_columns(raw[complete].reset_index(drop=True), plain), rows[complete]
+    refuse_changed(values, complete, kept, scope, used)
     infos = design_infos(parsed.parts, [kept], scope)
     matrices = design_matrices(infos, kept, used)
     names = _names(infos)
     spec = FormulaSpec(formula, concomitant, column_names.get("offset"), infos, kept, scope, caller)
+    spec.row_dependent = row_dependent(factor_codes(*parsed.parts), kept, scope, used)
     source = {*columns, *column_names.values()}
     mixing = len(infos) == 3
     return Design(
@@ -143,14 +146,14 @@ def build_design(
     )
 
 
-def _complete(
+def _evaluated(
     parsed: Parsed,
     raw: pd.DataFrame,
     scope: dict[str, Any],
     masks: dict[str, np.ndarray],
     missing: str,
     rows: pd.Index,
-) -> np.ndarray:
+) -> tuple[dict[str, Any], np.ndarray]:
     cells = map_columns(raw, plain)
     values = factor_values(factor_codes(*parsed.parts), cells, scope, rows)
     response = factor_codes(parsed.response)[0]
@@ -160,7 +163,7 @@ def _complete(
     refuse_mixed(values, rows)
     complete = complete_rows(missing_masks(values) | masks, missing, rows)
     check_finite(values, cells, complete, rows)
-    return complete
+    return values, complete
 
 
 def _names(infos: Sequence[DesignInfo]) -> list[list[str]]:

@@ -88,7 +88,10 @@ def parse(formula: Any, concomitant: Any, common: Any) -> Parsed:
 
 def _terms(formula: Any, what: str) -> ModelDesc:
     if not isinstance(formula, str):
-        raise SmmixError(f"The {what} must be text such as 'y ~ x', not {type(formula).__name__}.")
+        example = "y ~ x" if what == "formula" else "~ z"
+        raise SmmixError(
+            f"The {what} must be text such as {example!r}, not {type(formula).__name__}."
+        )
     try:
         return ModelDesc.from_formula(formula)
     except patsy.PatsyError as error:
@@ -106,7 +109,11 @@ def _common_entries(common: Any) -> list[str]:
     if common is None:
         return []
     if not isinstance(common, str):
-        return [str(entry) for entry in common]
+        entries = list(common) if isinstance(common, Iterable) else [common]
+        for entry in entries:
+            if not isinstance(entry, str):
+                raise SmmixError(f"common must name terms as text, as in ['x2'], not {entry!r}.")
+        return entries
     # A formula's own intercept is shared only if it is written out.
     explicit = re.search(r"(^|[~+])\s*1\s*($|\+)", common) is not None
     terms = _one_sided(common, "common").rhs_termlist
@@ -221,8 +228,8 @@ def unseen_level(
     """Return the error for a level that the data of the fit did not have."""
     shown = ", ".join(repr(known) for known in levels[:8]) + (", .." if len(levels) > 8 else "")
     return SmmixError(
-        f"{name!r} has the level {level!r} in {row_name(rows, position)}, which the data of the "
-        f"fit did not have; its levels there are {shown}."
+        f"{name!r} has the level {level!r} in {row_name(rows, position)}, which is none of its "
+        f"levels in the fit: {shown}."
     )
 
 

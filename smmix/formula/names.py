@@ -191,7 +191,7 @@ def _function(
         return {name: provided[name]}
     if hasattr(builtins, name):
         return {}
-    hint = f"; write np.{name}" if hasattr(np, name) else ""
+    hint = f"; write np.{name}" if isinstance(getattr(np, name, None), np.ufunc) else ""
     raise SmmixError(f"The formula term {use.code!r} calls {name!r}, which is not known{hint}.")
 
 

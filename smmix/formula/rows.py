@@ -194,6 +194,8 @@ def _listed(subset: Any, positions: pd.Series) -> np.ndarray:
         mask = _aligned(subset, rows, "subset").fillna(False).to_numpy(dtype=bool)
         return np.flatnonzero(mask)
     keys = np.asarray(subset)
+    if keys.ndim != 1:
+        raise SmmixError("subset must be a condition, a mask, or a list of row labels.")
     if keys.dtype == bool or (len(keys) and all(isinstance(key, bool | np.bool_) for key in keys)):
         if len(keys) != len(rows):
             raise SmmixError(f"subset has {len(keys)} values but the data {len(rows)} rows.")

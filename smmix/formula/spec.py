@@ -83,6 +83,8 @@ class FormulaSpec:
         The column that the offset was taken from.
     exog_names : list of str
     concomitant_names : list of str or None
+    row_dependent : tuple of str
+        Terms such as ``x - x.mean()`` that new data would change the meaning of.
 
     Examples
     --------
@@ -92,6 +94,8 @@ class FormulaSpec:
     >>> design.formulas.transform({"x": [5.0]}).exog
     array([[1., 3.]])
     """
+
+    row_dependent: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -149,10 +153,17 @@ class FormulaSpec:
         >>> design.formulas.transform({"x": [5.0, 6.0]}).exog.shape
         (2, 2)
         """
-        frame = as_frame(new_data, "the new data")
-        rows = frame.index
         infos, scope = self._ready()
         first = 0 if need_endog else 1
+        hanging = [c for c in info_codes(*infos[first:]) if c in self.row_dependent]
+        if hanging:
+            raise SmmixError(
+                f"The formula term {hanging[0]!r} depends on other rows, so it means "
+                "something else in new data; use center(..) or standardize(..), or compute it as "
+                "a column of the data first."
+            )
+        frame = as_frame(new_data, "the new data")
+        rows = frame.index
         columns = dict.fromkeys(name for part in self._columns[first:] for name in part)
         raw = take_columns(frame, columns, "the new data").reset_index(drop=True)
         raw = map_columns(raw, lambda column: self._as_before(column, rows))

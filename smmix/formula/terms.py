@@ -115,6 +115,12 @@ def _checked(code: str, value: Any, rows: pd.Index, *, category: bool) -> Any:
             )
         return array
     column = plain(pd.Series(value).reset_index(drop=True))
+    if column.dtype == np.dtype(object) and column.map(_is_container).any():
+        position = int(np.argmax(column.map(_is_container).to_numpy()))
+        raise SmmixError(
+            f"{code!r} holds {type(column[position]).__name__} values, as in "
+            f"{row_name(rows, position)}; a cell must be one number or one category."
+        )
     if not category and is_date(column):
         raise SmmixError(
             f"{code!r} is a column of dates or times, which has no slope; turn it into a number "
@@ -138,6 +144,10 @@ def _refuse_nan_text(code: str, column: pd.Series, rows: pd.Index) -> None:
             f"{code!r} holds the text {levels[0]!r} in {row_name(rows, position)}; make it a "
             "missing value, such as None, or give the category another name."
         )
+
+
+def _is_container(value: object) -> bool:
+    return isinstance(value, list | dict | set | np.ndarray)
 
 
 def _reads_as_nan(level: object) -> bool:
