@@ -1,5 +1,6 @@
 """What the package promises about itself: version, typing, public names, README."""
 
+import doctest
 import importlib.metadata
 import inspect
 import re
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import smmix
+from smmix.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
 PUBLIC = [name for name in smmix.__all__ if not name.startswith("_")]
@@ -45,3 +47,31 @@ def test_readme_marks_its_commands(command):
     found = re.findall(rf"^<!-- {command} -->\n```\w*\n(.+?)\n```$", text, re.M | re.S)
     assert len(found) == 1
     assert found[0].startswith("python3 -m venv .venv && ")
+
+
+def readme_block(kind: str) -> str:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return re.search(rf"^```{kind}\n(.+?)\n```$", text, re.M | re.S)[1]
+
+
+def test_readme_shows_what_its_command_prints(capsys):
+    assert main(["fit", "foodexp ~ income", "--dataset", "engel", "-k", "2"]) == 0
+    # The clock and the path of the search may differ, the answer may not.
+    varying = re.compile(r"Date: |Time: |No. Iterations|Max \|score\| / n|Starts \(best hit\)")
+
+    def answer(text: str) -> list[str]:
+        return [line.rstrip() for line in text.splitlines() if not varying.search(line)]
+
+    assert answer(readme_block("text")) == answer(capsys.readouterr().out)
+
+
+def test_readme_session_gives_what_it_shows():
+    flags = doctest.NORMALIZE_WHITESPACE
+    test = doctest.DocTestParser().get_doctest(
+        readme_block("pycon") + "\n", {}, "README.md", "README.md", 0
+    )
+    assert len(test.examples) > 5
+    report: list[str] = []
+    assert doctest.DocTestRunner(optionflags=flags).run(test, out=report.append).failed == 0, (
+        "".join(report)
+    )
