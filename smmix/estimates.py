@@ -19,7 +19,7 @@ from smmix.core.params import MixtureParams
 from smmix.covariance import count_clusters, covariance, proportions, sigmas
 from smmix.criteria import Criteria, classification_table, separation, single_loglike
 from smmix.delta import mean_prior
-from smmix.fitting import component_order, mixing_shares
+from smmix.fitting import component_order, effective_order, mixing_shares
 from smmix.mixture_model import MixtureModel
 from smmix.prediction import (
     component_means,
@@ -86,7 +86,7 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         self.cov_type = cov_type
         self.cov_kwds = {**(cov_kwds or {}), "description": description}
         self.record, self.row, self.mode_found = record, row, mode
-        self.k, self.order = model.k, record.order
+        self.k, self.order = model.k, effective_order(model, record.order)
         self.nobs, self.n_free = model.nobs, model.n_free
         self.df_model, self.df_resid = model.df_model, model.df_resid
         if cov_type == "cluster":

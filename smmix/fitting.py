@@ -26,7 +26,14 @@ from smmix.progress import progress_bar
 if TYPE_CHECKING:
     from smmix.mixture_model import MixtureModel
 
-__all__ = ["FitOptions", "check_estimable", "component_order", "mixing_shares", "search_modes"]
+__all__ = [
+    "FitOptions",
+    "check_estimable",
+    "component_order",
+    "effective_order",
+    "mixing_shares",
+    "search_modes",
+]
 
 METHODS = ("em-newton", "em")
 #: Largest ratio of the pooled residual to the response that counts as an exact fit.
@@ -282,6 +289,12 @@ def mixing_shares(model: MixtureModel, params: MixtureParams) -> np.ndarray:
         return shares
     total = model.source.reduce(step, model.k)
     return np.asarray(total / total.sum())
+
+
+def effective_order(model: MixtureModel, order: str | None) -> str | None:
+    """The rule that numbers the components; None when all of them are tied to their number."""
+    sets = exchangeable(model.spec, model.told_apart)
+    return order if any(len(members) > 1 for members in sets) else None
 
 
 def component_order(model: MixtureModel, params: MixtureParams, order: str | None) -> np.ndarray:

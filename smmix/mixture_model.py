@@ -22,6 +22,7 @@ from smmix.formula.terms import factor_columns
 from smmix.mixing.constant import ConstantMixing
 from smmix.mixing.multinomial import MultinomialMixing
 from smmix.parameters import Equalities, VisibleParams, apply_restrictions, solve_equalities
+from smmix.prediction import new_rows, own_rows, predict_rows
 from smmix.sources.memory import MemorySource
 from smmix.units import Units, make_source
 
@@ -235,7 +236,7 @@ class MixtureModel(GenericLikelihoodModel):
         unpacked = self.unpack(self.check_params(params))
         spec = self.spec
         stats = self.source.reduce(lambda b: information(spec, unpacked, b), 3 * self.k)
-        return InfoStats(*(part[0] for part in stats))
+        return InfoStats(*(None if part is None else part[0] for part in stats))  # type: ignore[arg-type]
 
     def loglikeobs(self, params: Any) -> np.ndarray:
         """Log-likelihood of each row (of each group, when rows are grouped), weights included.
@@ -303,6 +304,36 @@ class MixtureModel(GenericLikelihoodModel):
         raise NotImplementedError(
             "The Hessian of a mixture is no weighted cross product of exog; use hessian(params)."
         )
+
+    def predict(
+        self,
+        params: Any,
+        exog: Any = None,
+        *,
+        which: str = "mean",
+        endog: Any = None,
+        q: Any = 0.5,
+        exog_concomitant: Any = None,
+        offset: Any = None,
+        groups: Any = None,
+        transform: bool = True,
+    ) -> np.ndarray:
+        """Predictions at any parameters, without labels; see `MixtureResults.predict`."""
+        rows = (
+            own_rows(self)
+            if exog is None
+            else new_rows(
+                self,
+                exog,
+                exog_concomitant=exog_concomitant,
+                endog=endog,
+                offset=offset,
+                groups=groups,
+                transform=transform,
+            )
+        )
+        unpacked = self.unpack(self.check_params(params))
+        return predict_rows(self, unpacked, rows, which, q).to_numpy()
 
     # -- persistence ----------------------------------------------------------------------------
 

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 from smmix.covariance import check_cov_type
-from smmix.errors import DegenerateComponentWarning, SmmixError
+from smmix.errors import SmmixError
 from smmix.fitting import FitOptions, search_modes
 from smmix.formula import build_design, linear_constraint, validate_arrays
 from smmix.frames import as_frame
 from smmix.mixture_model import MixtureModel, check_k
 from smmix.per_component import present_columns, union_formula
-from smmix.prediction import new_rows, own_rows, predict_rows
-from smmix.results import FitRecord, MixtureResults, MixtureResultsWrapper
+from smmix.results import FitRecord, MixtureResults, MixtureResultsWrapper, warn_of
 
 __all__ = ["MixtureOLS", "from_formula"]
 
@@ -346,7 +343,7 @@ class MixtureOLS(MixtureModel):
         kept = start_params is not None and order == "weight"
         record = FitRecord(modes, method, None if kept else order)
         results = MixtureResults(self, record, modes.selected, cov_type, cov_kwds, use_t)
-        _warn_of(results)
+        warn_of(results)
         return MixtureResultsWrapper(results)
 
     def fit_constrained(
@@ -392,56 +389,6 @@ class MixtureOLS(MixtureModel):
         model = copy.copy(self)
         model._restrict(matrix, values)
         return model.fit(start_params, **fit_options)
-
-    def predict(
-        self,
-        params: Any,
-        exog: Any = None,
-        *,
-        which: str = "mean",
-        endog: Any = None,
-        q: Any = 0.5,
-        exog_concomitant: Any = None,
-        offset: Any = None,
-        groups: Any = None,
-        transform: bool = True,
-    ) -> np.ndarray:
-        """Predictions at any parameters, without labels; see `MixtureResults.predict`."""
-        rows = (
-            own_rows(self)
-            if exog is None
-            else new_rows(
-                self,
-                exog,
-                exog_concomitant=exog_concomitant,
-                endog=endog,
-                offset=offset,
-                groups=groups,
-                transform=transform,
-            )
-        )
-        unpacked = self.unpack(self.check_params(params))
-        return predict_rows(self, unpacked, rows, which, q).to_numpy()
-
-
-def _warn_of(results: MixtureResults) -> None:
-    """The warnings that a fit may deserve, pointing at the caller of fit()."""
-    mode = results.mode_found
-    if mode.degenerate:
-        warnings.warn(
-            f"Every mode found is degenerate: in the best of them a component rests on "
-            f"{mode.min_size:.1f} rows, and the smallest sigma is {mode.sigma_ratio:.2g} times the "
-            "largest. Use fewer components or variance='equal'.",
-            DegenerateComponentWarning,
-            stacklevel=3,
-        )
-    elif not results.converged:
-        warnings.warn(
-            f"The fit did not converge: {results.status} (largest score per observation "
-            f"{results.score_norm:.2g}).",
-            ConvergenceWarning,
-            stacklevel=3,
-        )
 
 
 from_formula = MixtureOLS.from_formula

@@ -13,6 +13,7 @@ from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
 from smmix.formula import FormulaSpec
 from smmix.frames import as_frame, is_pandas, numbers, row_name
+from smmix.units import log_indicators
 
 if TYPE_CHECKING:
     from smmix.mixture_model import MixtureModel
@@ -38,6 +39,10 @@ class Rows:
     group_codes : ndarray of int, (m,), or None
         Rows of one group share a component.
     index : Index of length m
+    repeat : ndarray, (m,), or None
+        How often each row stands in its group.
+    membership : ndarray, (m, k), or None
+        Log indicators of the components that a row may belong to.
     """
 
     exog: np.ndarray
@@ -46,12 +51,14 @@ class Rows:
     endog: np.ndarray | None
     group_codes: np.ndarray | None
     index: pd.Index
+    repeat: np.ndarray | None = None
+    membership: np.ndarray | None = None
 
 
 def own_rows(model: MixtureModel) -> Rows:
     """The rows that the model was fitted to."""
     design = model.kept_design
-    z = model.source.z
+    z, membership = model.source.z, model.source.membership
     return Rows(
         design.exog,
         None if z is None else model.units.to_rows(z),
@@ -59,6 +66,8 @@ def own_rows(model: MixtureModel) -> Rows:
         design.endog,
         model.group_codes,
         design.index,
+        design.freq_weights,
+        None if membership is None else model.units.to_rows(membership),
     )
 
 
@@ -127,7 +136,22 @@ def _from_frame(
     group_name = model.design.column_names.get("groups")
     if groups is None and group_name is not None and group_name in frame.columns:
         groups = frame[group_name]
-    rows = Rows(made.exog, made.concomitant, made.offset, response, None, made.index)
+    extras = {}
+    for argument in ("freq_weights", "known"):
+        name = model.design.column_names.get(argument)
+        if name is not None and name in frame.columns:
+            extras[argument] = _vector(frame[name], made.index, f"the column {name!r}")
+    known = extras.get("known")
+    rows = Rows(
+        made.exog,
+        made.concomitant,
+        made.offset,
+        response,
+        None,
+        made.index,
+        extras.get("freq_weights"),
+        None if known is None else log_indicators(known, model.k, made.index),
+    )
     return _with_extras(model, rows, endog, offset, groups)
 
 
@@ -145,7 +169,7 @@ def _with_extras(model: MixtureModel, rows: Rows, endog: Any, offset: Any, group
         # A row whose group is not known stands alone.
         alone = codes < 0
         codes[alone] = codes.max(initial=-1) + 1 + np.arange(alone.sum())
-    return Rows(rows.exog, rows.concomitant, shift, response, codes, rows.index)
+    return replace(rows, endog=response, offset=shift, group_codes=codes)
 
 
 def _matrix(values: Any, names: list[str], what: str) -> np.ndarray:
@@ -212,16 +236,22 @@ def prior_probabilities(model: MixtureModel, params: MixtureParams, rows: Rows) 
 def posterior_probabilities(model: MixtureModel, params: MixtureParams, rows: Rows) -> np.ndarray:
     """P(component | y, x, z), (m, k); the prior where y is not known."""
     prior = prior_probabilities(model, params, rows)
-    if rows.endog is None:
+    if rows.endog is None and rows.membership is None:
         return prior
     sigma = params.nuisance[0, :, 0]
-    scaled = (rows.endog[:, None] - component_means(params, rows)) / sigma
-    log_density = np.where(np.isnan(rows.endog)[:, None], 0.0, -0.5 * scaled**2 - np.log(sigma))
+    y = np.full(len(rows.index), np.nan) if rows.endog is None else rows.endog
+    scaled = (y[:, None] - component_means(params, rows)) / sigma
+    told = np.where(np.isnan(y)[:, None], 0.0, -0.5 * scaled**2 - np.log(sigma))
+    told[np.isnan(prior).any(axis=1)] = np.nan
+    if rows.group_codes is not None and rows.repeat is not None:
+        told *= rows.repeat[:, None]
+    if rows.membership is not None:
+        told += rows.membership
     with np.errstate(divide="ignore"):
         log_prior = np.log(prior)
     if rows.group_codes is not None:
-        log_density, log_prior = _shared(log_density, log_prior, rows.group_codes)
-    joint = log_density + log_prior
+        told, log_prior = _shared(told, log_prior, rows.group_codes)
+    joint = told + log_prior
     joint -= joint.max(axis=1, keepdims=True)
     np.exp(joint, out=joint)
     result: np.ndarray = joint / joint.sum(axis=1, keepdims=True)
@@ -229,12 +259,12 @@ def posterior_probabilities(model: MixtureModel, params: MixtureParams, rows: Ro
 
 
 def _shared(
-    log_density: np.ndarray, log_prior: np.ndarray, codes: np.ndarray
+    told: np.ndarray, log_prior: np.ndarray, codes: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of log-densities over groups, and the prior of their first rows, for every row."""
-    complete = ~np.isnan(log_density).any(axis=1)
-    sums = np.zeros((codes.max() + 1, log_density.shape[1]))
-    np.add.at(sums, codes[complete], log_density[complete])
+    """What all rows of a group tell together, and the prior of their first row, for every row."""
+    complete = ~np.isnan(told).any(axis=1)
+    sums = np.zeros((codes.max(initial=-1) + 1, told.shape[1]))
+    np.add.at(sums, codes[complete], told[complete])
     _, first = np.unique(codes, return_index=True)
     return np.where(complete[:, None], sums[codes], np.nan), log_prior[first][codes]
 

@@ -2,68 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import warnings
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from statsmodels.base.model import GenericLikelihoodModelResults, LikelihoodResultsWrapper
+from statsmodels.base.model import LikelihoodResultsWrapper
+from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 from smmix import inference, intervals
-from smmix.components import ComponentView, component_views
-from smmix.core.em import EMStatus
-from smmix.core.modes import Mode, Modes, component_sizes
-from smmix.core.params import MixtureParams
-from smmix.covariance import count_clusters, covariance, proportions, sigmas
-from smmix.criteria import Criteria, classification_table, separation, single_loglike
-from smmix.delta import mean_prior
-from smmix.errors import SmmixError
-from smmix.fitting import component_order, mixing_shares
+from smmix.covariance import covariance
+from smmix.errors import DegenerateComponentWarning, SmmixError
+from smmix.estimates import FitRecord, MixtureEstimates
 from smmix.formula import linear_constraint
-from smmix.mixture_model import MixtureModel
-from smmix.prediction import (
-    component_means,
-    labels_of,
-    new_rows,
-    own_rows,
-    predict_rows,
-    with_response,
-)
+from smmix.prediction import new_rows, own_rows, predict_rows, with_response
 from smmix.summary import summarize
 from smmix.summary_format import MixtureSummary
 
-__all__ = ["FitRecord", "MixtureResults", "MixtureResultsWrapper"]
-
-METHOD_NAMES = {"em-newton": "EM + Newton", "em": "EM"}
+__all__ = ["FitRecord", "MixtureResults", "MixtureResultsWrapper", "warn_of"]
 
 
-@dataclass(frozen=True)
-class FitRecord:
-    """What a search found, and how its components are to be numbered.
-
-    Attributes
-    ----------
-    modes : Modes
-    method : str
-    order : str or None
-        None keeps the numbers that the search gave.
-    """
-
-    modes: Modes
-    method: str
-    order: str | None
-
-
-def _criterion(name: str, doc: str) -> property:
-    def value(self: MixtureResults) -> float:
-        return self.criteria.get(name)
-
-    return property(value, doc=doc)
-
-
-class MixtureResults(GenericLikelihoodModelResults):
+class MixtureResults(MixtureEstimates):
     """Results of a fitted mixture of regressions.
 
     Obtained from `MixtureOLS.fit`, where `params`, `bse`, `tvalues`, `pvalues`, `conf_int()` and
@@ -104,230 +64,6 @@ class MixtureResults(GenericLikelihoodModelResults):
     (2, 2)
     """
 
-    def __init__(
-        self,
-        model: MixtureModel,
-        record: FitRecord,
-        row: int,
-        cov_type: str,
-        cov_kwds: Mapping[str, Any] | None,
-        use_t: bool,
-    ):
-        mode = record.modes.modes[row]
-        order = component_order(model, mode.params, record.order)
-        full = model.layout.pack(mode.params.permute(order))[0]
-        params = model.visible.of_full(full)
-        if model.equalities is not None:
-            params = model.equalities.impose(params)
-        self.info = model.information(params)
-        matrix, description = covariance(model, params, self.info, cov_type, cov_kwds)
-        # The class in between would count the degrees of freedom of one regression.
-        super(GenericLikelihoodModelResults, self).__init__(model, params, matrix, 1.0)
-        self.use_t = use_t
-        self.cov_type = cov_type
-        self.cov_kwds = {**(cov_kwds or {}), "description": description}
-        self.record, self.row, self.mode_found = record, row, mode
-        self.k, self.order = model.k, record.order
-        self.nobs, self.n_free = model.nobs, model.n_free
-        self.df_model, self.df_resid = model.df_model, model.df_resid
-        if cov_type == "cluster":
-            # As in statsmodels: with few clusters the normal distribution is too short-tailed.
-            self.df_resid_inference = count_clusters(model, (cov_kwds or {})["groups"]) - 1
-        self._data_attr: list[str] = []
-        self._cache: dict[str, Any] = {}
-        self.interrupted = record.modes.interrupted
-        self.status = EMStatus.INTERRUPTED.value if self.interrupted else mode.status.value
-        self.converged = mode.status is EMStatus.CONVERGED and not self.interrupted
-        self.n_iter, self.n_passes = mode.n_iter, record.modes.n_passes
-        self.score_norm, self.curvature = mode.score_norm, mode.curvature
-        self.mle_retvals = {
-            "converged": self.converged,
-            "iterations": self.n_iter,
-            "fopt": -float(self.info.loglike),
-        }
-        self.mle_settings = {"optimizer": METHOD_NAMES[record.method]}
-
-    # -- estimates ------------------------------------------------------------------------------
-
-    @cached_property
-    def unpacked(self) -> MixtureParams:
-        """The estimates as the core's parameters."""
-        return self.model.unpack(self.params)
-
-    @property
-    def llf(self) -> float:
-        """Log-likelihood at the estimates."""
-        return float(self.info.loglike)
-
-    @cached_property
-    def pvalues(self) -> np.ndarray:
-        """Two-sided p-values; NaN for sigma, whose zero is on the boundary."""
-        values = np.array(super().pvalues)
-        values[self.model.visible.kinds == "sigma"] = np.nan
-        return values
-
-    @property
-    def coef(self) -> pd.DataFrame:
-        """Coefficients, terms x components; zero where a component lacks a column."""
-        return pd.DataFrame(
-            self.unpacked.coef[0].T, self.model.design.exog_names, self._component_index
-        )
-
-    @property
-    def sigma(self) -> pd.Series:
-        """Standard deviation of the errors of each component."""
-        return pd.Series(self.unpacked.nuisance[0, :, 0], self._component_index, name="sigma")
-
-    @cached_property
-    def mixing_weights(self) -> pd.Series:
-        """Mixing weights; with concomitants the average of the prior probabilities."""
-        shares = mixing_shares(self.model, self.unpacked)
-        return pd.Series(shares, self._component_index, name="weight")
-
-    @property
-    def _component_index(self) -> pd.RangeIndex:
-        return pd.RangeIndex(self.k, name="component")
-
-    def proportions(self, alpha: float = 0.05) -> pd.DataFrame:
-        """Mixing weights with delta-method errors and intervals from the logit scale."""
-        return proportions(self, alpha)
-
-    def sigmas(self, alpha: float = 0.05) -> pd.DataFrame:
-        """Sigmas with errors and intervals from the log scale."""
-        return sigmas(self, alpha)
-
-    @cached_property
-    def mean_prior(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mixing weights (k,) and their derivatives (k, V) in the parameters."""
-        return mean_prior(self.model, self.params)
-
-    @cached_property
-    def components(self) -> list[ComponentView]:
-        """Each component by itself: coefficients, then sigma; for ``summary_col``."""
-        sizes = component_sizes(self.model.spec, self.unpacked, self.model.source)[0]
-        return component_views(self, sizes)
-
-    # -- rows -----------------------------------------------------------------------------------
-
-    @property
-    def posterior(self) -> pd.DataFrame:
-        """Posterior probabilities of the components, n x k, for the rows used."""
-        rows = self.model.units.to_rows(self.model.posterior(self.params))
-        return pd.DataFrame(rows, self.model.kept_design.index, self._component_index)
-
-    @property
-    def labels(self) -> pd.Series:
-        """The component of highest posterior of each row used."""
-        posterior = self.posterior
-        return labels_of(posterior.to_numpy(), posterior.index)
-
-    @property
-    def fittedvalues(self) -> np.ndarray:
-        """E[y | x, z] under the mixture, (n,)."""
-        return predict_rows(self.model, self.unpacked, own_rows(self.model), "mean").to_numpy()
-
-    @property
-    def resid(self) -> np.ndarray:
-        """The response minus its mean under the mixture, (n,)."""
-        return self.model.kept_design.endog - self.fittedvalues
-
-    @property
-    def resid_component(self) -> pd.DataFrame:
-        """The response minus its mean under each component, n x k."""
-        design = self.model.kept_design
-        means = component_means(self.unpacked, own_rows(self.model))
-        return pd.DataFrame(design.endog[:, None] - means, design.index, self._component_index)
-
-    @property
-    def quantile_residuals(self) -> pd.Series:
-        """Normal quantiles of the fitted distribution function at the response."""
-        return intervals.quantile_residuals(self)
-
-    # -- how good the fit is --------------------------------------------------------------------
-
-    @cached_property
-    def criteria(self) -> Criteria:
-        """Information criteria, and the sums of the posteriors that they rest on."""
-        model = self.model
-        groups = model.group_labels
-        return Criteria(
-            self.llf,
-            self.n_free,
-            self.nobs,
-            self.k,
-            separation(model.spec, self.unpacked, model.source),
-            single_loglike(model.source),
-            None if groups is None else float(len(groups)),
-        )
-
-    def info_criteria(self, crit: str | None = None, dk_params: float = 0) -> Any:
-        """All information criteria as a Series, or one of them by name.
-
-        Parameters
-        ----------
-        crit : str, optional
-            Name of a criterion.
-        dk_params : float
-            Added to the number of free parameters.
-        """
-        if crit is None:
-            return self.criteria.with_df(self.n_free + dk_params)
-        return self.criteria.get(crit, dk_params)
-
-    @property
-    def df_modelwc(self) -> int:
-        """Free parameters."""
-        return int(self.n_free)
-
-    @property
-    def aic(self) -> float:
-        """Akaike's information criterion."""
-        return -2.0 * self.llf + 2.0 * self.n_free
-
-    @property
-    def bic(self) -> float:
-        """Bayesian information criterion; n is the number of observations, not of groups."""
-        return -2.0 * self.llf + float(np.log(self.nobs)) * self.n_free
-
-    aicc = _criterion("aicc", "AIC with the small-sample correction.")
-    aic3 = _criterion("aic3", "AIC with three in place of two per parameter.")
-    caic = _criterion("caic", "Consistent AIC.")
-    sabic = _criterion("sabic", "BIC with n adjusted to (n + 2) / 24.")
-    hqic = _criterion("hqic", "Hannan and Quinn's criterion.")
-    icl = _criterion("icl", "Integrated completed likelihood, hard: units at their best component.")
-    icl_soft = _criterion("icl_soft", "Integrated completed likelihood, soft: BIC + 2 entropy.")
-    clc = _criterion("clc", "Classification likelihood criterion.")
-    awe = _criterion("awe", "Approximate weight of evidence.")
-    nec = _criterion("nec", "Normalised entropy; one for k = 1.")
-    entropy = _criterion("entropy", "Entropy of the posteriors, -sum tau log tau.")
-    entropy_r2 = _criterion("entropy_r2", "1 - entropy / (n log k); undefined (NaN) for k = 1.")
-
-    def classification_table(self) -> pd.DataFrame:
-        """By component: share, expected and assigned units, average posterior, odds."""
-        return classification_table(self.criteria.posterior, self.mixing_weights.to_numpy())
-
-    # -- the search -----------------------------------------------------------------------------
-
-    @cached_property
-    def starts(self) -> pd.DataFrame:
-        """The distinct modes that the search found, best first; open one with `mode`.
-
-        Columns: ``llf``; ``hits``, the starts that led there; ``min_weight``, the smallest mixing
-        weight; ``sigma_ratio``, the smallest sigma over the largest; ``degenerate``;
-        ``selected``, this fit.
-        """
-        modes: list[Mode] = self.record.modes.modes
-        return pd.DataFrame(
-            {
-                "llf": [mode.loglike for mode in modes],
-                "hits": [mode.hits for mode in modes],
-                "min_weight": [mixing_shares(self.model, m.params).min() for m in modes],
-                "sigma_ratio": [mode.sigma_ratio for mode in modes],
-                "degenerate": [mode.degenerate for mode in modes],
-                "selected": np.arange(len(modes)) == self.row,
-            }
-        )
-
     def mode(self, i: int) -> MixtureResultsWrapper:
         """Results at row ``i`` of `starts`, to be compared like any fit."""
         count = len(self.record.modes.modes)
@@ -337,12 +73,6 @@ class MixtureResults(GenericLikelihoodModelResults):
         return MixtureResultsWrapper(
             MixtureResults(self.model, self.record, int(i), self.cov_type, given, self.use_t)
         )
-
-    @property
-    def history(self) -> pd.DataFrame:
-        """Phase, log-likelihood and largest scale-free score of each iteration on all rows."""
-        frame = pd.DataFrame(self.mode_found.trace, columns=["phase", "llf", "score"])
-        return frame.rename_axis("iteration")
 
     # -- inference ------------------------------------------------------------------------------
 
@@ -554,8 +284,8 @@ class MixtureResultsWrapper(LikelihoodResultsWrapper):
         return pd.DataFrame(matrix, names, names)
 
     # isinstance(results, MixtureResults) holds, as users expect.
-    @property
-    def __class__(self) -> type:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
         return type(self._results)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -563,3 +293,23 @@ class MixtureResultsWrapper(LikelihoodResultsWrapper):
 
     def _repr_html_(self) -> str:
         return str(self._results._repr_html_())
+
+
+def warn_of(results: MixtureResults) -> None:
+    """The warnings that a fit may deserve, pointing at the caller of fit()."""
+    mode = results.mode_found
+    if mode.degenerate:
+        warnings.warn(
+            f"Every mode found is degenerate: in the best of them a component rests on "
+            f"{mode.min_size:.1f} rows, and the smallest sigma is {mode.sigma_ratio:.2g} times the "
+            "largest. Use fewer components or variance='equal'.",
+            DegenerateComponentWarning,
+            stacklevel=3,
+        )
+    elif not results.converged:
+        warnings.warn(
+            f"The fit did not converge: {results.status} (largest score per observation "
+            f"{results.score_norm:.2g}).",
+            ConvergenceWarning,
+            stacklevel=3,
+        )

@@ -13,7 +13,7 @@ from smmix.formula import Design
 from smmix.frames import row_name
 from smmix.sources.memory import MemorySource, group_starts
 
-__all__ = ["Units", "make_source"]
+__all__ = ["Units", "log_indicators", "make_source"]
 
 
 @dataclass(frozen=True)
@@ -126,28 +126,48 @@ def _unit_concomitant(design: Design, units: Units) -> np.ndarray | None:
     return np.ascontiguousarray(z[units.first])
 
 
-def _membership(design: Design, units: Units, k: int) -> np.ndarray | None:
-    """Log indicators (u, k) of the components that each unit may belong to."""
-    known = design.known
-    if known is None:
-        return None
+def log_indicators(known: np.ndarray, k: int, rows: pd.Index) -> np.ndarray:
+    """Log indicators (n, k) of the components that each row may belong to.
+
+    Parameters
+    ----------
+    known : ndarray, (n,)
+        Number of the component; NaN where it is not known.
+    k : int
+    rows : Index of length n
+        Row labels for messages.
+
+    Raises
+    ------
+    SmmixError
+        If a value is no number of a component.
+    """
     told = np.flatnonzero(~np.isnan(known))
     bad = told[(known[told] % 1 != 0) | (known[told] < 0) | (known[told] >= k)]
     if bad.size:
         raise SmmixError(
-            f"known is {known[bad[0]]:g} in {row_name(design.index, int(bad[0]))}; it must be the "
-            f"number of a component, 0 to {k - 1}, or NaN where it is not known."
+            f"known is {known[bad[0]]:g} in {row_name(rows, int(bad[0]))}; it must be the number "
+            f"of a component, 0 to {k - 1}, or NaN where it is not known."
         )
-    label = known[told].astype(int)
-    unit = told if units.codes is None else units.codes[told]
-    n_units = known.size if units.first is None else units.first.size
-    allowed = np.ones((n_units, k), dtype=bool)
-    allowed[unit] = False
-    allowed[unit, label] = True
-    clash = np.flatnonzero(allowed[unit].sum(axis=1) > 1)
-    if clash.size:
+    log = np.zeros((known.size, k))
+    log[told] = -np.inf
+    log[told, known[told].astype(int)] = 0.0
+    return log
+
+
+def _membership(design: Design, units: Units, k: int) -> np.ndarray | None:
+    """Log indicators (u, k) of the components that each unit may belong to."""
+    if design.known is None:
+        return None
+    log = log_indicators(design.known, k, design.index)
+    if units.codes is None:
+        return log
+    shared = np.zeros((units.codes.max() + 1, k))
+    np.add.at(shared, units.codes, log)
+    none_left = (shared.max(axis=1) < 0.0)[units.codes]
+    if none_left.any():
         raise SmmixError(
-            f"known gives two components to {units.name(int(told[clash[0]]))}; all rows of a "
-            "group share one component."
+            f"known gives two components to {units.name(int(np.argmax(none_left)))}; all rows of "
+            "a group share one component."
         )
-    return np.where(allowed, 0.0, -np.inf)
+    return shared
