@@ -23,6 +23,7 @@ import pandas as pd
 from scipy import special
 from statsmodels.tools.sm_exceptions import HessianInversionWarning
 
+from smmix.clusters import unit_clusters
 from smmix.core.statistics import InfoStats
 from smmix.delta import (
     confidence_quantile,
@@ -264,7 +265,7 @@ def _cluster_meat(
             f"cov_kwds['use_correction'] must be True or False, not {correct!r}; the factor "
             "is G / (G - 1), G the number of clusters."
         )
-    codes, n_clusters = _unit_clusters(model, options["groups"])
+    codes, n_clusters = unit_clusters(model, options["groups"])
     scores = model.score_obs(params) @ visible
     sums = np.zeros((n_clusters, scores.shape[1]))
     np.add.at(sums, codes, scores)
@@ -276,52 +277,7 @@ def _cluster_meat(
 
 def count_clusters(model: Any, groups: Any) -> int:
     """Number of clusters (G, whose t distribution has G - 1 degrees of freedom)."""
-    return _unit_clusters(model, groups)[1]
-
-
-def _unit_clusters(model: Any, groups: Any) -> tuple[np.ndarray, int]:
-    """Cluster of each unit, numbered from 0, and how many clusters there are."""
-    labels = _cluster_labels(model, groups)
-    missing = pd.isna(labels)
-    if missing.any():
-        raise SmmixError(
-            f"The clusters are missing in row {int(np.argmax(missing))} of the rows used; "
-            "give every row a cluster."
-        )
-    codes, values = pd.factorize(labels)
-    if len(values) < 2:
-        raise SmmixError("cov_type='cluster' needs at least two clusters.")
-    if model.group_codes is None:
-        return codes, len(values)
-    group = np.asarray(model.group_codes)
-    first = np.unique(group, return_index=True)[1]
-    if (codes[first][group] != codes).any():
-        row = int(np.argmax(codes[first][group] != codes))
-        raise SmmixError(
-            f"The rows of group {model.group_labels[group[row]]!r} are in different clusters; "
-            "a cluster must hold whole groups."
-        )
-    return codes[first], len(values)
-
-
-def _cluster_labels(model: Any, groups: Any) -> np.ndarray:
-    """Labels of the rows used, from a column name or an array."""
-    if isinstance(groups, str):
-        name, groups = groups, model.column(groups)
-        if groups is None:
-            raise SmmixError(
-                f"cov_kwds['groups']={name!r} is not a column that the model kept; "
-                "give the labels as an array."
-            )
-    labels = pd.Series(np.asarray(groups)) if not hasattr(groups, "dtype") else groups
-    labels = np.asarray(labels, dtype=object)
-    n_rows = len(model.endog)
-    if labels.ndim != 1 or len(labels) != n_rows:
-        raise SmmixError(
-            f"cov_kwds['groups'] has the shape {labels.shape}; it needs one label for each of the "
-            f"{n_rows} rows used."
-        )
-    return labels
+    return unit_clusters(model, groups)[1]
 
 
 def proportions(results: Any, alpha: float = 0.05) -> pd.DataFrame:

@@ -72,7 +72,7 @@ class Influence:
         scaled = self._scaled_steps(half @ full.T)
         self.d_params = pd.DataFrame(scaled @ (visible @ half.T).T, self._index, model.param_names)
         error = np.linalg.norm(visible @ half.T, axis=1)
-        self.dfbetas = self.d_params / np.where(error > 0.0, error, 1.0)
+        self.dfbetas = self.d_params.div(np.where(error > 0.0, error, 1.0), axis=1)
         distance = (scaled**2).sum(axis=1) / full.shape[1]
         distance[np.isnan(distance)] = np.inf
         self.cooks_distance = pd.Series(distance, self._index, name="cooks_distance")

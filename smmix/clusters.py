@@ -1,0 +1,67 @@
+"""Clusters of a robust covariance: from what the user gives to the units of the likelihood."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from smmix.errors import SmmixError
+
+__all__ = ["unit_clusters"]
+
+
+def unit_clusters(model: Any, groups: Any) -> tuple[np.ndarray, int]:
+    """Cluster of each unit, numbered from 0, and how many clusters there are."""
+    labels = _cluster_labels(model, groups)
+    missing = pd.isna(labels)
+    if missing.any():
+        raise SmmixError(
+            f"The clusters are missing in row {int(np.argmax(missing))} of the rows used; "
+            "give every row a cluster."
+        )
+    codes, values = pd.factorize(labels)
+    if len(values) < 2:
+        raise SmmixError("cov_type='cluster' needs at least two clusters.")
+    if model.group_codes is None:
+        return codes, len(values)
+    group = np.asarray(model.group_codes)
+    first = np.unique(group, return_index=True)[1]
+    if (codes[first][group] != codes).any():
+        row = int(np.argmax(codes[first][group] != codes))
+        raise SmmixError(
+            f"The rows of group {model.group_labels[group[row]]!r} are in different clusters; "
+            "a cluster must hold whole groups."
+        )
+    return codes[first], len(values)
+
+
+def _cluster_labels(model: Any, groups: Any) -> np.ndarray:
+    """Labels of the rows used, from a column name or an array.
+
+    A Series is matched by its labels; an array has an entry for each row used, or for each row
+    of the data as given.
+    """
+    if isinstance(groups, str):
+        column = model.column(groups)
+        if column is None:
+            raise SmmixError(
+                f"cov_kwds['groups']={groups!r} is not a column of the data; give the name of a "
+                "column or an array of labels."
+            )
+        return np.asarray(column, dtype=object)
+    design = model.kept_design
+    index, n_rows = design.index, len(design.index)
+    if isinstance(groups, pd.Series) and groups.index.is_unique and index.isin(groups.index).all():
+        groups = groups.loc[index]
+    labels = np.asarray(groups, dtype=object)
+    n_given = n_rows + design.n_dropped
+    if labels.ndim == 1 and len(labels) == n_given and design.positions.max() < n_given:
+        return labels[design.positions]
+    if labels.ndim != 1 or len(labels) != n_rows:
+        raise SmmixError(
+            f"cov_kwds['groups'] has the shape {labels.shape}; it needs one label for each of the "
+            f"{n_rows} rows used."
+        )
+    return labels
