@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -45,11 +46,18 @@ class EMControl:
         Largest score per observation, in scale-free units, that counts as zero.
     penalty : float
         Strength a_n of the penalty on small variances.
+    report : callable, optional
+        Called with (passes made, most passes, best log-likelihood) after every pass.
     """
 
     maxiter: int = 1000
     gtol: float = 1e-8
     penalty: float = 0.0
+    report: Callable[[int, int, float], None] | None = None
+
+    def tell(self, done: int, total: int, loglike: np.ndarray) -> None:
+        if self.report is not None:
+            self.report(done, total, float(loglike.max()))
 
 
 @dataclass
@@ -141,38 +149,54 @@ def expectation_maximisation(
     n_passes : int, optional
         Make just so many passes (a short run); by default go on until each member converges.
     """
-    spec = objective.spec
     limit = control.maxiter + 1 if n_passes is None else n_passes
-    cautious = np.zeros(params.size, dtype=bool)
-    best, trace = None, []
-    for _ in range(limit):
-        stats = objective.expectations(params)
-        value = stats.loglike + spec.family.penalty(params.nuisance, control.penalty)[0]
-        norm = objective.score_norm(params, stats)
-        if best is not None:
-            fell = value < best[0] - 1e-10 * (np.abs(best[0]) + objective.nobs)
-            if fell.any():
-                params = params.where(~fell, best[1])
-                stats = _where(~fell, stats, best[2])
-                value, norm = np.where(fell, best[0], value), np.where(fell, best[3], norm)
-            cautious = fell
-        best = (value, params, stats, norm)
-        trace.append(("em", stats.loglike, norm))
-        if n_passes is None and (norm <= control.gtol).all():
-            break
-        params = spec.m_step(params, stats, control.penalty, cautious)
-    _, params, stats, norm = best
-    status = [EMStatus.CONVERGED if ok else EMStatus.MAXITER for ok in norm <= control.gtol]
-    size = params.size
+    passes = _em_passes(objective, params, control)
+    trace: list[tuple[str, np.ndarray, np.ndarray]] = []
+    status = EMStatus.MAXITER
+    try:
+        for params, loglike, norm in passes:  # noqa: B007
+            trace.append(("em", loglike, norm))
+            control.tell(len(trace), limit, loglike)
+            if len(trace) == limit or (n_passes is None and (norm <= control.gtol).all()):
+                break
+    except KeyboardInterrupt:
+        if not trace:
+            raise
+        status = EMStatus.INTERRUPTED
     return Ascent(
         params,
-        stats.loglike,
+        loglike,
         norm,
-        status,
-        np.full(size, len(trace) - 1),
+        [EMStatus.CONVERGED if ok else status for ok in norm <= control.gtol],
+        np.full(params.size, len(trace) - 1),
         trace,
         len(trace),
     )
+
+
+def _em_passes(
+    objective: Objective, params: MixtureParams, control: EMControl
+) -> Iterator[tuple[MixtureParams, np.ndarray, np.ndarray]]:
+    """EM without end: parameters, their log-likelihood and score norm, pass by pass.
+
+    Where a step has lowered the likelihood, as a Newton step of the mixing model may, it is taken
+    back and made cautiously.
+    """
+    spec = objective.spec
+    last = None
+    while True:
+        stats = objective.expectations(params)
+        value = stats.loglike + spec.family.penalty(params.nuisance, control.penalty)[0]
+        cautious = np.zeros(params.size, dtype=bool)
+        if last is not None:
+            cautious = value < last[0] - 1e-10 * (np.abs(last[0]) + objective.nobs)
+            if cautious.any():
+                params = params.where(~cautious, last[1])
+                stats = _where(~cautious, stats, last[2])
+                value = np.where(cautious, last[0], value)
+        last = (value, params, stats)
+        yield params, stats.loglike, objective.score_norm(params, stats)
+        params = spec.m_step(params, stats, control.penalty, cautious)
 
 
 def _where(mask: np.ndarray, left: EStats, right: EStats) -> EStats:
@@ -190,34 +214,27 @@ def newton(objective: Objective, params: MixtureParams, control: EMControl) -> A
     A step is taken when it raises the objective; else the radius shrinks, towards the direction
     of EM. A member that has reached the tolerance makes one more step, which squares its error.
     """
-    spec, size = objective.spec, params.size
-    nobs = objective.nobs
     model, loglike = objective.quadratic(params, control.penalty)
-    state = _NewtonState(spec, params, model, loglike, np.sqrt(nobs))
+    state = _NewtonState(objective.spec, params, model, loglike, np.sqrt(objective.nobs))
     trace = [("newton", loglike.copy(), model.score_norm.copy())]
-    n_passes = 1
-    while state.active.any() and n_passes <= control.maxiter:
-        index = np.flatnonzero(state.active)
-        trial, gain = state.propose(index)
-        model, loglike = objective.quadratic(trial, control.penalty)
-        state.judge(index, trial, model, loglike, gain, control.gtol)
-        trace.append(("newton", state.loglike.copy(), state.model.score_norm.copy()))
-        n_passes += 1
-    for i in np.flatnonzero(state.active):
-        state.status[i] = EMStatus.MAXITER
+    status = EMStatus.MAXITER
+    try:
+        while state.active.any() and len(trace) <= control.maxiter:
+            index = np.flatnonzero(state.active)
+            trial, gain = state.propose(index)
+            model, loglike = objective.quadratic(trial, control.penalty)
+            state.judge(index, trial, model, loglike, gain, control.gtol)
+            trace.append(("newton", state.loglike.copy(), state.model.score_norm.copy()))
+            control.tell(len(trace), control.maxiter, state.loglike)
+    except KeyboardInterrupt:
+        status = EMStatus.INTERRUPTED
     norm = state.model.score_norm
-    for i in range(size):
-        if state.status[i] is not EMStatus.COLLAPSED and norm[i] <= control.gtol:
+    for i in range(params.size):
+        if state.active[i]:
+            state.status[i] = status
+        if norm[i] <= control.gtol and state.status[i] is not EMStatus.COLLAPSED:
             state.status[i] = EMStatus.CONVERGED
-    return Ascent(
-        state.params,
-        state.loglike,
-        norm,
-        state.status,
-        state.n_iter,
-        trace,
-        n_passes,
-    )
+    return Ascent(state.params, state.loglike, norm, state.status, state.n_iter, trace, len(trace))
 
 
 class _NewtonState:

@@ -34,6 +34,9 @@ class Pair(NamedTuple):
     def __neg__(self) -> Pair:
         return Pair(-self.high, -self.low)
 
+    def columns(self, which: slice) -> Pair:
+        return Pair(self.high[:, which], self.low[:, which])
+
     def plus(self, other: Pair) -> Pair:
         """Sum of two pairs."""
         high, low = two_sum(self.high, other.high)
@@ -101,9 +104,7 @@ def product(a: np.ndarray, b: Pair) -> Pair:
     """
     q = b.high.shape[1]
     joined = product_of_doubles(a, np.concatenate([b.high, b.low], axis=1))
-    return Pair(joined.high[:, :q], joined.low[:, :q]).plus(
-        Pair(joined.high[:, q:], joined.low[:, q:])
-    )
+    return joined.columns(slice(None, q)).plus(joined.columns(slice(q, None)))
 
 
 def product_of_doubles(a: np.ndarray, b: np.ndarray) -> Pair:
@@ -111,13 +112,11 @@ def product_of_doubles(a: np.ndarray, b: np.ndarray) -> Pair:
     terms = a.shape[1] * MAX_SLICES
     bits = (SIGNIFICAND - int(np.ceil(np.log2(terms)))) // 2
     left, right = _slices(a, 1, bits), _slices(b, 0, bits)
-    n_levels = min(len(left) + len(right) - 1, -(-BITS_KEPT // bits))
-    total: Pair | None = None
-    for level in range(n_levels):
+    high = left[0] @ right[0]
+    low = np.zeros_like(high)
+    for level in range(1, min(len(left) + len(right) - 1, -(-BITS_KEPT // bits))):
         pairs = range(max(0, level - len(right) + 1), min(level, len(left) - 1) + 1)
         # Slices of one level share their unit: their products add up without rounding, too.
-        exact = sum(left[i] @ right[level - i] for i in pairs)
-        assert isinstance(exact, np.ndarray)
-        total = Pair.of(exact) if total is None else total.plus(Pair.of(exact))
-    assert total is not None
-    return total
+        high, rest = two_sum(high, sum(left[i] @ right[level - i] for i in pairs))
+        low += rest
+    return Pair(*two_sum(high, low))

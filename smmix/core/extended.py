@@ -20,7 +20,7 @@ from smmix.core.exact import Pair, product, product_of_doubles
 from smmix.core.row_sources import Rows, RowSource
 
 #: Entries of X handled at a time: the slices of a block take about ten times its memory.
-BLOCK_ENTRIES = 1 << 15
+BLOCK_ENTRIES = 1 << 14
 #: Passes at most; two are enough unless the fit is exact.
 MAX_PASSES = 6
 #: A step smaller than this part of the coefficient leaves an error below its last digit.
@@ -47,13 +47,16 @@ def _step(
     rows: Rows, view: Callable[[Rows], Rows], coef: Pair, factor: np.ndarray | None
 ) -> ResidualStats:
     x, y, weight = view(rows)
+    factors = [coef.high, coef.low] if factor is None else [coef.high, coef.low, factor]
+    joined = product_of_doubles(x, np.concatenate(factors, axis=1))
+    fitted = joined.columns(slice(0, 1)).plus(joined.columns(slice(1, 2)))
     zwz = None
     if factor is not None:
-        z = product_of_doubles(x, factor).high
+        z = joined.high[:, 2:]
         if weight is not None:
-            z *= np.sqrt(weight)[:, None]
+            z = z * np.sqrt(weight)[:, None]
         zwz = z.T @ z
-    residual = Pair.of(y[:, None]).plus(-product(x, coef))
+    residual = Pair.of(y[:, None]).plus(-fitted)
     weighted = residual if weight is None else residual.times(weight[:, None])
     r, wr = residual.high[:, 0], weighted.high[:, 0]
     wy = y if weight is None else weight * y

@@ -47,7 +47,7 @@ class MixtureSpec:
 
     @staticmethod
     def linear_predictor(params: MixtureParams, block: Block) -> np.ndarray:
-        """x'b of every row and component plus its offset, (S, K, m)."""
+        """X'b of every row and component plus its offset, (S, K, m)."""
         size, k, p = params.coef.shape
         eta = (params.coef.reshape(size * k, p) @ block.x.T).reshape(size, k, -1)
         if block.offset is not None:

@@ -10,6 +10,7 @@ from smmix.core.blocks import Block
 from smmix.core.em import EMStatus
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import MixtureParams
+from smmix.core.runs import Runs
 from smmix.sources.base import Source
 
 #: A component is degenerate when its sigma is below this share of the largest ..
@@ -163,3 +164,43 @@ def leaders(value: np.ndarray, signature: np.ndarray, tolerance: float) -> np.nd
                 continue
         kept.append(int(s))
     return leader
+
+
+def describe(
+    spec: MixtureSpec,
+    source: Source,
+    runs: Runs,
+    status: list[EMStatus],
+    score_norm: np.ndarray,
+    tolerance: float,
+) -> list[Mode]:
+    """The distinct modes among finished runs, best first, in the coordinates of the runs."""
+    signature = unit_loglike(spec, runs.params, source)
+    weights = [block.weight for block in source.blocks()]
+    if weights[0] is None:
+        loglike = signature.sum(axis=1)
+    else:
+        loglike = (signature * np.concatenate(weights, axis=-1)).sum(axis=-1).ravel()
+    sizes = component_sizes(spec, runs.params, source)
+    degenerate, reasons = degeneracy(spec, runs.params, sizes)
+    leader = leaders(loglike, signature, tolerance)
+    modes = []
+    for i in np.flatnonzero(leader == np.arange(leader.size)):
+        sigma = runs.params.nuisance[i, :, 0] if spec.layout.d else np.ones(1)
+        collapsed = status[i] is EMStatus.COLLAPSED
+        modes.append(
+            Mode(
+                params=runs.params.take(slice(i, i + 1)),
+                loglike=float(loglike[i]),
+                hits=int(runs.hits[leader == i].sum()),
+                min_size=float(sizes[i].min()),
+                sigma_ratio=float(sigma.min() / sigma.max()),
+                degenerate=bool(degenerate[i] or collapsed),
+                reason=reasons[i] or ("a component collapsed" if collapsed else ""),
+                status=status[i],
+                score_norm=float(score_norm[i]),
+                n_iter=int(runs.n_iter[i]),
+                trace=runs.traces[i],
+            )
+        )
+    return sorted(modes, key=lambda mode: -mode.loglike)

@@ -38,7 +38,7 @@ class LocalModel(NamedTuple):
 
 
 def working_scale(spec: MixtureSpec, params: MixtureParams) -> np.ndarray:
-    """d natural / d working parameter, (S, F): nuisance parameters move on the log scale."""
+    """D natural / d working parameter, (S, F): nuisance parameters move on the log scale."""
     scale = np.ones((params.size, spec.layout.size))
     scale[:, spec.layout.nuisance] = params.nuisance.reshape(params.size, -1)
     return scale

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from smmix.core.coordinates import Coordinates, PooledFit, pooled_fit, project
+from smmix.core.control import SearchControl
+from smmix.core.coordinates import Coordinates, PooledFit, pooled_fit, project, row_weight
 from smmix.core.em import (
     Ascent,
     EMControl,
@@ -22,30 +23,31 @@ from smmix.core.modes import (
     Modes,
     component_sizes,
     degeneracy,
+    describe,
     leaders,
     unit_loglike,
 )
 from smmix.core.newton import diagonalise, free_derivatives
-from smmix.core.params import MixtureParams, ParamLayout, concatenate
+from smmix.core.params import MixtureParams
+from smmix.core.runs import Runs
 from smmix.core.starts import (
     Pilot,
-    cut_starts,
-    elemental_starts,
+    default_starts,
+    extension_starts,
     params_from_labels,
     params_from_posterior,
-    random_starts,
-    sharp_starts,
-    extension_starts,
 )
 from smmix.sources.memory import MemorySource
 
+__all__ = ["SearchControl", "climb", "find_modes"]
+
 #: EM passes of a short run.
 SHORT_PASSES = 15
-#: Short runs followed to their modes, and how many degenerate ones among them.
+#: Short runs followed to their modes, and how many degenerate ones besides.
 FOLLOWED, FOLLOWED_DEGENERATE = 16, 4
 #: Rounds of moves without a better mode before they end; moves in a round, from how many modes,
 #: and how many of them are followed.
-PATIENCE, MOVES, MOVED, IMPROVED = 3, 48, 3, 8
+PATIENCE, MOVES, MOVED, MOVES_FOLLOWED = 3, 48, 3, 8
 #: Rows of the samples on which short runs and then their modes are found when there are more.
 PILOT_ROWS, SECOND_ROWS = 2000, 20000
 #: Newton iterations, and the score that ends them, when modes are only to be ranked.
@@ -58,64 +60,13 @@ SAME_RUN, SAME_MODE = 0.02, 1e-3
 HOPELESS = 6.0
 
 
-@dataclass(frozen=True)
-class SearchControl:
-    """What a search may spend and when it ends.
-
-    Attributes
-    ----------
-    n_starts : int
-        Short runs.
-    method : {"em-newton", "em"}
-        How the best runs go to their end.
-    maxiter : int
-    gtol : float
-    progress : callable, optional
-        Called with (stage, done, total, best log-likelihood).
-    callback : callable, optional
-        Called with (phase, iteration, log-likelihood) after each stage.
-    """
-
-    n_starts: int = 50
-    method: str = "em-newton"
-    maxiter: int = 1000
-    gtol: float = 1e-8
-    progress: Callable[[str, int, int, float], None] | None = None
-
-
-@dataclass
-class _Runs:
-    """Parameter sets under way, with the starts and the record that each stands for."""
-
-    params: MixtureParams
-    hits: np.ndarray
-    traces: list[list[tuple[str, float, float]]]
-    n_iter: np.ndarray
-
-    def take(self, index: np.ndarray) -> _Runs:
-        return _Runs(
-            self.params.take(index),
-            self.hits[index],
-            [self.traces[i] for i in index],
-            self.n_iter[index],
-        )
-
-    def follow(self, ascent: Ascent, shift: float | None) -> _Runs:
-        """The runs after an ascent; its record is kept when ``shift`` is given."""
-        traces = [list(trace) for trace in self.traces]
-        if shift is not None:
-            for phase, loglike, norm in ascent.trace:
-                for i, trace in enumerate(traces):
-                    trace.append((phase, float(loglike[i]) + shift, float(norm[i])))
-        return _Runs(ascent.params, self.hits, traces, self.n_iter + ascent.n_iter)
-
-
 def find_modes(
     spec: MixtureSpec,
     source: MemorySource,
     control: SearchControl,
     rng: np.random.Generator,
     starts: np.ndarray | None = None,
+    pooled: PooledFit | None = None,
 ) -> Modes:
     """Find the modes of a mixture's likelihood.
 
@@ -127,26 +78,27 @@ def find_modes(
     rng : Generator
     starts : ndarray, (S, K, u), optional
         Posteriors to start from; by default starts of all kinds together.
+    pooled : PooledFit, optional
+        One regression of all rows, when it is known already.
 
     Returns
     -------
     Modes
     """
-    return _Search(spec, source, control, rng).run(starts)
+    return _Search(spec, source, control, rng, pooled).run(starts)
 
 
 def climb(
-    spec: MixtureSpec, source: MemorySource, params: MixtureParams, control: SearchControl
+    spec: MixtureSpec,
+    source: MemorySource,
+    params: MixtureParams,
+    control: SearchControl,
+    pooled: PooledFit | None = None,
 ) -> Modes:
     """Climb from given parameters (natural coordinates) to their mode; labels stay."""
-    search = _Search(spec, source, control, np.random.default_rng(0))
-    runs = _fresh(project(search.spec, search.coordinates.to_working(params)))
-    return search.finish(search.warm_up(runs))
-
-
-def _fresh(params: MixtureParams) -> _Runs:
-    size = params.size
-    return _Runs(params, np.ones(size, dtype=int), [[] for _ in range(size)], np.zeros(size, int))
+    search = _Search(spec, source, control, np.random.default_rng(0), pooled)
+    runs = Runs.fresh(project(search.spec, search.coordinates.to_working(params)))
+    return search.finish(search.short(runs, search.source, search.spec))
 
 
 class _Search:
@@ -158,143 +110,92 @@ class _Search:
         source: MemorySource,
         control: SearchControl,
         rng: np.random.Generator,
-        pooled: PooledFit | None = None,
+        pooled: PooledFit | None,
     ):
         self.control, self.rng = control, rng
-        self.natural = spec
         pooled = pooled_fit(source) if pooled is None else pooled
+        self.coordinates = Coordinates(np.zeros(spec.layout.p), 1.0)
         if spec.family.location_scale:
             self.coordinates = Coordinates.of(source, pooled)
-            self.source = self.coordinates.source(source)
-        else:
-            self.coordinates = Coordinates(np.zeros(spec.layout.p), 1.0)
-            self.source = source
+        self.source = self.coordinates.source(source)
         self.spec = self.coordinates.spec(spec)
-        self.row_sum = float(_row_weights(source))
-        self.shift = -self.row_sum * float(np.log(self.coordinates.scale))
-        self.x_scale = self._x_scale(pooled)
-        self.z_scale = _z_scale(source, spec.layout)
-        self.penalty = 1.0 / self.row_sum
-        self.n_passes = 0
-        self.n_starts = 0
-        self.interrupted = False
-
-    def _x_scale(self, pooled: PooledFit) -> np.ndarray:
+        n_rows = float(source.reduce(lambda b: row_weight(b).sum()))
+        self.shift = -n_rows * float(np.log(self.coordinates.scale))
+        self.penalty = 1.0 / n_rows
+        self.x_scale = pooled.x_scale
         if self.coordinates.rotation is not None:
-            return np.ones(self.spec.layout.p)
-        return pooled.x_scale
-
-    def objective(self, source: MemorySource, spec: MixtureSpec | None = None) -> Objective:
-        return Objective(spec or self.spec, source, self.x_scale, self.z_scale)
+            self.x_scale = np.ones(spec.layout.p)
+        self.z_scale = np.ones(spec.layout.q)
+        if source.z is not None:
+            spread = source.z.std(axis=0)
+            self.z_scale = np.where(spread > 0.0, spread, 1.0)
+        self.n_passes = self.n_starts = 0
+        self.interrupted = False
 
     def run(self, starts: np.ndarray | None) -> Modes:
         if self.spec.layout.k == 1:
             single = np.zeros((1, self.source.n_units), dtype=int)
-            return self.finish(_fresh(params_from_labels(self.spec, self.source, single, 0.0)))
+            return self.finish(Runs.fresh(params_from_labels(self.spec, self.source, single, 0.0)))
         if starts is not None:
-            runs = _fresh(params_from_posterior(self.spec, self.source, starts, self.penalty))
-            return self.finish(
-                self.follow(self.short(runs, self.source), self.source, self.spec, FOLLOWED)
-            )
-        rows_per_unit = self.source.n_rows / self.source.n_units
-        pilot = self.source.sample(max(int(PILOT_ROWS / rows_per_unit), 50), self.rng)
+            params = params_from_posterior(self.spec, self.source, starts, self.penalty)
+            runs = self.short(Runs.fresh(project(self.spec, params)), self.source, self.spec)
+            return self.finish(self.follow(runs, self.source, self.spec, FOLLOWED))
+        pilot = self.source.sample(self.units(PILOT_ROWS), self.rng)
         runs = self.pilot_modes(pilot, self.spec, self.control.n_starts)
-        return self.finish(self.enlarge(runs, pilot))
+        if pilot is not self.source:
+            runs = self.enlarge(runs)
+        return self.finish(runs)
 
-    # -- stages ---------------------------------------------------------------------------------
+    # -- on the pilot rows ----------------------------------------------------------------------
 
-    def pilot_modes(self, pilot: MemorySource, spec: MixtureSpec, n_starts: int) -> _Runs:
-        """Modes on the pilot rows, from short runs of every kind."""
-        labels = self.labels(pilot, spec, n_starts)
-        runs = _fresh(project(spec, params_from_labels(spec, pilot, labels, self.penalty)))
-        runs = self.follow(self.short(runs, pilot, spec), pilot, spec, FOLLOWED)
-        return self.improve(runs, pilot, spec) if spec.layout.k > 2 else runs
+    def pilot_modes(self, pilot: MemorySource, spec: MixtureSpec, n_starts: int) -> Runs:
+        """Modes on the pilot rows, from short runs of every kind and moves from the best."""
+        k = spec.layout.k
+        data = Pilot(pilot, self.response(pilot))
+        fewer = None
+        if k > 2:
+            smaller = replace(spec.free(), layout=replace(spec.layout, k=k - 1))
+            best = self.pilot_modes(pilot, smaller, max(n_starts // 2, 10)).take(np.arange(1))
+            fewer = self.posteriors(best.params, pilot, smaller)[0], best.params.coef[0]
+        labels = default_starts(data, k, n_starts, fewer, self.rng)
+        runs = self.follow(
+            self.short(self.begin(labels, pilot, spec), pilot, spec), pilot, spec, FOLLOWED
+        )
+        return self.improve(runs, data, spec) if k > 2 else runs
 
-    def improve(self, runs: _Runs, pilot: MemorySource, spec: MixtureSpec) -> _Runs:
-        """Modes reached by dropping a component of the best mode and splitting another [1]_.
+    def improve(self, runs: Runs, data: Pilot, spec: MixtureSpec) -> Runs:
+        """Modes reached from the best by dropping a component and finding another [1]_.
 
-        Goes on from a better mode for as long as one is found.
+        Goes on from better modes for as long as they are found.
 
         References
         ----------
         .. [1] Ueda, N., Nakano, R., Ghahramani, Z. and Hinton, G. E. (2000). SMEM algorithm for
            mixture models. Neural Computation 12, 2109-2128.
         """
+        pilot = data.source
         best, idle = -np.inf, 0
-        while idle < PATIENCE:
-            moves = self.moves(runs, pilot, spec)
-            moved = _fresh(project(spec, params_from_labels(spec, pilot, moves, self.penalty)))
-            moved = self.follow(self.short(moved, pilot, spec), pilot, spec, IMPROVED)
-            runs, value = self.join(_both(runs, moved), pilot, spec)
-            idle = 0 if value > best + 1e-6 and np.isfinite(best) else idle + 1
+        while idle < PATIENCE and not self.interrupted:
+            moved = self.begin(self.moves(runs, data, spec), pilot, spec)
+            moved = self.follow(self.short(moved, pilot, spec), pilot, spec, MOVES_FOLLOWED)
+            runs, value = self.join(runs.with_(moved), pilot, spec, SAME_MODE)
+            idle = 0 if np.isfinite(best) and value > best + 1e-6 else idle + 1
             best = max(best, value)
         return runs
 
-    def moves(self, runs: _Runs, pilot: MemorySource, spec: MixtureSpec) -> np.ndarray:
+    def moves(self, runs: Runs, data: Pilot, spec: MixtureSpec) -> np.ndarray:
         """Labels: each component of the best modes dropped in turn, and a new one found."""
-        data = Pilot(pilot, self.response(pilot))
-        sizes = component_sizes(spec, runs.params, pilot)
-        sound = np.flatnonzero(~degeneracy(spec, runs.params, sizes)[0])[:MOVED]
-        sound = sound if sound.size else np.arange(1)
         k = spec.layout.k
-        each = max(MOVES // (k * sound.size), 2)
+        sound = np.flatnonzero(~self.degenerate(runs, data.source, spec))[:MOVED]
+        runs = runs.take(sound if sound.size else np.arange(1))
+        each = max(MOVES // (k * runs.hits.size), 2)
+        posteriors = self.posteriors(runs.params, data.source, spec)
         labels = []
-        for i in sound:
-            mode = runs.params.take(slice(i, i + 1))
-            posterior = np.concatenate(
-                [spec.posterior(mode, b)[0][0] for b in pilot.blocks(k)], axis=1
-            )
+        for posterior, coef in zip(posteriors, runs.params.coef, strict=True):
             for c in range(k):
-                others = np.arange(k) != c
-                labels.append(
-                    extension_starts(data, posterior[others], mode.coef[0, others], each, self.rng)
-                )
+                kept = np.arange(k) != c
+                labels.append(extension_starts(data, posterior[kept], coef[kept], each, self.rng))
         return np.concatenate(labels)
-
-    def join(
-        self,
-        runs: _Runs,
-        source: MemorySource,
-        spec: MixtureSpec,
-        tolerance: float = SAME_MODE,
-    ) -> tuple[_Runs, float]:
-        """Distinct modes, best first, and the value of the best that is not degenerate."""
-        signature = unit_loglike(spec, runs.params, source)
-        weight = 1.0 if source.weight is None else source.weight
-        value = (signature * weight).sum(axis=1)
-        value = value + spec.family.penalty(runs.params.nuisance, self.penalty)[0]
-        runs, kept = _join(runs, value, signature, tolerance)
-        sizes = component_sizes(spec, runs.params, source)
-        degenerate, _ = degeneracy(spec, runs.params, sizes)
-        return runs, float(np.max(value[kept], where=~degenerate, initial=-np.inf))
-
-    def labels(self, pilot: MemorySource, spec: MixtureSpec, n_starts: int) -> np.ndarray:
-        """Starting labels (n_starts, u) of all kinds."""
-        k = spec.layout.k
-        data = Pilot(pilot, self.response(pilot))
-        n_cuts = min(3 + 2 * (spec.layout.p - 1), max(3, n_starts // 3))
-        parts = [cut_starts(data, k, n_cuts, self.rng)]
-        left = n_starts - len(parts[0])
-        if k > 2:
-            n_splits = left // 3
-            parts.append(self.splits(data, spec, n_splits, n_starts))
-            left -= n_splits
-        n_random = max(left // 10, 1)
-        n_sharp = (left - n_random) // 2
-        parts.append(sharp_starts(data, k, n_sharp, self.rng))
-        parts.append(random_starts(data, k, n_random, self.rng))
-        parts.append(elemental_starts(data, k, left - n_random - n_sharp, self.rng))
-        return np.concatenate(parts)
-
-    def splits(self, data: Pilot, spec: MixtureSpec, n_splits: int, n_starts: int) -> np.ndarray:
-        """Splits of the best fit with one component fewer."""
-        fewer = replace(spec.free(), layout=replace(spec.layout, k=spec.layout.k - 1))
-        runs = self.pilot_modes(data.source, fewer, max(n_starts // 2, 10))
-        best = runs.params.take(slice(0, 1))
-        posterior = np.concatenate(
-            [fewer.posterior(best, b)[0] for b in data.source.blocks(best.k)], axis=2
-        )
-        return extension_starts(data, posterior[0], best.coef[0], n_splits, self.rng)
 
     def response(self, pilot: MemorySource) -> np.ndarray:
         """The response of the pilot rows, the pooled fit added back."""
@@ -303,208 +204,172 @@ class _Search:
             center = self.coordinates.rotation @ center
         return np.ravel(pilot.y) + pilot.x @ center
 
-    def short(self, runs: _Runs, source: MemorySource, spec: MixtureSpec | None = None) -> _Runs:
-        """All runs through a few EM passes together."""
-        control = EMControl(penalty=self.penalty)
-        self.n_starts += runs.params.size
-        ascent = expectation_maximisation(
-            self.objective(source, spec), runs.params, control, SHORT_PASSES
-        )
-        self.count(ascent, source)
-        return runs.follow(ascent, self.record(source))
+    # -- stages ---------------------------------------------------------------------------------
 
-    def follow(self, runs: _Runs, source: MemorySource, spec: MixtureSpec, number: int) -> _Runs:
+    def begin(self, labels: np.ndarray, source: MemorySource, spec: MixtureSpec) -> Runs:
+        """Runs from starting labels (S, u)."""
+        params = params_from_labels(spec, source, labels, self.penalty)
+        return Runs.fresh(project(spec, params))
+
+    def short(self, runs: Runs, source: MemorySource, spec: MixtureSpec) -> Runs:
+        """All runs through a few EM passes together."""
+        self.n_starts += runs.params.size
+        control = EMControl(penalty=self.penalty, report=self.reporter("starts", source))
+        objective = self.objective(source, spec)
+        ascent = expectation_maximisation(objective, runs.params, control, SHORT_PASSES)
+        return self.after(runs, ascent, source)
+
+    def follow(self, runs: Runs, source: MemorySource, spec: MixtureSpec, number: int) -> Runs:
         """The best ``number`` distinct runs near their modes, more when all are degenerate."""
         left, _ = self.join(runs, source, spec, SAME_RUN)
-        order = self.follow_order(left, source, spec, number)
+        bad = self.degenerate(left, source, spec)
+        sound, bad = np.flatnonzero(~bad), np.flatnonzero(bad)
+        few = FOLLOWED_DEGENERATE
+        order = np.concatenate([sound[:number], bad[:few], sound[number:], bad[few:]])
         found, value = None, -np.inf
         while order.size and not np.isfinite(value):
-            batch = self.rank(left.take(order[: number + FOLLOWED_DEGENERATE]), source, spec)
-            order = order[number + FOLLOWED_DEGENERATE :]
-            found = batch if found is None else _both(found, batch)
-            found, value = self.join(found, source, spec)
+            batch = self.rank(left.take(order[: number + few]), source, spec)
+            order = order[number + few :]
+            found = batch if found is None else found.with_(batch)
+            found, value = self.join(found, source, spec, SAME_MODE)
+            if self.interrupted:
+                break
         return found
 
-    def follow_order(
-        self, runs: _Runs, source: MemorySource, spec: MixtureSpec, number: int
-    ) -> np.ndarray:
-        """Positions of runs, best first, with few degenerate ones among the first ``number``."""
-        sizes = component_sizes(spec, runs.params, source)
-        degenerate, _ = degeneracy(spec, runs.params, sizes)
-        sound, bad = np.flatnonzero(~degenerate), np.flatnonzero(degenerate)
-        few = FOLLOWED_DEGENERATE
-        return np.concatenate([sound[:number], bad[:few], sound[number:], bad[few:]])
-
-    def ascend(
-        self,
-        runs: _Runs,
-        source: MemorySource,
-        spec: MixtureSpec | None = None,
-        penalty: float | None = None,
-    ) -> _Runs:
-        """Runs to their modes on a source; those that meet are joined, best first."""
-        spec = spec or self.spec
-        control = EMControl(
-            self.control.maxiter,
-            self.control.gtol,
-            self.penalty if penalty is None else penalty,
-        )
-        objective = self.objective(source, spec)
-        method = newton if self.control.method == "em-newton" else expectation_maximisation
-        ascent = method(objective, runs.params, control)
-        self.count(ascent, source)
-        runs = runs.follow(ascent, self.record(source))
-        signature = unit_loglike(spec, runs.params, source)
-        value = ascent.loglike + spec.family.penalty(runs.params.nuisance, self.penalty)[0]
-        return _join(runs, value, signature, SAME_MODE)[0]
-
-    def rank(self, runs: _Runs, source: MemorySource, spec: MixtureSpec) -> _Runs:
-        """Runs near enough to their modes to be ranked; those that meet are joined."""
-        control = EMControl(RANKING_ITERATIONS, RANKING_SCORE, self.penalty)
-        ascent = newton(self.objective(source, spec), runs.params, control)
-        self.count(ascent, source)
-        return self.join(runs.follow(ascent, self.record(source)), source, spec)[0]
-
-    def enlarge(self, runs: _Runs, pilot: MemorySource) -> _Runs:
-        """Modes of the pilot followed on more rows, those without hope left behind."""
-        if pilot is self.source:
+    def rank(self, runs: Runs, source: MemorySource, spec: MixtureSpec) -> Runs:
+        """Runs near enough to their modes to be compared."""
+        if self.interrupted:
             return runs
-        rows_per_unit = self.source.n_rows / self.source.n_units
-        second = self.source.sample(int(SECOND_ROWS / rows_per_unit), self.rng)
-        runs = self.hopeful(self.ascend(runs, second), second)
-        return runs if second is self.source else self.ascend(runs, self.source)
+        control = EMControl(
+            RANKING_ITERATIONS,
+            RANKING_SCORE,
+            self.penalty,
+            self.reporter("modes", source),
+        )
+        ascent = newton(self.objective(source, spec), runs.params, control)
+        return self.after(runs, ascent, source)
 
-    def hopeful(self, runs: _Runs, source: MemorySource) -> _Runs:
-        """Runs that are not far behind the best one that is not degenerate."""
-        signature = unit_loglike(self.spec, runs.params, source)
-        sizes = component_sizes(self.spec, runs.params, source)
-        degenerate, _ = degeneracy(self.spec, runs.params, sizes)
-        best = int(np.argmin(degenerate))
+    def enlarge(self, runs: Runs) -> Runs:
+        """Modes of the pilot followed on more rows, those without hope left behind."""
+        second = self.source.sample(self.units(SECOND_ROWS), self.rng)
+        runs = self.rank(runs, second, self.spec)
+        runs, _ = self.join(runs, second, self.spec, SAME_MODE)
+        signature = unit_loglike(self.spec, runs.params, second)
+        best = int(np.argmin(self.degenerate(runs, second, self.spec)))
         behind = signature[best] - signature
-        spread = behind.std(axis=1) * np.sqrt(source.n_units)
-        keep = behind.sum(axis=1) <= HOPELESS * spread
-        keep[best] = True
-        return runs.take(np.flatnonzero(keep))
+        spread = behind.std(axis=1) * np.sqrt(second.n_units)
+        hopeful = behind.sum(axis=1) <= HOPELESS * spread
+        hopeful[best] = True
+        return runs.take(np.flatnonzero(hopeful))
 
-    def warm_up(self, runs: _Runs) -> _Runs:
-        """A few EM passes before Newton, from parameters that may be far from a mode."""
-        return self.short(runs, self.source)
-
-    def finish(self, runs: _Runs) -> Modes:
+    def finish(self, runs: Runs) -> Modes:
         """The end of the search: unpenalised maxima, described in natural coordinates.
 
         Degenerate modes get a few iterations only: many have no maximum to arrive at.
         """
-        sizes = component_sizes(self.spec, runs.params, self.source)
-        degenerate, _ = degeneracy(self.spec, runs.params, sizes)
+        degenerate = self.degenerate(runs, self.source, self.spec)
+        if self.interrupted:
+            runs = runs.take(np.argsort(degenerate, kind="stable")[:1])
+            degenerate = np.zeros(1, dtype=bool)
         method = newton if self.control.method == "em-newton" else expectation_maximisation
-        parts = []
-        for chosen, maxiter in (
-            (~degenerate, self.control.maxiter),
-            (degenerate, self.control.maxiter if degenerate.all() else DEGENERATE_ITERATIONS),
-        ):
+        parts: list[tuple[Runs, Runs, Ascent]] = []
+        limit = self.control.maxiter
+        few = limit if degenerate.all() else min(limit, DEGENERATE_ITERATIONS)
+        for chosen, maxiter in ((~degenerate, limit), (degenerate, few)):
             index = np.flatnonzero(chosen)
-            if index.size:
-                before = runs.take(index)
-                control = EMControl(maxiter, self.control.gtol)
-                ascent = method(self.objective(self.source), before.params, control)
-                self.count(ascent, self.source)
-                parts.append((before, before.follow(ascent, self.shift), ascent))
-        return self.describe(parts)
+            if not index.size:
+                continue
+            before = runs.take(index)
+            maxiter = 0 if self.interrupted else maxiter
+            report = self.reporter("convergence", self.source)
+            control = EMControl(maxiter, self.control.gtol, report=report)
+            ascent = method(self.objective(self.source, self.spec), before.params, control)
+            parts.append((before, self.after(before, ascent, self.source), ascent))
+        return self.described(parts)
 
-    def describe(self, parts: list[tuple[_Runs, _Runs, Ascent]]) -> Modes:
+    def described(self, parts: list[tuple[Runs, Runs, Ascent]]) -> Modes:
         """Distinct modes; where the plain likelihood collapsed, the penalised maximum stands."""
         status = [s for _, _, ascent in parts for s in ascent.status]
         norm = np.concatenate([ascent.score_norm for _, _, ascent in parts])
-        unfinished = np.array([s is EMStatus.COLLAPSED for s in status])
-        if len(parts) == 2:
-            lost = np.array([s is not EMStatus.CONVERGED for s in parts[1][2].status])
-            unfinished[-lost.size :] |= lost
-        runs = parts[0][1] if len(parts) == 1 else _both(parts[0][1], parts[1][1])
-        before = concatenate([first.params for first, _, _ in parts])
-        params = runs.params.where(~unfinished, before)
-        signature = unit_loglike(self.spec, params, self.source)
-        weight = 1.0 if self.source.weight is None else self.source.weight
-        loglike = (signature * weight).sum(axis=1)
-        leader = leaders(loglike, signature, SAME_MODE)
-        sizes = component_sizes(self.spec, params, self.source)
-        degenerate, reasons = degeneracy(self.spec, params, sizes)
-        natural = self.coordinates.from_working(params)
-        modes = []
-        for i in np.flatnonzero(leader == np.arange(leader.size)):
-            sigma = natural.nuisance[i, :, 0] if self.spec.layout.d else np.ones(1)
-            collapsed = status[i] is EMStatus.COLLAPSED
-            modes.append(
-                Mode(
-                    params=natural.take(slice(i, i + 1)),
-                    loglike=float(loglike[i]) + self.shift,
-                    hits=int(runs.hits[leader == i].sum()),
-                    min_size=float(sizes[i].min()),
-                    sigma_ratio=float(sigma.min() / sigma.max()),
-                    degenerate=bool(degenerate[i] or collapsed),
-                    reason=reasons[i] or ("a component collapsed" if collapsed else ""),
-                    status=status[i],
-                    score_norm=float(norm[i]),
-                    n_iter=int(runs.n_iter[i]),
-                    trace=runs.traces[i],
-                )
-            )
-        modes.sort(key=lambda mode: -mode.loglike)
+        lost = np.array([s is EMStatus.COLLAPSED for s in status])
+        for s in range(len(parts[0][2].status), len(status)):
+            lost[s] |= status[s] is not EMStatus.CONVERGED
+        before, after, _ = parts[0]
+        for first, last, _ in parts[1:]:
+            before, after = before.with_(first), after.with_(last)
+        params = after.params.where(~lost, before.params)
+        modes = describe(
+            self.spec, self.source, replace(after, params=params), status, norm, SAME_MODE
+        )
+        for mode in modes:
+            mode.params = self.coordinates.from_working(mode.params)
+            mode.loglike += self.shift
         sound = [i for i, mode in enumerate(modes) if not mode.degenerate]
         selected = sound[0] if sound else 0
         modes[selected].curvature = self.curvature(modes[selected])
+        if self.interrupted:
+            modes[selected].status = EMStatus.INTERRUPTED
         return Modes(modes, selected, self.n_passes, self.n_starts, self.interrupted)
 
     def curvature(self, mode: Mode) -> float:
         """Smallest eigenvalue of a mode's observed information in the metric of EM."""
-        spec, params = self.spec, self.coordinates.to_working(mode.params)
-        info = self.objective(self.source).information(params)
+        params = self.coordinates.to_working(mode.params)
+        info = self.objective(self.source, self.spec).information(params)
         self.n_passes += 1
-        derivatives = free_derivatives(spec, params, info, 0.0)
+        derivatives = free_derivatives(self.spec, params, info, 0.0)
         return float(diagonalise(derivatives.observed, derivatives.complete)[1].min())
 
-    # -- bookkeeping ----------------------------------------------------------------------------
+    # -- what the stages share ------------------------------------------------------------------
 
-    def count(self, ascent: Ascent, source: MemorySource) -> None:
-        if source is self.source:
+    def objective(self, source: MemorySource, spec: MixtureSpec) -> Objective:
+        return Objective(spec, source, self.x_scale, self.z_scale)
+
+    def units(self, n_rows: int) -> int:
+        """Number of units that hold about ``n_rows`` rows."""
+        return max(int(n_rows * self.source.n_units / self.source.n_rows), 50)
+
+    def join(
+        self, runs: Runs, source: MemorySource, spec: MixtureSpec, tolerance: float
+    ) -> tuple[Runs, float]:
+        """Distinct runs, best first, and the value of the best that is not degenerate."""
+        signature = unit_loglike(spec, runs.params, source)
+        weight = 1.0 if source.weight is None else source.weight
+        value = (signature * weight).sum(axis=1)
+        value = value + spec.family.penalty(runs.params.nuisance, self.penalty)[0]
+        runs, kept = runs.joined(value, leaders(value, signature, tolerance))
+        sound = ~self.degenerate(runs, source, spec)
+        return runs, float(np.max(value[kept], where=sound, initial=-np.inf))
+
+    def degenerate(self, runs: Runs, source: MemorySource, spec: MixtureSpec) -> np.ndarray:
+        """Which runs are degenerate, (S,)."""
+        sizes = component_sizes(spec, runs.params, source)
+        return degeneracy(spec, runs.params, sizes)[0]
+
+    def posteriors(
+        self, params: MixtureParams, source: MemorySource, spec: MixtureSpec
+    ) -> np.ndarray:
+        """Posteriors of all units, (S, K, u)."""
+        blocks = source.blocks(params.size * params.k)
+        return np.concatenate([spec.posterior(params, b)[0] for b in blocks], axis=2)
+
+    def after(self, runs: Runs, ascent: Ascent, source: MemorySource) -> Runs:
+        """The runs after an ascent, with the book kept."""
+        whole = source is self.source
+        if whole:
             self.n_passes += ascent.n_passes
+        self.interrupted |= EMStatus.INTERRUPTED in ascent.status
+        return runs.followed(ascent, self.shift if whole else None)
 
-    def record(self, source: MemorySource) -> float | None:
-        return self.shift if source is self.source else None
+    def reporter(
+        self, stage: str, source: MemorySource
+    ) -> Callable[[int, int, float], None] | None:
+        """What an ascent tells of its progress; None when nobody listens."""
+        tell = self.control.progress
+        if tell is None:
+            return None
+        shift = self.shift if source is self.source else 0.0
 
+        def report(done: int, total: int, best: float) -> None:
+            tell(stage, done, total, best + shift)
 
-def _both(first: _Runs, second: _Runs) -> _Runs:
-    return _Runs(
-        concatenate([first.params, second.params]),
-        np.concatenate([first.hits, second.hits]),
-        first.traces + second.traces,
-        np.concatenate([first.n_iter, second.n_iter]),
-    )
-
-
-def _join(
-    runs: _Runs, value: np.ndarray, signature: np.ndarray, tolerance: float
-) -> tuple[_Runs, np.ndarray]:
-    """Distinct runs, best first, each with the hits of those that coincide with it."""
-    leader = leaders(value, signature, tolerance)
-    kept = np.flatnonzero(leader == np.arange(leader.size))
-    kept = kept[np.argsort(-value[kept], kind="stable")]
-    hits = np.array([runs.hits[leader == i].sum() for i in kept])
-    return replace(runs.take(kept), hits=hits), kept
-
-
-def _row_weights(source: MemorySource) -> float:
-    """Sum of the rows' case weights."""
-    from smmix.core.coordinates import row_weight
-
-    return source.reduce(lambda b: row_weight(b).sum())
-
-
-def _z_scale(source: MemorySource, layout: ParamLayout) -> np.ndarray:
-    if source.z is None:
-        return np.ones(layout.q)
-    spread = source.z.std(axis=0)
-    return np.where(spread > 0.0, spread, 1.0)
-
-
-__all__ = ["Modes", "SearchControl", "climb", "concatenate", "find_modes"]
+        return report

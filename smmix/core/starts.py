@@ -186,6 +186,42 @@ def extension_starts(
     return np.concatenate([by_cut, by_line])
 
 
+def default_starts(
+    pilot: Pilot,
+    k: int,
+    n_starts: int,
+    fewer: tuple[np.ndarray, np.ndarray] | None,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Starting labels of all kinds together.
+
+    Parameters
+    ----------
+    pilot : Pilot
+    k, n_starts : int
+    fewer : tuple of ndarray, optional
+        Posteriors (K - 1, u) and coefficients (K - 1, p) of a fit with one component fewer.
+    rng : Generator
+
+    Returns
+    -------
+    ndarray of int, (n_starts, u)
+    """
+    n_cuts = min(1 + 2 * pilot.source.x.shape[1], max(3, n_starts // 3), n_starts)
+    parts = [cut_starts(pilot, k, n_cuts, rng)]
+    left = n_starts - len(parts[0])
+    if fewer is not None:
+        n_extensions = left // 3
+        parts.append(extension_starts(pilot, *fewer, n_extensions, rng))
+        left -= n_extensions
+    n_random = min(max(left // 10, 1), left)
+    n_sharp = (left - n_random) // 2
+    parts.append(sharp_starts(pilot, k, n_sharp, rng))
+    parts.append(random_starts(pilot, k, n_random, rng))
+    parts.append(elemental_starts(pilot, k, left - n_random - n_sharp, rng))
+    return np.concatenate(parts)
+
+
 def params_from_labels(
     spec: MixtureSpec, source: MemorySource, labels: np.ndarray, penalty: float
 ) -> MixtureParams:
