@@ -40,17 +40,22 @@ def information(
         In the full natural parameter vector; ``opg`` is None without ``cross_products``.
     """
     terms = _Terms(spec, params, block)
-    scores = terms.scores(terms.expected.copy())
-    weighted_scores = scores if block.weight is None else scores * block.weight
     hessian, complete = terms.second_derivatives()
+    opg = None
+    if cross_products:
+        scores = terms.scores()
+        scores = scores if block.weight is None else scores * block.weight
+        score, opg = scores.sum(axis=2), scores @ np.swapaxes(scores, 1, 2)
+    else:
+        score = terms.score()
     loglike = terms.log_likelihood
     if block.weight is not None:
         loglike = loglike * block.weight
     return InfoStats(
         loglike.sum(axis=2)[:, 0],
-        weighted_scores.sum(axis=2),
+        score,
         hessian,
-        weighted_scores @ np.swapaxes(weighted_scores, 1, 2) if cross_products else None,
+        opg,
         complete,
         terms.weighted_posterior.sum(axis=2),
     )
@@ -64,7 +69,7 @@ def unit_design(block: Block) -> np.ndarray:
 def unit_scores(spec: MixtureSpec, params: MixtureParams, block: Block) -> np.ndarray:
     """Scores of the units, case weights included, (S, F, u)."""
     terms = _Terms(spec, params, block)
-    scores = terms.scores(terms.expected)
+    scores = terms.scores()
     return scores if block.weight is None else scores * block.weight
 
 
@@ -73,11 +78,10 @@ class _Terms:
 
     def __init__(self, spec: MixtureSpec, params: MixtureParams, block: Block):
         self.spec, self.params, self.block = spec, params, block
-        posterior, self.log_likelihood, self.log_prior, _ = spec.posterior(params, block)
+        posterior, self.log_likelihood, self.log_prior, working = spec.posterior(params, block)
         self.posterior = posterior
         self.weighted_posterior = posterior if block.weight is None else posterior * block.weight
-        eta = spec.linear_predictor(params, block)
-        self.derivatives = spec.family.derivatives(block.y, eta, params.nuisance)
+        self.derivatives = spec.family.derivatives(block.y, working, params.nuisance)
         self.z = unit_design(block)
         self.component_scores = self._component_scores()
         self.expected = self._expected_scores()
@@ -113,18 +117,37 @@ class _Terms:
         np.multiply(tau[:, 1:, None], self.z.T, out=logits)
         return out
 
-    def scores(self, out: np.ndarray) -> np.ndarray:
-        """Scores of the units without case weights, written over the expected scores ``out``."""
+    @property
+    def weighted(self) -> np.ndarray:
+        """The expected scores times the case weights, (S, F, u)."""
+        return self.expected if self.block.weight is None else self.expected * self.block.weight
+
+    def scores(self) -> np.ndarray:
+        """Scores of the units without case weights, (S, F, u)."""
         layout = self.spec.layout
         size, k, n_units = self.posterior.shape
+        out = self.expected.copy()
         logits = out[:, layout.mixing].reshape(size, k - 1, layout.q, n_units)
         logits -= np.exp(self.log_prior[:, 1:, None]) * self.z.T
         return out
 
+    def score(self) -> np.ndarray:
+        """Score of the block, (S, F)."""
+        layout, weight = self.spec.layout, self.block.weight
+        total = self.weighted.sum(axis=2)
+        prior = np.exp(self.log_prior[:, 1:])
+        if prior.shape[2] == 1:
+            sums = self.z.sum(axis=0) if weight is None else weight @ self.z
+            expected = prior * sums
+        else:
+            expected = (prior if weight is None else prior * weight) @ self.z
+        total[:, layout.mixing] -= expected.reshape(total.shape[0], -1)
+        return total
+
     def second_derivatives(self) -> tuple[np.ndarray, np.ndarray]:
         """Hessian and expected complete-data information, (S, F, F) each."""
         layout, block = self.spec.layout, self.block
-        weighted = self.expected if block.weight is None else self.expected * block.weight
+        weighted = self.weighted
         hessian = -(weighted @ np.swapaxes(self.expected, 1, 2))
         complete = np.zeros_like(hessian)
         self._add_component_terms(Parts(layout, hessian), Parts(layout, complete))

@@ -50,14 +50,16 @@ FOLLOWED, FOLLOWED_DEGENERATE = 16, 4
 PATIENCE, MOVES, MOVED, MOVES_FOLLOWED = 3, 48, 3, 8
 #: Rows of the samples on which short runs and then their modes are found when there are more.
 PILOT_ROWS, SECOND_ROWS = 2000, 20000
-#: Newton iterations, and the score that ends them, when modes are only to be ranked.
-RANKING_ITERATIONS, RANKING_SCORE = 12, 1e-4
+#: EM passes, Newton iterations and the score that ends them when modes are only to be ranked.
+RANKING_PASSES, RANKING_ITERATIONS, RANKING_SCORE = 10, 8, 1e-4
 #: Newton iterations for degenerate modes beside sound ones.
 DEGENERATE_ITERATIONS = 6
 #: Mean absolute difference of the units' log-likelihoods under runs that are as good as the same.
 SAME_RUN, SAME_MODE = 0.02, 1e-3
 #: A mode that is this many standard errors behind on a sample is not followed on all rows.
 HOPELESS = 6.0
+#: Degenerate modes of a sample that are followed on all rows.
+DEGENERATE_ON_ALL_ROWS = 2
 
 
 def find_modes(
@@ -143,7 +145,7 @@ class _Search:
         pilot = self.source.sample(self.units(PILOT_ROWS), self.rng)
         runs = self.pilot_modes(pilot, self.spec, self.control.n_starts)
         if pilot is not self.source:
-            runs = self.enlarge(runs)
+            runs = self.enlarge(runs, pilot)
         return self.finish(runs)
 
     # -- on the pilot rows ----------------------------------------------------------------------
@@ -240,25 +242,32 @@ class _Search:
         """Runs near enough to their modes to be compared."""
         if self.interrupted:
             return runs
-        control = EMControl(
-            RANKING_ITERATIONS,
-            RANKING_SCORE,
-            self.penalty,
-            self.reporter("modes", source),
-        )
-        ascent = newton(self.objective(source, spec), runs.params, control)
-        return self.after(runs, ascent, source)
+        objective, report = self.objective(source, spec), self.reporter("modes", source)
+        control = EMControl(RANKING_ITERATIONS, RANKING_SCORE, self.penalty, report)
+        ascent = expectation_maximisation(objective, runs.params, control, RANKING_PASSES)
+        runs, _ = self.join(self.after(runs, ascent, source), source, spec, SAME_RUN)
+        return self.after(runs, newton(objective, runs.params, control), source)
 
-    def enlarge(self, runs: Runs) -> Runs:
+    def enlarge(self, runs: Runs, pilot: MemorySource) -> Runs:
         """Modes of the pilot followed on more rows, those without hope left behind."""
+        runs = self.hopeful(runs, pilot)
         second = self.source.sample(self.units(SECOND_ROWS), self.rng)
-        runs = self.rank(runs, second, self.spec)
-        runs, _ = self.join(runs, second, self.spec, SAME_MODE)
-        signature = unit_loglike(self.spec, runs.params, second)
-        best = int(np.argmin(self.degenerate(runs, second, self.spec)))
+        if second is self.source:
+            return runs
+        control = EMControl(RANKING_ITERATIONS, RANKING_SCORE, self.penalty)
+        ascent = newton(self.objective(second, self.spec), runs.params, control)
+        runs, _ = self.join(self.after(runs, ascent, second), second, self.spec, SAME_MODE)
+        return self.hopeful(runs, second)
+
+    def hopeful(self, runs: Runs, source: MemorySource) -> Runs:
+        """Runs that are not far behind the best sound one, of the degenerate ones but few."""
+        signature = unit_loglike(self.spec, runs.params, source)
+        degenerate = self.degenerate(runs, source, self.spec)
+        best = int(np.argmin(degenerate))
         behind = signature[best] - signature
-        spread = behind.std(axis=1) * np.sqrt(second.n_units)
+        spread = behind.std(axis=1) * np.sqrt(source.n_units)
         hopeful = behind.sum(axis=1) <= HOPELESS * spread
+        hopeful &= ~degenerate | (np.cumsum(degenerate) <= DEGENERATE_ON_ALL_ROWS)
         hopeful[best] = True
         return runs.take(np.flatnonzero(hopeful))
 

@@ -40,8 +40,8 @@ class Family(Protocol):
     def evaluate(self, y: np.ndarray, eta: np.ndarray, nuisance: np.ndarray) -> Working:
         """Log-density and working regression; ``eta`` may be overwritten."""
 
-    def derivatives(self, y: np.ndarray, eta: np.ndarray, nuisance: np.ndarray) -> Derivatives:
-        """Analytic first and second derivatives of the log-density."""
+    def derivatives(self, y: np.ndarray, working: Working, nuisance: np.ndarray) -> Derivatives:
+        """Analytic first and second derivatives of the log-density that ``evaluate`` gave."""
 
     def update_nuisance(
         self, stats: WLSStats, deviance: np.ndarray, nuisance: np.ndarray, penalty: float

@@ -36,9 +36,9 @@ class Gaussian:
         log_density -= np.log(nuisance) + LOG_SQRT_2PI
         return Working(log_density, residual, None)
 
-    def derivatives(self, y: np.ndarray, eta: np.ndarray, nuisance: np.ndarray) -> Derivatives:
+    def derivatives(self, y: np.ndarray, working: Working, nuisance: np.ndarray) -> Derivatives:
         precision = 1.0 / nuisance
-        e = (y - eta) * precision
+        e = working.residual * precision
         variance_inverse = precision**2
         squared = e * e
         return Derivatives(
