@@ -190,3 +190,26 @@ def test_scaling_a_concomitant_variable():
     scaled = fit(frame.assign(z=frame["z"] * 1e8), concomitant="~ z")
     assert scaled.llf == pytest.approx(base.llf, rel=1e-10)
     assert scaled.params["mixing.z[1]"] * 1e8 == pytest.approx(base.params["mixing.z[1]"], rel=1e-6)
+
+
+@pytest.mark.parametrize("shift", [1e3, 1e6])
+def test_shifting_a_regressor(shift):
+    """A date in days or a sensor reading far from zero: only the intercept may notice."""
+    frame = two_lines(9).assign(x=lambda f: np.round(f["x"] * 2**16) / 2**16)
+    base, shifted = fit(frame), fit(frame.assign(x=frame["x"] + shift))
+    assert shifted.llf == pytest.approx(base.llf, rel=1e-12)
+    slopes = ["x[0]", "x[1]", "sigma[0]", "sigma[1]", "mixing.Intercept[1]"]
+    np.testing.assert_allclose(shifted.params[slopes], base.params[slopes], rtol=1e-8)
+    np.testing.assert_allclose(shifted.bse[slopes], base.bse[slopes], rtol=1e-6)
+
+
+def test_year_and_its_square():
+    """The columns of a trend in the year 2000 are collinear to seven digits, and identified."""
+    frame = two_lines(9).assign(year=lambda f: np.round(f["x"] * 2**10) / 2**10 + 2000)
+    years = fit(frame, "y ~ year + I(year**2)")
+    centred = fit(frame, "y ~ I(year - 2000) + I((year - 2000)**2)")
+    assert years.llf == pytest.approx(centred.llf, rel=1e-10)
+    np.testing.assert_allclose(years.coef.iloc[2], centred.coef.iloc[2], rtol=1e-5)
+    square = [f"I(year ** 2)[{c}]" for c in range(2)]
+    centred_square = [f"I((year - 2000) ** 2)[{c}]" for c in range(2)]
+    np.testing.assert_allclose(years.bse[square], centred.bse[centred_square], rtol=1e-5)
