@@ -4,16 +4,17 @@ The path of ``least_squares``, from the cheapest step on:
 
 1. One pass gives X'WX and X'Wr, r being the residuals of a first guess made from a few rows: the
    increment form, in which a response far from zero costs no digits.
-2. Column-scaled Cholesky. Its factor tells how ill-conditioned X'WX is, hence how many digits the
-   rounding of its entries has cost.
-3. When few were lost: a second pass in doubles, if the first guess was too far off.
-4. When more were lost: Householder QR with column pivoting in place of Cholesky, and residuals in
-   twice the working precision. Small problems get such residuals always.
+2. Column-scaled Cholesky. Its factor T, (X'WX)^-1 = T T', tells the condition number and so how
+   many digits the rounding of X'WX has cost.
+3. If it has cost some, a second pass refines both the coefficients and T T' with the columns of
+   X T, which are nearly orthonormal: what is lost is then the condition number, not its square.
+4. If that is too much, Householder QR with column pivoting takes the place of Cholesky, and the
+   residuals are formed in twice the working precision. Small problems get such residuals always.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -21,25 +22,31 @@ import numpy as np
 from scipy.linalg import qr, solve_triangular
 
 from smmix.core.extended import Refined, refine
-from smmix.core.linalg import dependent_columns, merge_r, remove_span, solve_gram
-from smmix.core.row_sources import Rows, RowSource, describe_bad_value
+from smmix.core.linalg import dependent_columns, merge_r, remove_span
+from smmix.core.problem import (
+    EPS,
+    LOST,
+    LOST_OF_ERROR,
+    SUM_ERROR,
+    Problem,
+    View,
+    gram_step,
+    merge_gram,
+    power_of_two,
+    residuals,
+)
+from smmix.core.row_sources import Rows, RowSource
 from smmix.errors import SmmixError
 
 Method = Literal["auto", "cholesky", "qr", "lu"]
 
-EPS = float(np.finfo(float).eps)
-#: Relative rounding error, of a coefficient against the larger of its size and its standard
-#: error, from which on digits count as being lost.
-LOST = 1e-12
-#: Rounding error of a sum of products made by the BLAS, in units of ``EPS``, as seen in practice.
-SUM_ERROR = 4.0
 #: Entries of X up to which residuals in twice the working precision cost next to nothing.
 SMALL = 1 << 12
-#: Sums of squares outside this range are brought back by scaling, before they over- or underflow.
-SAFE = (1e-200, 1e200)
 #: A column of unit length whose part orthogonal to the others is shorter than this many ``EPS``
 #: times the root of the number of columns is a combination of them: rounding X leaves less.
 RANK_EPS = 16.0
+#: Part of a step in doubles that may be rounding error when it starts a refinement.
+LOOSE_STEP = 1e-3
 
 
 class Fit(NamedTuple):
@@ -60,7 +67,7 @@ class Fit(NamedTuple):
     method : str
     nobs : int
     relative_error : float
-        Estimated rounding error of a solution that was not refined; zero for one that was.
+        Estimated rounding error of a solution in doubles; zero for one that was refined.
     """
 
     coef: np.ndarray
@@ -74,169 +81,6 @@ class Fit(NamedTuple):
     relative_error: float = 0.0
 
 
-@dataclass(frozen=True)
-class View:
-    """Rows as they are worked on: columns selected and scaled by powers of two."""
-
-    columns: list[int] | None = None
-    x_scale: np.ndarray | None = None
-    y_scale: float = 1.0
-
-    def __call__(self, rows: Rows) -> Rows:
-        x = rows.x if self.columns is None else rows.x[:, self.columns]
-        if self.x_scale is not None:
-            x = x * self.x_scale
-        return Rows(x, rows.y if self.y_scale == 1.0 else rows.y * self.y_scale, rows.weight)
-
-
-class GramStats(NamedTuple):
-    """Sums over rows at some coefficients; ``r_factor`` of W^1/2 [X, r] where it is wanted."""
-
-    nobs: int
-    xwx: np.ndarray
-    xwr: np.ndarray
-    rwr: float
-    r_factor: np.ndarray | None
-
-
-def _gram_step(rows: Rows, view: View, coef: np.ndarray, with_r_factor: bool) -> GramStats:
-    x, y, weight = view(rows)
-    with np.errstate(over="ignore", invalid="ignore"):
-        residual = y - x @ coef
-        if weight is None:
-            weighted, gram = residual, x.T @ x
-        else:
-            weighted = weight * residual
-            gram = x.T @ (x * weight[:, None])
-        r_factor = None
-        if with_r_factor:
-            joined = np.column_stack([x, residual])
-            if weight is not None:
-                joined *= np.sqrt(weight)[:, None]
-            r_factor = np.linalg.qr(joined, mode="r") if np.isfinite(joined).all() else joined[:0]
-        return GramStats(len(y), gram, weighted @ x, float(weighted @ residual), r_factor)
-
-
-def _merge_gram(a: GramStats, b: GramStats) -> GramStats:
-    r_factor = None
-    if a.r_factor is not None and b.r_factor is not None:
-        r_factor = merge_r(a.r_factor, b.r_factor)
-    return GramStats(a.nobs + b.nobs, a.xwx + b.xwx, a.xwr + b.xwr, a.rwr + b.rwr, r_factor)
-
-
-def _residual_step(rows: Rows, view: View, coef: np.ndarray) -> tuple[np.ndarray, float]:
-    x, y, weight = view(rows)
-    residual = y - x @ coef
-    weighted = residual if weight is None else weight * residual
-    return weighted @ x, float(weighted @ residual)
-
-
-def _r_step(rows: Rows, view: View) -> np.ndarray:
-    x, _, weight = view(rows)
-    return np.asarray(np.linalg.qr(x if weight is None else x * np.sqrt(weight)[:, None], mode="r"))
-
-
-def _extreme_step(rows: Rows) -> tuple[np.ndarray, float]:
-    return np.abs(rows.x).max(axis=0), float(np.abs(rows.y).max())
-
-
-def _merge_extremes(
-    a: tuple[np.ndarray, float], b: tuple[np.ndarray, float]
-) -> tuple[np.ndarray, float]:
-    return np.maximum(a[0], b[0]), float(np.maximum(a[1], b[1]))
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A least-squares problem after its first pass.
-
-    Attributes
-    ----------
-    source : RowSource
-    view : View
-    start : ndarray, (p,)
-        Coefficients that the residuals of ``stats`` belong to.
-    stats : GramStats
-    """
-
-    source: RowSource
-    view: View
-    start: np.ndarray
-    stats: GramStats
-
-    @classmethod
-    def read(cls, source: RowSource) -> Problem:
-        """Make the first pass; refuse what is not finite."""
-        problem = cls._pass(source, View())
-        if problem.is_finite and (problem._is_safe or not source.repeatable):
-            return problem
-        if not source.repeatable:
-            raise SmmixError(
-                "X or y holds NaN, an infinite value or one beyond 1e150: drop or fill missing "
-                "values first, and rescale very large columns."
-            )
-        largest, y_largest = source.fold(_extreme_step, _merge_extremes)
-        if not (np.isfinite(largest).all() and np.isfinite(y_largest)):
-            raise SmmixError(describe_bad_value(source))
-        view = View(None, _power_of_two(largest), float(_power_of_two(np.array(y_largest))))
-        return cls._pass(source, view)
-
-    @classmethod
-    def _pass(cls, source: RowSource, view: View) -> Problem:
-        start = _guess(view(source.head()))
-        step = partial(_gram_step, view=view, coef=start, with_r_factor=not source.repeatable)
-        return cls(source, view, start, source.fold(step, _merge_gram))
-
-    @property
-    def is_finite(self) -> bool:
-        s = self.stats
-        return bool(np.isfinite(s.xwx).all() and np.isfinite(s.xwr).all() and np.isfinite(s.rwr))
-
-    @property
-    def _is_safe(self) -> bool:
-        squares = np.append(np.diag(self.stats.xwx), self.stats.rwr or 1.0)
-        return bool(((squares > SAFE[0]) & (squares < SAFE[1])).all())
-
-    @property
-    def n_entries(self) -> int:
-        return self.stats.nobs * len(self.start)
-
-    def finish(self, fit: Fit, null_space: np.ndarray | None = None) -> Fit:
-        """The fit in the units of the source, of minimum norm and with its condition number."""
-        p = len(self.start)
-        x_scale = np.ones(p) if self.view.x_scale is None else self.view.x_scale
-        y_scale = self.view.y_scale
-        with np.errstate(over="ignore", under="ignore"):
-            coef = fit.coef * x_scale / y_scale
-            inverse = fit.inverse * x_scale[:, None] * x_scale
-            rss = fit.rss / y_scale / y_scale
-            gram = self.stats.xwx / x_scale[:, None] / x_scale
-        condition_number = np.inf
-        if null_space is not None:
-            span = null_space * x_scale[:, None]
-            coef = remove_span(coef, span)
-            inverse = remove_span(remove_span(inverse, span).T, span)
-        elif np.isfinite(gram).all() and np.isfinite(inverse).all():
-            largest = np.linalg.eigvalsh(gram)[-1], np.linalg.eigvalsh(inverse)[-1]
-            condition_number = float(np.sqrt(largest[0]) * np.sqrt(largest[1]))
-        return fit._replace(coef=coef, inverse=inverse, rss=rss, condition_number=condition_number)
-
-
-def _guess(head: Rows) -> np.ndarray:
-    """Coefficients from some rows only: what remains to be found is then small."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        weighted = head.x if head.weight is None else head.x * head.weight[:, None]
-        gram, rhs = weighted.T @ head.x, weighted.T @ head.y
-    if not (np.isfinite(gram).all() and np.isfinite(rhs).all()):
-        return np.zeros(head.x.shape[1])
-    return solve_gram(gram, rhs)[0]
-
-
-def _power_of_two(size: np.ndarray) -> np.ndarray:
-    """Powers of two that bring sizes into [1/2, 1); one for a size of zero."""
-    return np.where(size > 0.0, np.ldexp(1.0, -np.frexp(size)[1]), 1.0)
-
-
 class Factor(NamedTuple):
     """T for which X T is nearly orthonormal; ``unit`` is T for columns of X of unit length."""
 
@@ -246,6 +90,11 @@ class Factor(NamedTuple):
     @property
     def matrix(self) -> np.ndarray:
         return self.unit / self.width[:, None]
+
+    @property
+    def inverse(self) -> np.ndarray:
+        """(X'WX)^-1."""
+        return self.matrix @ self.matrix.T
 
     @property
     def norm(self) -> float:
@@ -284,7 +133,9 @@ def least_squares(source: RowSource, method: Method = "auto") -> Fit:
                 "drop them, or leave method at 'auto'."
             )
         return _by_cholesky(problem, factor, refining=False)
-    if factor is not None and SUM_ERROR * EPS * factor.norm**2 <= LOST:
+    # What a single pass has lost can be made good only by another one.
+    power = 1 if source.repeatable else 2
+    if factor is not None and SUM_ERROR * EPS * factor.norm**power <= LOST:
         return _by_cholesky(problem, factor, refining=source.repeatable)
     return _by_qr(problem)
 
@@ -302,49 +153,79 @@ def _cholesky(gram: np.ndarray) -> Factor | None:
     return Factor(solve_triangular(lower, identity, lower=True, check_finite=False).T, width)
 
 
+class _Solution(NamedTuple):
+    """Coefficients, (X'WX)^-1, the residual sum of squares, and the last step taken."""
+
+    coef: np.ndarray
+    inverse: np.ndarray
+    rss: float
+    step: np.ndarray
+
+
 def _by_cholesky(problem: Problem, factor: Factor, *, refining: bool) -> Fit:
     """Solve by (X'WX)^-1 = T T'; without ``refining`` in doubles, whatever they give."""
-    stats, matrix = problem.stats, factor.matrix
-    step = matrix @ (matrix.T @ stats.xwr)
-    coef, rss = problem.start + step, max(stats.rwr - float(step @ stats.xwr), 0.0)
-    small = refining and problem.n_entries <= SMALL
-    precise = not small and _is_precise(problem, factor, coef, step, rss)
-    if not (precise or small) and problem.source.repeatable:
-        xwr, rwr = problem.source.fold(
-            partial(_residual_step, view=problem.view, coef=coef),
-            lambda a, b: (a[0] + b[0], a[1] + b[1]),
-        )
-        step = matrix @ (matrix.T @ xwr)
-        coef, rss = coef + step, max(rwr - float(step @ xwr), 0.0)
-        precise = _is_precise(problem, factor, coef, step, rss)
-    inverse = matrix @ matrix.T
-    error = SUM_ERROR * EPS * factor.norm**2
+    stats, inverse = problem.stats, factor.inverse
+    step = inverse @ stats.xwr
+    rss = max(stats.rwr - float(step @ stats.xwr), 0.0)
+    solution = _Solution(problem.start + step, inverse, rss, step)
+    power, small = 2, refining and problem.n_entries <= SMALL
+    precise = not small and _is_precise(problem, factor, solution, power)
+    if problem.source.repeatable and not (precise or small):
+        solution, power = _second_pass(problem, factor, solution.coef), 1
+        precise = _is_precise(problem, factor, solution, power)
+    error = SUM_ERROR * EPS * factor.norm**power
+    done = Refined(solution.coef, solution.inverse, solution.rss)
     if refining and not precise:
-        coef, inverse, rss = _refined(problem, problem.view, factor, coef)
-        error = 0.0
-    fit = Fit(coef, inverse, rss, len(coef), [], 0.0, "cholesky", stats.nobs, error)
-    return problem.finish(fit)
+        done, error = _refined(problem, problem.view, factor, solution.coef), 0.0
+    return _finish(problem, Fit(*done, len(step), [], 0.0, "cholesky", stats.nobs, error))
 
 
-def _is_precise(
-    problem: Problem, factor: Factor, coef: np.ndarray, step: np.ndarray, rss: float
-) -> bool:
-    """Whether rounding has moved no coefficient by more than ``LOST`` of it or its standard error.
+def _is_precise(problem: Problem, factor: Factor, solution: _Solution, power: int) -> bool:
+    """Whether rounding has left everything that matters.
 
-    Everything is in units in which the columns of X have length one, and per root of the diagonal
-    of (X'WX)^-1. The rounding of X'WX acts on the step, that of the residuals on the fit.
+    Coefficients are taken in units in which the columns of X have length one, and per root of the
+    diagonal of (X'WX)^-1. The rounding of X'WX acts on the step that was taken, and by the
+    condition number to the given power on the inverse; that of the residuals acts on the fit.
     """
-    nobs, size = problem.stats.nobs, np.abs(coef * factor.width)
-    from_gram = factor.norm * float(np.linalg.norm(step * factor.width))
-    from_residuals = (np.sqrt(rss) + float(size.sum())) / np.sqrt(nobs)
-    sigma = np.sqrt(rss / max(nobs - len(coef), 1))
-    scale = np.maximum(size / np.linalg.norm(factor.unit, axis=1), sigma)
-    return bool((SUM_ERROR * EPS * (from_gram + from_residuals) <= LOST * scale).all())
+    nobs, size = problem.stats.nobs, np.abs(solution.coef * factor.width)
+    length = float(np.linalg.norm(solution.step * factor.width))
+    from_gram = factor.norm ** (power - 1) * length
+    from_residuals = (np.sqrt(solution.rss) + float(size.sum())) / np.sqrt(nobs)
+    sigma = np.sqrt(solution.rss / max(nobs - len(size), 1))
+    relative = LOST * size / np.linalg.norm(factor.unit, axis=1)
+    allowed = np.maximum(relative, LOST_OF_ERROR * sigma)
+    error = SUM_ERROR * EPS * (from_gram + from_residuals)
+    return SUM_ERROR * EPS * factor.norm**power <= LOST and bool((error <= allowed).all())
+
+
+def _rotated_step(
+    rows: Rows, view: View, matrix: np.ndarray, coef: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    x, y, weight = view(rows)
+    rotated, residual = x @ matrix, residuals(x, y, coef)
+    if weight is not None:
+        root = np.sqrt(weight)
+        rotated *= root[:, None]
+        residual = root * residual
+    return rotated.T @ rotated, residual @ rotated, float(residual @ residual)
+
+
+def _second_pass(problem: Problem, factor: Factor, coef: np.ndarray) -> _Solution:
+    """One step of refinement with the columns of X T."""
+    matrix = factor.matrix
+    gram, rhs, rwr = problem.source.fold(
+        partial(_rotated_step, view=problem.view, matrix=matrix, coef=coef),
+        lambda a, b: (a[0] + b[0], a[1] + b[1], a[2] + b[2]),
+    )
+    core = np.linalg.inv(gram)
+    step = matrix @ (core @ rhs)
+    rss = max(rwr - float(rhs @ core @ rhs), 0.0)
+    return _Solution(coef + step, matrix @ core @ matrix.T, rss, step)
 
 
 def _refined(problem: Problem, view: View, factor: Factor, start: np.ndarray) -> Refined:
     """Refinement in twice the working precision, with columns of about unit length."""
-    scale = _power_of_two(factor.width)
+    scale = power_of_two(factor.width)
     base = 1.0 if view.x_scale is None else view.x_scale
     done = refine(
         problem.source,
@@ -355,19 +236,21 @@ def _refined(problem: Problem, view: View, factor: Factor, start: np.ndarray) ->
     return Refined(done.coef * scale, done.inverse * scale[:, None] * scale, done.rss)
 
 
+def _r_step(rows: Rows, view: View) -> np.ndarray:
+    x, _, weight = view(rows)
+    return merge_r(x[:0], x if weight is None else x * np.sqrt(weight)[:, None])
+
+
 def _by_qr(problem: Problem) -> Fit:
     """Householder QR with column pivoting; refined when the rows can be read again."""
     source, view, stats, p = problem.source, problem.view, problem.stats, len(problem.start)
-    if source.repeatable:
+    joined = stats.r_factor
+    if source.repeatable or joined is None:
         joined = source.fold(partial(_r_step, view=view), merge_r)
-    else:
-        assert stats.r_factor is not None
-        joined = stats.r_factor
     kept, factor = _pivoted(joined[:, :p])
     dependent = [j for j in range(p) if j not in kept]
     basis = joined[:, kept]
-    relation = np.linalg.lstsq(basis / factor.width, joined[:, dependent], rcond=None)[0]
-    relation /= factor.width[:, None]
+    relation = _coefficients(basis, joined[:, dependent], factor)
     start = problem.start[kept] + relation @ problem.start[dependent]
     error = 0.0
     if not kept:
@@ -376,19 +259,30 @@ def _by_qr(problem: Problem) -> Fit:
         if dependent:
             scale = None if view.x_scale is None else view.x_scale[kept]
             view = replace(view, columns=kept, x_scale=scale)
+        if problem.n_entries > SMALL and EPS * factor.norm**2 < LOOSE_STEP:
+            # A rough step in doubles saves a pass in twice their precision.
+            start = start + factor.inverse @ stats.xwr[kept]
         solved = _refined(problem, view, factor, start)
     else:
-        solved = _from_r_factor(basis, joined[:, p], factor, start)
+        step = _coefficients(basis, joined[:, p:], factor)[:, 0]
+        rest = joined[:, p] - basis @ step
+        solved = Refined(start + step, factor.inverse, float(rest @ rest))
         error = SUM_ERROR * EPS * factor.norm
     coef, inverse = np.zeros(p), np.zeros((p, p))
     coef[kept] = solved.coef
     inverse[np.ix_(kept, kept)] = solved.inverse
     fit = Fit(coef, inverse, solved.rss, len(kept), dependent, 0.0, "qr", stats.nobs, error)
-    if not dependent:
-        return problem.finish(fit)
     null_space = np.zeros((p, len(dependent)))
     null_space[kept], null_space[dependent] = -relation, np.eye(len(dependent))
-    return problem.finish(fit, null_space)
+    return _finish(problem, fit, null_space)
+
+
+def _coefficients(basis: np.ndarray, target: np.ndarray, factor: Factor) -> np.ndarray:
+    """Regression of ``target`` on ``basis``, small matrices, refined once in doubles."""
+    matrix = factor.matrix
+    orthonormal = basis @ matrix
+    coef = matrix @ (orthonormal.T @ target)
+    return np.asarray(coef + matrix @ (orthonormal.T @ (target - basis @ coef)))
 
 
 def _pivoted(r_factor: np.ndarray) -> tuple[list[int], Factor]:
@@ -412,28 +306,34 @@ def _pivoted(r_factor: np.ndarray) -> tuple[list[int], Factor]:
     return kept, Factor(unit, width)
 
 
-def _from_r_factor(
-    basis: np.ndarray, target: np.ndarray, factor: Factor, start: np.ndarray
-) -> Refined:
-    """Solve the triangular problem that a single pass leaves, refined once in doubles."""
-    matrix = factor.matrix
-    orthonormal = basis @ matrix
-    step = np.zeros(len(start))
-    for _ in range(2):
-        step = step + matrix @ (orthonormal.T @ (target - basis @ step))
-    rest = target - basis @ step
-    return Refined(start + step, matrix @ matrix.T, float(rest @ rest))
+def _finish(problem: Problem, fit: Fit, null_space: np.ndarray | None = None) -> Fit:
+    """The fit in the units of the source, of minimum norm and with its condition number."""
+    x_scale, y_scale = problem.x_scale, problem.view.y_scale
+    with np.errstate(over="ignore", under="ignore"):
+        coef = fit.coef * x_scale / y_scale
+        inverse = fit.inverse * x_scale[:, None] * x_scale
+        rss = fit.rss / y_scale / y_scale
+        gram = problem.stats.xwx / x_scale[:, None] / x_scale
+    condition_number = np.inf
+    if fit.dependent and null_space is not None:
+        span = null_space * x_scale[:, None]
+        coef = remove_span(coef, span)
+        inverse = remove_span(remove_span(inverse, span).T, span)
+    elif np.isfinite(gram).all() and np.isfinite(inverse).all():
+        largest = np.linalg.eigvalsh(gram)[-1], np.linalg.eigvalsh(inverse)[-1]
+        condition_number = max(float(np.sqrt(largest[0]) * np.sqrt(largest[1])), 1.0)
+    return fit._replace(coef=coef, inverse=inverse, rss=rss, condition_number=condition_number)
 
 
 def _by_lu(source: RowSource) -> Fit:
     """The textbook: X'WX b = X'Wy by LU, in doubles and without scaling or refinement."""
     p = source.n_columns
-    repeatable = source.repeatable
-    step = partial(_gram_step, view=View(), coef=np.zeros(p), with_r_factor=False)
-    stats = source.fold(step, _merge_gram)
-    problem = Problem(source, View(), np.zeros(p), stats)
+    origin = np.zeros(p)
+    step = partial(gram_step, view=View(), coef=origin, with_r_factor=False)
+    stats = source.fold(step, merge_gram)
+    problem = Problem(source, View(), origin, stats)
     if not problem.is_finite:
-        if repeatable:
+        if source.repeatable:
             Problem.read(source)
         raise SmmixError("X'X overflows: rescale the columns of X, or leave method at 'auto'.")
     try:
@@ -444,9 +344,9 @@ def _by_lu(source: RowSource) -> Fit:
             "X'X is singular, so LU finds no solution: columns of X are linear combinations of "
             "others; leave method at 'auto' for the solution of minimum norm."
         ) from None
+    rss = max(stats.rwr - float(coef @ stats.xwr), 0.0)
     if source.repeatable:
-        rss = source.fold(lambda rows: _residual_step(rows, View(), coef)[1], lambda a, b: a + b)
-    else:
-        rss = max(stats.rwr - float(coef @ stats.xwr), 0.0)
-    fit = problem.finish(Fit(coef, inverse, rss, p, [], 0.0, "lu", stats.nobs))
-    return fit._replace(relative_error=EPS * float(np.linalg.cond(stats.xwx)))
+        step = partial(gram_step, view=View(), coef=coef, with_r_factor=False)
+        rss = source.fold(step, merge_gram).rwr
+    error = EPS * float(np.linalg.cond(stats.xwx))
+    return _finish(problem, Fit(coef, inverse, rss, p, [], 0.0, "lu", stats.nobs, error))

@@ -21,7 +21,7 @@ LOST = 1e-12
 LOST_OF_ERROR = 1e-11
 #: Sums of squares outside this range are brought back by scaling, before they over- or underflow.
 SAFE = (1e-200, 1e200)
-#: A first guess must bring the squared residuals within this factor of the least.
+#: A first guess must bring the sum of squared residuals within this factor of the least.
 LOOSEST_GUESS = 1e3
 
 
@@ -50,7 +50,8 @@ class GramStats(NamedTuple):
     r_factor: np.ndarray | None
 
 
-def _gram_step(rows: Rows, view: View, coef: np.ndarray, with_r_factor: bool) -> GramStats:
+def gram_step(rows: Rows, view: View, coef: np.ndarray, with_r_factor: bool) -> GramStats:
+    """Sums of one block."""
     x, y, weight = view(rows)
     with np.errstate(over="ignore", invalid="ignore"):
         residual = residuals(x, y, coef)
@@ -69,19 +70,21 @@ def _gram_step(rows: Rows, view: View, coef: np.ndarray, with_r_factor: bool) ->
         return GramStats(len(y), gram, weighted @ x, float(weighted @ residual), r_factor)
 
 
+def merge_gram(a: GramStats, b: GramStats) -> GramStats:
+    """Sums over both."""
+    r_factor = None
+    if a.r_factor is not None and b.r_factor is not None:
+        r_factor = merge_r(a.r_factor, b.r_factor)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return GramStats(a.nobs + b.nobs, a.xwx + b.xwx, a.xwr + b.xwr, a.rwr + b.rwr, r_factor)
+
+
 def residuals(x: np.ndarray, y: np.ndarray, coef: np.ndarray) -> np.ndarray:
     """y - x coef, the cheaper the more coefficients are zero."""
     used = np.flatnonzero(coef)
     if len(used) > 1:
         return np.asarray(y - x @ coef)
     return np.asarray(y - x[:, used[0]] * coef[used[0]]) if len(used) else y
-
-
-def _merge_gram(a: GramStats, b: GramStats) -> GramStats:
-    r_factor = None
-    if a.r_factor is not None and b.r_factor is not None:
-        r_factor = merge_r(a.r_factor, b.r_factor)
-    return GramStats(a.nobs + b.nobs, a.xwx + b.xwx, a.xwr + b.xwr, a.rwr + b.rwr, r_factor)
 
 
 def _extreme_step(rows: Rows) -> tuple[np.ndarray, float]:
@@ -132,8 +135,8 @@ class Problem:
     @classmethod
     def _pass(cls, source: RowSource, view: View) -> Problem:
         start = _guess(view(source.head()), source.n_rows)
-        step = partial(_gram_step, view=view, coef=start, with_r_factor=not source.repeatable)
-        return cls(source, view, start, source.fold(step, _merge_gram))
+        step = partial(gram_step, view=view, coef=start, with_r_factor=not source.repeatable)
+        return cls(source, view, start, source.fold(step, merge_gram))
 
     @property
     def is_finite(self) -> bool:
@@ -157,32 +160,29 @@ class Problem:
 def _guess(head: Rows, n_rows: int | None) -> np.ndarray:
     """Coefficients from some rows only, as few of them as leave the rest of the way short enough.
 
-    The rounding of X'WX acts on the distance from the guess to the solution; how far that may be
+    The rounding of X'WX acts on the distance from the guess to the solution. How large that may be
     depends on the number of rows (unknown for blocks), because standard errors shrink with it.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        weighted = head.x if head.weight is None else head.x * head.weight[:, None]
-        gram, rhs = weighted.T @ head.x, weighted.T @ head.y
-        norm = float((head.y if head.weight is None else head.y * head.weight) @ head.y)
-    if not (np.isfinite(gram).all() and np.isfinite(rhs).all() and np.isfinite(norm)):
-        return np.zeros(head.x.shape[1])
-    coef = solve_gram(gram, rhs)[0]
-    if n_rows is None:
-        return coef
-    rest = head.y - head.x @ coef
-    least = float((rest if head.weight is None else rest * head.weight) @ rest)
+        weighted_x = head.x if head.weight is None else head.x * head.weight[:, None]
+        weighted_y = head.y if head.weight is None else head.y * head.weight
+        gram, rhs = weighted_x.T @ head.x, weighted_x.T @ head.y
+        norm = float(weighted_y @ head.y)
+        if not (np.isfinite(gram).all() and np.isfinite(rhs).all() and np.isfinite(norm)):
+            return np.zeros(head.x.shape[1])
+        coef = solve_gram(gram, rhs)[0]
+        if n_rows is None:
+            return coef
+        least = max(norm - float(rhs @ coef), 0.0)
+        diagonal = np.where(np.diag(gram) > 0.0, np.diag(gram), np.inf)
+        gains = rhs * (rhs / diagonal)
     bound = (0.5 * LOST_OF_ERROR / (SUM_ERROR * EPS)) ** 2 / n_rows
     allowed = min(bound, LOOSEST_GUESS) * least
-    diagonal = np.diag(gram)
-    gains = np.where(diagonal > 0.0, rhs**2 / np.where(diagonal > 0.0, diagonal, 1.0), 0.0)
     best = int(gains.argmax())
-    if norm <= allowed:
-        return np.zeros(len(coef))
-    if norm - gains[best] <= allowed:
-        single = np.zeros(len(coef))
+    single = np.zeros(len(coef))
+    if norm > allowed:
         single[best] = rhs[best] / diagonal[best]
-        return single
-    return coef
+    return single if norm - gains[best] <= allowed else coef
 
 
 def power_of_two(size: np.ndarray) -> np.ndarray:

@@ -91,6 +91,10 @@ class ArrayRows:
     def n_columns(self) -> int:
         return self.rows.x.shape[1]
 
+    @property
+    def n_rows(self) -> int | None:
+        return len(self.rows.y)
+
     def head(self) -> Rows:
         """Rows spread over the whole of the data."""
         stride = max(len(self.rows.y) // max(HEAD_ROWS, 4 * self.n_columns), 1)
@@ -131,6 +135,9 @@ class BlockRows:
     names : sequence of str, optional
         Names of the columns of X, for messages.
     """
+
+    #: Not known before the blocks are read.
+    n_rows: int | None = None
 
     def __init__(
         self,
@@ -236,6 +243,10 @@ def _checked_block(block: Sequence[object], number: int, width: int | None, star
     return rows
 
 
+def _column_name(names: Sequence[str] | None, column: int) -> str:
+    return f"column {column} of X" if names is None else f"column {names[column]!r}"
+
+
 def describe_bad_value(source: RowSource) -> str:
     """One sentence on the first NaN or infinity of a source that can still be read."""
     row = 0
@@ -245,10 +256,7 @@ def describe_bad_value(source: RowSource) -> str:
             if bad.any():
                 at, column = (int(i) for i in np.argwhere(bad)[0])
                 value = (part.x[at, column - 1] if column else part.y[at]).item()
-                names = source.names
-                name = "y" if not column else (
-                    f"column {column - 1} of X" if names is None else f"column {names[column - 1]!r}"
-                )  # fmt: skip
+                name = _column_name(source.names, column - 1) if column else "y"
                 return (
                     f"Row {row + at} of {name} is {value}: drop or fill missing and infinite "
                     "values first."
