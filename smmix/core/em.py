@@ -112,7 +112,7 @@ class Objective:
         def step(block: Block) -> InfoStats:
             return information(spec, params, block, cross_products=False)
 
-        return self.source.reduce(step, 3 * params.size * params.k)
+        return self.source.reduce(step, params.size * params.k)
 
     def units(self, params: MixtureParams) -> np.ndarray:
         return score_units(self.spec, params, self.x_scale, self.z_scale)
@@ -288,7 +288,7 @@ class _NewtonState:
         self.radius[index[narrow]] *= np.where(good[narrow], 0.5, 0.25)
         small = self.radius[index] < 1e-10 * self.unit
         done = (self.polishing[index] & (~good | ~calmer)) | small
-        done |= self.model.score_norm[index] <= 1e-6 * gtol
+        done |= self.model.score_norm[index] <= 1e-4 * gtol
         self.polishing[index] |= self.model.score_norm[index] <= gtol
         self.active[index[done]] = False
         self._stop_collapsed(index)

@@ -48,6 +48,8 @@ FOLLOWED, FOLLOWED_DEGENERATE = 16, 4
 #: Rounds of moves without a better mode before they end; moves in a round, from how many modes,
 #: and how many of them are followed.
 PATIENCE, MOVES, MOVED, MOVES_FOLLOWED = 3, 48, 3, 8
+#: One such round is enough when this share of the starts followed has met in one mode.
+CLEAR_SHARE = 0.5
 #: Rows of the samples on which short runs and then their modes are found when there are more.
 PILOT_ROWS, SECOND_ROWS = 2000, 20000
 #: EM passes, Newton iterations and the score that ends them when modes are only to be ranked.
@@ -177,7 +179,8 @@ class _Search:
         """
         pilot = data.source
         best, idle = -np.inf, 0
-        while idle < PATIENCE and not self.interrupted:
+        patience = 1 if runs.hits.max() > CLEAR_SHARE * runs.hits.sum() else PATIENCE
+        while idle < patience and not self.interrupted:
             moved = self.begin(self.moves(runs, data, spec), pilot, spec)
             moved = self.follow(self.short(moved, pilot, spec), pilot, spec, MOVES_FOLLOWED)
             runs, value = self.join(runs.with_(moved), pilot, spec, SAME_MODE)
@@ -251,6 +254,8 @@ class _Search:
     def enlarge(self, runs: Runs, pilot: MemorySource) -> Runs:
         """Modes of the pilot followed on more rows, those without hope left behind."""
         runs = self.hopeful(runs, pilot)
+        if runs.hits.size == 1:
+            return runs
         second = self.source.sample(self.units(SECOND_ROWS), self.rng)
         if second is self.source:
             return runs
