@@ -80,6 +80,20 @@ def test_json_has_no_nan(capsys):
     assert found["pvalues"]["sigma[0]"] is None
 
 
+def test_clustered_standard_errors_are_those_of_statsmodels(tmp_path, capsys):
+    data = load_frame("engel.csv").assign(town=lambda frame: np.arange(len(frame)) % 30)
+    path = tmp_path / "towns.csv"
+    data.to_csv(path, index=False)
+    call = ["fit", "foodexp ~ income", str(path), "-k", "1", "--cluster", "town", "--json"]
+    assert main(call) == 0
+    bse = json.loads(capsys.readouterr().out)["bse"]
+    model = sm.OLS(data["foodexp"], sm.add_constant(data["income"]))
+    ols = model.fit(cov_type="cluster", cov_kwds={"groups": data["town"], "use_correction": False})
+    n_towns = 30
+    expected = ols.bse * np.sqrt(n_towns / (n_towns - 1))
+    assert bse["income[0]"] == pytest.approx(expected["income"], rel=1e-6)
+
+
 def test_one_component_is_ordinary_least_squares(capsys):
     assert main([*ENGEL[:-1], "1", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -152,6 +166,7 @@ CONTENTS = {
     "x,y\n1,2,3\n2,3,4\n": ("row 1", "more fields than the header"),
     "x,y,x\n1,2,3\n": ("'x' more than once",),
     'x,y\n1,"2\n3,4\n': ("never closed",),
+    "x;y\n1;2\n": ("separated by ';'",),
     "": ("the file is empty",),
     "x,y\n": ("no rows",),
     "x,y\n1,2\n2,3\n3,5\nn.b.,7\n": ("row 4", "'x'", "'n.b.'"),
@@ -194,7 +209,7 @@ WRONG_CALLS = {
     ("fit", "y ~ x", "--dataset", "angel"): "engel",
     ("fit", "y ~ x", "--dataset", "engel", "--kk", "3"): "--kk",
     ("fit", "y ~ x", "--dataset", "engel", "-k", "two"): "'two'",
-    ("fit", "foodexp ~ income", "--dataset", "engel", "-k", "0"): "k",
+    ("fit", "foodexp ~ income", "--dataset", "engel", "-k", "0"): "-k",
     ("fit", "foodexp ~ incom", "--dataset", "engel"): "'incom'",
     ("fit", "foodexp ~ income +", "--dataset", "engel"): "income +",
     ("fit", "foodexp ~ income", "--dataset", "engel", "--groups", "id"): "--groups",

@@ -58,8 +58,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("interrupted")
         return 130
-    except (SmmixError, OSError) as error:
+    except SmmixError as error:
         say(f"error: {error}")
+        return WRONG
+    except OSError as error:
+        say(f"error: {error.filename or 'output'}: {error.strerror or error}.")
         return WRONG
     except Exception as error:  # noqa: BLE001 - a formula may run any function and raise anything
         say(f"error: {type(error).__name__}: {error}")

@@ -3,6 +3,8 @@
 import argparse
 from typing import Any
 
+from smmix.errors import SmmixError
+
 __all__ = [
     "describe_fit",
     "describe_ols",
@@ -27,12 +29,13 @@ def _describe_model(parser: argparse.ArgumentParser) -> None:
     add("--offset", metavar="COLUMN")
     add("--variance", choices=["free", "equal"], default="free")
     add("--common", metavar="TERMS", help="terms whose coefficients all components share: x1,x2")
-    add("--cov-type", choices=["nonrobust", "opg", "HC0", "HC1", "bootstrap"])
+    add("--cov-type", choices=["nonrobust", "opg", "HC0", "HC1"], help="of the standard errors")
+    add("--cluster", metavar="COLUMN", help="standard errors robust to clusters")
     add("--method", choices=["em-newton", "em"], default="em-newton")
-    add("--starts", type=int, metavar="N", help="number of starting values")
-    add("--maxiter", type=int, metavar="N")
-    add("--seed", type=int, default=0, metavar="N")
-    add("--threads", type=int, metavar="N")
+    add("--starts", type=_positive, metavar="N", help="number of starting values")
+    add("--maxiter", type=_positive, metavar="N")
+    add("--seed", type=_whole, default=0, metavar="N")
+    add("--threads", type=_positive, metavar="N")
     add("--quiet", action="store_true", help="no progress on standard error")
 
 
@@ -46,7 +49,9 @@ def describe_fit(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``smmix fit``."""
     parser.add_argument("formula", metavar="FORMULA", help='such as "y ~ x1 + x2"')
     _describe_data(parser)
-    parser.add_argument("-k", "--k", type=int, default=2, help="number of components (default 2)")
+    parser.add_argument(
+        "-k", "--k", type=_positive, default=2, help="number of components (default 2)"
+    )
     _describe_model(parser)
     _describe_output(parser)
 
@@ -68,13 +73,13 @@ def describe_select(parser: argparse.ArgumentParser) -> None:
 def describe_simulate(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``smmix simulate``."""
     add = parser.add_argument
-    add("--n", type=int, default=1000, help="rows (default 1000)")
+    add("--n", type=_positive, default=1000, help="rows (default 1000)")
     add("--coef", type=_matrix, help='a row per component, intercept first: "0.5,1.5; 1,2"')
-    add("--features", type=int, default=3, help="number of regressors when --coef is drawn")
-    add("-k", "--k", type=int, default=2, help="number of components when --coef is drawn")
+    add("--features", type=_positive, default=3, help="number of regressors when --coef is drawn")
+    add("-k", "--k", type=_positive, default=2, help="number of components when --coef is drawn")
     add("--sigma", type=_vector, default=[1.0], help="one for all or one per component")
     add("--weights", type=_vector, help="mixing weights (default equal)")
-    add("--seed", type=int, default=0)
+    add("--seed", type=_whole, default=0)
     add("-o", "--output", metavar="FILE", help="CSV or Parquet (default: CSV on standard output)")
 
 
@@ -111,10 +116,26 @@ def model_and_fit_options(args: argparse.Namespace) -> tuple[dict[str, Any], dic
         "variance": args.variance,
         "common": common,
     }
-    fit = {"method": args.method, "rng": args.seed, "cov_type": args.cov_type}
+    fit: dict[str, Any] = {"method": args.method, "rng": args.seed, "cov_type": args.cov_type}
+    if args.cluster is not None:
+        if args.cov_type is not None:
+            raise SmmixError("give --cov-type or --cluster, not both.")
+        fit |= {"cov_type": "cluster", "cov_kwds": {"groups": args.cluster}}
     optional = {"n_starts": args.starts, "maxiter": args.maxiter, "threads": args.threads}
     fit |= {key: value for key, value in optional.items() if value is not None}
     return model, fit | ({"progress": False} if args.quiet else {})
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 0 or more")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 or more")
+    return int(text)
 
 
 def _vector(text: str) -> list[float]:

@@ -163,7 +163,7 @@ def _note_missing(model: smmix.MixtureOLS, frame: pd.DataFrame, name: str) -> No
 
 def _check_call(args: argparse.Namespace, frame: pd.DataFrame, name: str) -> None:
     """Refuse before the fit what would fail after it."""
-    options = ("groups", "weights", "prob_weights", "offset")
+    options = ("groups", "weights", "prob_weights", "offset", "cluster")
     given = [(f"--{option.replace('_', '-')}", getattr(args, option)) for option in options]
     require_columns(frame, [pair for pair in given if pair[1] is not None], name)
     for option in ("plot", "save"):

@@ -111,6 +111,9 @@ def _check_fields(open_source: Callable[[], BinaryIO], name: str, *, complete: b
         repeated = [title for title in header if header.count(title) > 1]
         if repeated:
             raise SmmixError(f"{name}: the header has {repeated[0]!r} more than once.")
+        other = [mark for mark in (";", "\t", "|") if len(header) == 1 and mark in header[0]]
+        if other:
+            raise SmmixError(f"{name}: the fields are separated by {other[0]!r}, not by commas.")
         if complete:
             return
         for number, row in enumerate(rows, start=1):
