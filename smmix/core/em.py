@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from smmix.core.blocks import Block
+from smmix.core.coordinates import project
 from smmix.core.information import information
 from smmix.core.mixture import MixtureSpec
 from smmix.core.newton import (
@@ -213,7 +214,10 @@ def newton(objective: Objective, params: MixtureParams, control: EMControl) -> A
 
     A step is taken when it raises the objective; else the radius shrinks, towards the direction
     of EM. A member that has reached the tolerance makes one more step, which squares its error.
+    Steps run inside the restrictions, so the ascent begins there: EM keeps those of coefficients
+    and equal sigmas only.
     """
+    params = project(objective.spec, params)
     model, loglike = objective.quadratic(params, control.penalty)
     state = _NewtonState(objective.spec, params, model, loglike, np.sqrt(objective.nobs))
     trace = [("newton", loglike.copy(), model.score_norm.copy())]
