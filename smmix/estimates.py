@@ -77,7 +77,9 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         full = model.layout.pack(mode.params.permute(order))[0]
         params = model.visible.of_full(full)
         if model.equalities is not None:
-            params = model.equalities.impose(params)
+            found, params = params, model.equalities.impose(params)
+            if not np.allclose(found, params, rtol=1e-6, atol=1e-6 * np.abs(params).max()):
+                raise RuntimeError(f"The search left the restrictions: {found} is not {params}.")
         self.info = model.information(params)
         matrix, description = covariance(model, params, self.info, cov_type, cov_kwds)
         # The class in between would count the degrees of freedom of one regression.

@@ -74,6 +74,10 @@ class FitOptions:
             _check_count(name, options[name])
         if options["threads"] is not None:
             _check_count("threads", options["threads"])
+        if method == "em" and not model.em_keeps_restrictions:
+            raise SmmixError(
+                "method='em' cannot keep restrictions of sigmas or mixing logits; leave method out."
+            )
         gtol = options["gtol"]
         if not isinstance(gtol, float | int) or not 0.0 < gtol < 1.0:
             raise SmmixError(f"gtol must be a number between 0 and 1, not {gtol!r}.")
@@ -100,7 +104,7 @@ class FitOptions:
 
         def tell(stage: str, done: int, total: int, best: float) -> None:
             for function in told:
-                function(stage, done, total, best)
+                function(stage, min(done, total), total, best)
 
         return SearchControl(
             n_starts=self.n_starts,

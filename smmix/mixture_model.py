@@ -22,6 +22,7 @@ from smmix.formula.terms import factor_columns
 from smmix.mixing.constant import ConstantMixing
 from smmix.mixing.multinomial import MultinomialMixing
 from smmix.parameters import Equalities, VisibleParams, apply_restrictions, solve_equalities
+from smmix.per_component import checked_present
 from smmix.prediction import new_rows, own_rows, predict_rows
 from smmix.sources.memory import MemorySource
 from smmix.units import Units, make_source
@@ -62,7 +63,7 @@ class MixtureModel(GenericLikelihoodModel):
         if design.frame is not None:
             self.response_columns = factor_columns([design.endog_name], design.frame.columns)
         self.fixed = dict(fixed or {})
-        self.present = _checked_present(present, self.k, design)
+        self.present = checked_present(present, self.k, design)
         self.formula: Any = None
         self.concomitant: str | None = None
         self.units = Units.of(design.groups)
@@ -114,6 +115,9 @@ class MixtureModel(GenericLikelihoodModel):
         if len(matrix):
             self.equalities = solve_equalities(matrix, values, self.visible)
         self.spec = apply_restrictions(self._free_spec, self.visible, self.equalities)
+        held = self.visible.kinds[(matrix != 0).any(axis=0)]
+        tied = getattr(self.spec.family, "equal_variance", False)
+        self.em_keeps_restrictions = "mixing" not in held and (tied or "sigma" not in held)
         size = self.visible.size
         self.n_free = size if self.equalities is None else self.equalities.free.size
         slopes = int((self.visible.kinds == "coef").sum()) - self.k * self.k_constant
@@ -178,7 +182,7 @@ class MixtureModel(GenericLikelihoodModel):
         frame = self.design.frame
         return None if frame is None or name not in frame.columns else np.asarray(frame[name])
 
-    def check_params(self, params: Any, what: str = "params") -> np.ndarray:
+    def check_params(self, params: Any, what: str = "params", positive: bool = True) -> np.ndarray:
         """A parameter vector as an array (V,), refused when it cannot be one."""
         vector = np.asarray(params)
         if vector.dtype.kind not in "fc":
@@ -194,11 +198,13 @@ class MixtureModel(GenericLikelihoodModel):
         bad = ~np.isfinite(vector)
         if bad.any():
             raise SmmixError(f"{what}: {self.param_names[int(np.argmax(bad))]} is not finite.")
-        low = (self.visible.kinds == "sigma") & (vector.real <= 0.0)
-        if low.any():
-            i = int(np.argmax(low))
+        if positive and self._has_no_density(vector):
+            i = int(np.argmax((self.visible.kinds == "sigma") & (vector.real <= 0.0)))
             raise SmmixError(f"{what}: {self.param_names[i]} = {vector[i]:g} must be positive.")
         return vector
+
+    def _has_no_density(self, params: np.ndarray) -> bool:
+        return bool((params.real[self.visible.kinds == "sigma"] <= 0.0).any())
 
     def unpack(self, params: Any) -> MixtureParams:
         """The core's parameters (one set, S = 1) of a parameter vector."""
@@ -272,9 +278,12 @@ class MixtureModel(GenericLikelihoodModel):
         Returns
         -------
         float
+            -inf where a sigma is not positive, so that optimisers turn back.
         """
-        unpacked = self.unpack(self.check_params(params))
-        spec = self.spec
+        vector = self.check_params(params, positive=False)
+        if self._has_no_density(vector):
+            return -np.inf
+        unpacked, spec = self.unpack(vector), self.spec
         return self.source.reduce(lambda b: spec.e_step(unpacked, b).loglike, self.k)[0]
 
     def score(self, params: Any) -> np.ndarray:
@@ -380,19 +389,3 @@ def check_k(k: Any) -> None:
     """Refuse what is no number of components."""
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
         raise SmmixError(f"k must be a whole number of at least 1, not {k!r}.")
-
-
-def _checked_present(present: Any, k: int, design: Design) -> np.ndarray:
-    shape = (k, design.exog.shape[1])
-    if present is None:
-        return np.ones(shape, dtype=bool)
-    mask = np.asarray(present)
-    if mask.shape != shape or mask.dtype != bool:
-        raise SmmixError(f"present must hold True and False in the shape {shape}.")
-    for c, row in enumerate(mask):
-        if not row.any():
-            raise SmmixError(f"present leaves component {c} without any column.")
-    for name in design.common_names:
-        if not mask[:, design.exog_names.index(name)].all():
-            raise SmmixError(f"The column {name!r} is common, so every component must have it.")
-    return mask

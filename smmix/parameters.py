@@ -16,6 +16,7 @@ import numpy as np
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import LinearMap, MixtureParams, ParamLayout
 from smmix.errors import SmmixError
+from smmix.families.gaussian import Gaussian
 
 __all__ = ["Equalities", "VisibleParams", "apply_restrictions", "exchangeable", "solve_equalities"]
 
@@ -219,13 +220,22 @@ def apply_restrictions(
         return spec
     restriction = visible.expand if equalities is None else visible.expand.then(equalities.map)
     layout = spec.layout
+    family = spec.family
+    if layout.k > 1 and layout.d == 1 and _ties(restriction, layout.nuisance):
+        # Sigmas that are equal by a restriction have the bounded likelihood of equal variances.
+        family = Gaussian(equal_variance=True)
     rows = restriction.basis[layout.coef]
     touched = rows.any(axis=0)
     coef_basis = rows[:, touched]
     restricted = coef_basis.shape[1] < coef_basis.shape[0]
-    return MixtureSpec(
-        spec.family, spec.mixing, layout, restriction, coef_basis if restricted else None
-    )
+    return MixtureSpec(family, spec.mixing, layout, restriction, coef_basis if restricted else None)
+
+
+def _ties(restriction: LinearMap, rows: slice) -> bool:
+    """Whether these entries of the full vector are all equal and otherwise free."""
+    basis = restriction.basis[rows]
+    one_free = (basis == basis[0]).all() and basis[0].any()
+    return bool(one_free and not restriction.origin[rows].any())
 
 
 def exchangeable(spec: MixtureSpec, told_apart: frozenset[int]) -> list[np.ndarray]:

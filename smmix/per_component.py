@@ -9,9 +9,10 @@ import numpy as np
 
 from smmix.errors import SmmixError
 from smmix.formula import Design
+from smmix.formula.engine import parse
 from smmix.frames import quoted
 
-__all__ = ["present_columns", "union_formula"]
+__all__ = ["checked_present", "present_columns", "union_formula"]
 
 
 def union_formula(formula: Any, k: int) -> tuple[str, list[str] | None]:
@@ -37,7 +38,7 @@ def union_formula(formula: Any, k: int) -> tuple[str, list[str] | None]:
     --------
     >>> from smmix.per_component import union_formula
     >>> union_formula(["y ~ x1", "y ~ x1 + x2"], 2)[0]
-    'y ~ (x1) + (x1 + x2)'
+    'y ~ (x1) + (x1 + x2) + 1'
     """
     if isinstance(formula, str):
         return formula, None
@@ -65,7 +66,11 @@ def union_formula(formula: Any, k: int) -> tuple[str, list[str] | None]:
             f"The formulas have the responses {quoted(responses)}; all components explain one."
         )
     right = " + ".join(f"({right})" for right in dict.fromkeys(right for _, right in sides))
-    return f"{responses[0]} ~ {right}", parts
+    # patsy forgets an intercept that one of several bracketed sums leaves out.
+    constant = any(
+        term.name() == "Intercept" for part in parts for term in parse(part, None, None).exog
+    )
+    return f"{responses[0]} ~ {right} + {int(constant)}", parts
 
 
 def present_columns(design: Design, names: list[list[str]]) -> np.ndarray:
@@ -101,3 +106,20 @@ def present_columns(design: Design, names: list[list[str]]) -> np.ndarray:
             for own in names
         ]
     )
+
+
+def checked_present(present: Any, k: int, design: Design) -> np.ndarray:
+    """Which component has which column, as the user gave it; by default all have all."""
+    shape = (k, design.exog.shape[1])
+    if present is None:
+        return np.ones(shape, dtype=bool)
+    mask = np.asarray(present)
+    if mask.shape != shape or mask.dtype != bool:
+        raise SmmixError(f"present must hold True and False in the shape {shape}.")
+    for c, row in enumerate(mask):
+        if not row.any():
+            raise SmmixError(f"present leaves component {c} without any column.")
+    for name in design.common_names:
+        if not mask[:, design.exog_names.index(name)].all():
+            raise SmmixError(f"The column {name!r} is common, so every component must have it.")
+    return mask
