@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 from statsmodels.stats.contrast import WaldTestResults
-from statsmodels.stats.multitest import multipletests, multitest_methods_names
+from statsmodels.stats.multitest import multipletests, multitest_alias
 
 from smmix.delta import confidence_quantile, covariance_or_none, delta_se, tangent
 from smmix.errors import SmmixError
@@ -179,8 +179,8 @@ def pairwise(
     SmmixError
         If the term or the method is not known, or the model has nothing to compare.
     """
-    if method is not None and method not in multitest_methods_names:
-        known = ", ".join(map(repr, multitest_methods_names))
+    if method is not None and method not in multitest_alias:
+        known = ", ".join(map(repr, multitest_alias))
         raise SmmixError(f"method={method!r} is not known; choose one of {known} or None.")
     matrix = _required_covariance(results)
     model = results.model

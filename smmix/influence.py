@@ -102,10 +102,11 @@ class Influence:
 
     def _warn_of_lost(self, lost: np.ndarray) -> None:
         if lost.any():
-            first = self._index[int(np.argmax(lost))]
+            first, others = self._index[int(np.argmax(lost))], int(lost.sum()) - 1
+            more = f" (and so with {others} others)" if others else ""
             warnings.warn(
-                f"Without unit {first!r}{f' (or {lost.sum() - 1} others)' * (lost.sum() > 1)} a "
-                "parameter is not identified; its influence is infinite.",
+                f"Without unit {first!r} a parameter is not identified, so its influence is "
+                f"infinite{more}.",
                 SingularMatrixWarning,
                 stacklevel=5,
             )

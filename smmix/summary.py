@@ -284,7 +284,7 @@ def _label_note(results: Any) -> str:
     if results.k == 1:
         return ""
     if results.order is None:
-        return "Components keep the numbers that they had in the starting values."
+        return "Components keep the numbers that the model or start_params gave them."
     by = "falling weight" if results.order == "weight" else f"rising {results.order}"
     return f"Components are in order of {by}."
 
