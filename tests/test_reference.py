@@ -121,9 +121,10 @@ class TestDefaultFit:
 
     def test_assigned_sizes(self, name):
         fit, case = default_fit(name), load_case(name)
-        if case.model["weights"] is not None:
-            pytest.skip("the reference counts weights, labels count rows")
-        sizes = fit.labels.value_counts().reindex(range(fit.k), fill_value=0)
+        column = case.model["weights"]
+        weights = 1.0 if column is None else load_frame(case.data)[column]
+        counted = pd.Series(weights, index=fit.labels.index).groupby(fit.labels).sum()
+        sizes = counted.reindex(range(fit.k), fill_value=0)
         expected = [case.optimum["components"][c]["map_size"] for c in case.order]
         assert sizes.tolist() == expected
 
