@@ -12,6 +12,7 @@ True
 
 from smmix.errors import DegenerateComponentWarning, SmmixError
 from smmix.model import MixtureOLS, from_formula
+from smmix.persistence import read_json
 from smmix.results import MixtureResults
 
 __version__ = "0.1.0"
@@ -23,4 +24,5 @@ __all__ = [
     "SmmixError",
     "__version__",
     "from_formula",
+    "read_json",
 ]

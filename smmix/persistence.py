@@ -47,7 +47,7 @@ def to_json(results: Any, path: str | Path | None = None) -> str | None:
     --------
     read_json : reads what this writes.
     """
-    content = _encode(describe(results))
+    content = _encode(describe(getattr(results, "_results", results)))
     document = {
         "format": FORMAT,
         "version": VERSION,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 from statsmodels.base.model import LikelihoodResultsWrapper
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
-from smmix import inference, intervals
+from smmix import inference, intervals, persistence
 from smmix.covariance import covariance
 from smmix.errors import DegenerateComponentWarning, SmmixError
 from smmix.estimates import FitRecord, MixtureEstimates
@@ -239,6 +240,16 @@ class MixtureResults(MixtureEstimates):
 
     def _repr_html_(self) -> str:
         return str(self.summary().as_html())
+
+    def to_json(self, path: str | Path | None = None) -> str | None:
+        """Write the fit, without its data, as JSON that `smmix.read_json` reads.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            Where to write; by default the text is returned.
+        """
+        return persistence.to_json(self, path)
 
     def remove_data(self) -> None:
         """Take the data out of results and model; the summary and new predictions remain."""
