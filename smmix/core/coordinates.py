@@ -14,9 +14,10 @@ import numpy as np
 
 from smmix.core.blocks import Block
 from smmix.core.grams import weighted_grams
-from smmix.core.linalg import solve_gram
+from smmix.core.linalg import merge_r, solve_gram
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import LinearMap, MixtureParams, ParamLayout
+from smmix.sources.base import Source
 from smmix.sources.memory import MemorySource
 
 #: Smallest eigenvalue of the column-scaled Gram matrix that Newton's step is trusted with.
@@ -77,19 +78,43 @@ class PooledFit(NamedTuple):
     x_scale: np.ndarray
 
 
-def pooled_fit(source: MemorySource, n_refinements: int = 2) -> PooledFit:
+def pooled_fit(source: Source, n_refinements: int = 2) -> PooledFit:
     """Least squares of all rows, refined until the increments are rounding errors."""
-    coef = np.zeros(source.x.shape[1])
+    coef = np.zeros(source.n_columns)
     for _ in range(1 + n_refinements):
         stats = source.reduce(lambda b, at=coef: pooled_statistics(b, at))  # type: ignore[misc]
         coef = coef + solve_gram(stats.xwx, stats.xwr)[0]
     stats = source.reduce(lambda b: pooled_statistics(b, coef))
-    mean = stats.sums / stats.weight
-    second = np.diag(stats.xwx) / stats.weight
-    variance = second - mean**2
-    varies = variance > 1e-12 * second
-    scale = np.where(varies, np.sqrt(np.where(varies, variance, 1.0)), 1.0)
+    scale = column_scale(stats.weight, stats.sums, np.diag(stats.xwx))
     return PooledFit(coef, float(np.sqrt(stats.rwr / stats.weight)), stats.xwx, scale)
+
+
+def column_scale(count: np.ndarray, sums: np.ndarray, squares: np.ndarray) -> np.ndarray:
+    """Standard deviations of columns from their sums; one for a constant column."""
+    second = squares / count
+    variance = second - (sums / count) ** 2
+    varies = variance > 1e-12 * second
+    return np.where(varies, np.sqrt(np.where(varies, variance, 1.0)), 1.0)
+
+
+class Totals(NamedTuple):
+    """Sum of the rows' case weights; number of units, sums and squares of the mixing design."""
+
+    rows: np.ndarray
+    units: np.ndarray
+    z_sums: np.ndarray
+    z_squares: np.ndarray
+
+
+def totals(source: Source) -> Totals:
+    """What a search must know of all rows besides the pooled fit."""
+
+    def step(block: Block) -> Totals:
+        z = np.ones((block.n_units, 1)) if block.z is None else block.z
+        rows, units = row_weight(block).sum(), np.asarray(float(block.n_units))
+        return Totals(np.asarray(rows), units, z.sum(axis=0), (z * z).sum(axis=0))
+
+    return source.reduce(step)
 
 
 @dataclass(frozen=True)
@@ -108,17 +133,24 @@ class Coordinates:
     rotation: np.ndarray | None = None
 
     @classmethod
-    def of(cls, source: MemorySource, pooled: PooledFit) -> Coordinates:
+    def of(cls, source: Source, pooled: PooledFit) -> Coordinates:
         """Coordinates that suit a source."""
         width = np.sqrt(np.diag(pooled.gram))
         scaled = pooled.gram / width[:, None] / width
         rotation = None
         if np.linalg.eigvalsh(scaled)[0] < SMALLEST_EIGENVALUE:
-            rotation = np.linalg.qr(source.x / width, mode="r") * width / np.sqrt(source.n_rows)
+            factor = np.empty((0, width.size))
+            for block in source.blocks():
+                factor = merge_r(factor, block.x / width)
+            rotation = factor * width / np.sqrt(source.n_rows)
         return cls(pooled.coef, pooled.sigma, rotation)
 
-    def source(self, source: MemorySource) -> MemorySource:
+    def source(self, source: Source) -> Source:
         """The same data in working coordinates; the design is copied only when rotated."""
+        return source.mapped(self.rows)
+
+    def rows(self, source: MemorySource) -> MemorySource:
+        """Rows in memory in working coordinates."""
         residual = source.y - source.x @ self.center
         if source.offset is not None:
             residual -= source.offset

@@ -115,6 +115,14 @@ class Objective:
 
         return self.source.reduce(step, params.size * params.k)
 
+    def single_component(self) -> MixtureParams:
+        """The M-step of one component from posteriors of one."""
+        layout = self.spec.layout
+        base = MixtureParams(
+            np.zeros((1, 1, layout.p)), np.ones((1, 1, layout.d)), np.zeros((1, 0, layout.q))
+        )
+        return self.spec.m_step(base, self.expectations(base), 0.0, np.ones(1, dtype=bool))
+
     def units(self, params: MixtureParams) -> np.ndarray:
         return score_units(self.spec, params, self.x_scale, self.z_scale)
 

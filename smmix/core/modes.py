@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from smmix.sources.base import Source
 SMALL_SIGMA = 0.2
 #: .. while it holds less than this share of the rows, ..
 SMALL_SHARE = 0.1
+#: Units on which runs that have ended are compared with each other.
+COMPARED_UNITS = 20000
 #: .. or when its sigma is below this share of the largest.
 VANISHING_SIGMA = 1e-3
 
@@ -132,6 +135,25 @@ def degeneracy(
     return (small | sharp | vanished).any(axis=1), reasons
 
 
+class ModeSums(NamedTuple):
+    """Log-likelihood (S,), and sums of posteriors over rows (S, K)."""
+
+    loglike: np.ndarray
+    sizes: np.ndarray
+
+
+def mode_sums(spec: MixtureSpec, params: MixtureParams, source: Source) -> ModeSums:
+    """Log-likelihood and sizes of the components in one pass."""
+
+    def step(block: Block) -> ModeSums:
+        posterior, units = spec.posterior(params, block)[:2]
+        if block.weight is not None:
+            posterior, units = posterior * block.weight, units * block.weight
+        return ModeSums(units.sum(axis=2)[:, 0], block.to_rows(posterior).sum(axis=2))
+
+    return source.reduce(step, params.size * params.k)
+
+
 def unit_loglike(spec: MixtureSpec, params: MixtureParams, source: Source) -> np.ndarray:
     """Log-likelihood of every unit, (S, u): the same for relabelled parameters."""
     parts = [
@@ -175,15 +197,12 @@ def describe(
     tolerance: float,
 ) -> list[Mode]:
     """The distinct modes among finished runs, best first, in the coordinates of the runs."""
-    signature = unit_loglike(spec, runs.params, source)
-    weights = [block.weight for block in source.blocks()]
-    if weights[0] is None:
-        loglike = signature.sum(axis=1)
-    else:
-        loglike = (signature * np.concatenate(weights, axis=-1)).sum(axis=-1).ravel()
-    sizes = component_sizes(spec, runs.params, source)
+    loglike, sizes = mode_sums(spec, runs.params, source)
     degenerate, reasons = degeneracy(spec, runs.params, sizes)
-    leader = leaders(loglike, signature, tolerance)
+    leader = np.zeros(1, dtype=int)
+    if runs.params.size > 1:
+        compared = source.sample(COMPARED_UNITS, np.random.default_rng(0))
+        leader = leaders(loglike, unit_loglike(spec, runs.params, compared), tolerance)
     modes = []
     for i in np.flatnonzero(leader == np.arange(leader.size)):
         sigma = runs.params.nuisance[i, :, 0] if spec.layout.d else np.ones(1)

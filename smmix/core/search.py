@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
 from smmix.core.control import SearchControl
-from smmix.core.coordinates import Coordinates, PooledFit, pooled_fit, project, row_weight
+from smmix.core.coordinates import (
+    Coordinates,
+    PooledFit,
+    column_scale,
+    pooled_fit,
+    project,
+    totals,
+)
 from smmix.core.em import (
     Ascent,
     EMControl,
@@ -37,6 +45,7 @@ from smmix.core.starts import (
     params_from_labels,
     params_from_posterior,
 )
+from smmix.sources.base import Source
 from smmix.sources.memory import MemorySource
 
 __all__ = ["SearchControl", "climb", "find_modes"]
@@ -66,7 +75,7 @@ DEGENERATE_ON_ALL_ROWS = 2
 
 def find_modes(
     spec: MixtureSpec,
-    source: MemorySource,
+    source: Source,
     control: SearchControl,
     rng: np.random.Generator,
     starts: np.ndarray | None = None,
@@ -77,7 +86,7 @@ def find_modes(
     Parameters
     ----------
     spec : MixtureSpec
-    source : MemorySource
+    source : Source
     control : SearchControl
     rng : Generator
     starts : ndarray, (S, K, u), optional
@@ -94,7 +103,7 @@ def find_modes(
 
 def climb(
     spec: MixtureSpec,
-    source: MemorySource,
+    source: Source,
     params: MixtureParams,
     control: SearchControl,
     pooled: PooledFit | None = None,
@@ -111,7 +120,7 @@ class _Search:
     def __init__(
         self,
         spec: MixtureSpec,
-        source: MemorySource,
+        source: Source,
         control: SearchControl,
         rng: np.random.Generator,
         pooled: PooledFit | None,
@@ -123,30 +132,29 @@ class _Search:
             self.coordinates = Coordinates.of(source, pooled)
         self.source = self.coordinates.source(source)
         self.spec = self.coordinates.spec(spec)
-        n_rows = float(source.reduce(lambda b: row_weight(b).sum()))
+        sums = totals(source)
+        n_rows = float(sums.rows)
         self.shift = -n_rows * float(np.log(self.coordinates.scale))
         self.penalty = 1.0 / n_rows
         self.x_scale = pooled.x_scale
         if self.coordinates.rotation is not None:
             self.x_scale = np.ones(spec.layout.p)
-        self.z_scale = np.ones(spec.layout.q)
-        if source.z is not None:
-            spread = source.z.std(axis=0)
-            self.z_scale = np.where(spread > 0.0, spread, 1.0)
+        self.z_scale = column_scale(sums.units, sums.z_sums, sums.z_squares)
         self.n_passes = self.n_starts = 0
         self.interrupted = False
 
     def run(self, starts: np.ndarray | None) -> Modes:
         if self.spec.layout.k == 1:
-            single = np.zeros((1, self.source.n_units), dtype=int)
-            return self.finish(Runs.fresh(params_from_labels(self.spec, self.source, single, 0.0)))
+            single = self.objective(self.source, self.spec).single_component()
+            return self.finish(Runs.fresh(single))
         if starts is not None:
-            params = params_from_posterior(self.spec, self.source, starts, self.penalty)
-            runs = self.short(Runs.fresh(project(self.spec, params)), self.source, self.spec)
-            return self.finish(self.follow(runs, self.source, self.spec, FOLLOWED))
+            source = cast(MemorySource, self.source)
+            params = params_from_posterior(self.spec, source, starts, self.penalty)
+            runs = self.short(Runs.fresh(project(self.spec, params)), source, self.spec)
+            return self.finish(self.follow(runs, source, self.spec, FOLLOWED))
         pilot = self.source.sample(self.units(PILOT_ROWS), self.rng)
         runs = self.pilot_modes(pilot, self.spec, self.control.n_starts)
-        if pilot is not self.source:
+        if pilot.n_units < self.source.n_units:
             runs = self.enlarge(runs, pilot)
         return self.finish(runs)
 
@@ -216,7 +224,7 @@ class _Search:
         params = params_from_labels(spec, source, labels, self.penalty)
         return Runs.fresh(project(spec, params))
 
-    def short(self, runs: Runs, source: MemorySource, spec: MixtureSpec) -> Runs:
+    def short(self, runs: Runs, source: Source, spec: MixtureSpec) -> Runs:
         """All runs through a few EM passes together."""
         self.n_starts += runs.params.size
         control = EMControl(penalty=self.penalty, report=self.reporter("starts", source))
@@ -257,7 +265,7 @@ class _Search:
         if runs.hits.size == 1:
             return runs
         second = self.source.sample(self.units(SECOND_ROWS), self.rng)
-        if second is self.source:
+        if second.n_units == self.source.n_units:
             return runs
         control = EMControl(RANKING_ITERATIONS, RANKING_SCORE, self.penalty)
         ascent = newton(self.objective(second, self.spec), runs.params, control)
@@ -335,7 +343,7 @@ class _Search:
 
     # -- what the stages share ------------------------------------------------------------------
 
-    def objective(self, source: MemorySource, spec: MixtureSpec) -> Objective:
+    def objective(self, source: Source, spec: MixtureSpec) -> Objective:
         return Objective(spec, source, self.x_scale, self.z_scale)
 
     def units(self, n_rows: int) -> int:
@@ -354,7 +362,7 @@ class _Search:
         sound = ~self.degenerate(runs, source, spec)
         return runs, float(np.max(value[kept], where=sound, initial=-np.inf))
 
-    def degenerate(self, runs: Runs, source: MemorySource, spec: MixtureSpec) -> np.ndarray:
+    def degenerate(self, runs: Runs, source: Source, spec: MixtureSpec) -> np.ndarray:
         """Which runs are degenerate, (S,)."""
         sizes = component_sizes(spec, runs.params, source)
         return degeneracy(spec, runs.params, sizes)[0]
@@ -366,7 +374,7 @@ class _Search:
         blocks = source.blocks(params.size * params.k)
         return np.concatenate([spec.posterior(params, b)[0] for b in blocks], axis=2)
 
-    def after(self, runs: Runs, ascent: Ascent, source: MemorySource) -> Runs:
+    def after(self, runs: Runs, ascent: Ascent, source: Source) -> Runs:
         """The runs after an ascent, with the book kept."""
         whole = source is self.source
         if whole:
@@ -374,9 +382,7 @@ class _Search:
         self.interrupted |= EMStatus.INTERRUPTED in ascent.status
         return runs.followed(ascent, self.shift if whole else None)
 
-    def reporter(
-        self, stage: str, source: MemorySource
-    ) -> Callable[[int, int, float], None] | None:
+    def reporter(self, stage: str, source: Source) -> Callable[[int, int, float], None] | None:
         """What an ascent tells of its progress; None when nobody listens."""
         tell = self.control.progress
         if tell is None:

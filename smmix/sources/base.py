@@ -19,12 +19,20 @@ class Source(Protocol):
     """Rows in blocks.
 
     ``n_rows`` and ``n_units`` count rows and independent units (rows, or groups of rows);
-    ``weight_sum`` is the sum of the units' case weights.
+    ``weight_sum`` is the sum of the units' case weights, ``n_columns`` those of the design.
     """
 
-    n_rows: int
-    n_units: int
-    weight_sum: float
+    @property
+    def n_rows(self) -> int: ...
+
+    @property
+    def n_units(self) -> int: ...
+
+    @property
+    def n_columns(self) -> int: ...
+
+    @property
+    def weight_sum(self) -> float: ...
 
     def blocks(self, width: int = 1) -> Iterator[Block]:
         """Blocks in the order of the data, sized for ``width`` densities per row."""
@@ -34,3 +42,6 @@ class Source(Protocol):
 
     def sample(self, n_units: int, rng: np.random.Generator) -> MemorySource:
         """At most ``n_units`` units drawn without replacement, held in memory."""
+
+    def mapped(self, function: Callable[[MemorySource], MemorySource]) -> Source:
+        """The same units with ``function`` applied to their rows, slab by slab."""

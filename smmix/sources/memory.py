@@ -56,6 +56,10 @@ class MemorySource:
         return self.x.shape[0]
 
     @property
+    def n_columns(self) -> int:
+        return self.x.shape[1]
+
+    @property
     def n_units(self) -> int:
         return self.n_rows if self.group is None else self.group.shape[0]
 
@@ -163,6 +167,9 @@ class MemorySource:
             group=group,
             membership=cut(self.membership, units),
         )
+
+    def mapped(self, function: Callable[[MemorySource], MemorySource]) -> MemorySource:
+        return function(self)
 
     def __getstate__(self) -> dict[str, object]:
         cached = ("_pool", "_products")
