@@ -1,0 +1,245 @@
+"""Least squares by the normal equations as a model of statsmodels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from statsmodels.regression.linear_model import WLS, RegressionModel, RegressionResultsWrapper
+
+from smmix.core.row_sources import ArrayRows, Rows
+from smmix.errors import SmmixError
+from smmix.frames import as_frame
+from smmix.ols.inputs import constant_column, matrix, spans_constant, vector
+from smmix.ols.results import NormalEquationResults
+from smmix.ols.solve import Method, fit_rows, require_residual_df
+
+__all__ = ["NormalEquationOLS"]
+
+
+class NormalEquationOLS(WLS):
+    """Least squares by the normal equations, with the results of statsmodels.
+
+    Parameters
+    ----------
+    endog : array_like, (n,)
+        The response.
+    exog : array_like, (n, p)
+        The design; add the constant yourself, or use ``from_formula``.
+    weights : array_like, (n,), optional
+        Weights >= 0, proportional to one over the variance of each row, as of statsmodels' WLS.
+    missing : {"none", "drop", "raise"}
+        What to do with rows that have missing values.
+    hasconst : bool, optional
+        Whether the design has a constant, explicit or implicit; by default it is looked for.
+    **kwargs
+        What ``from_formula`` attaches.
+
+    See Also
+    --------
+    solve_normal_equations : the coefficients alone, also from data larger than memory.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> from smmix.ols import NormalEquationOLS
+    >>> data = sm.datasets.longley.load_pandas()
+    >>> results = NormalEquationOLS(data.endog, sm.add_constant(data.exog)).fit()
+    >>> print(f"{results.params['YEAR']:.11f} {results.bse['YEAR']:.12f}")
+    1829.15146461355 455.478499142212
+    """
+
+    def __init__(
+        self,
+        endog: Any,
+        exog: Any,
+        weights: Any = None,
+        missing: str = "none",
+        hasconst: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._check_kwargs(kwargs)
+        if weights is not None:
+            kwargs["weights"] = weights
+        # statsmodels would look for an implicit constant by two singular value decompositions.
+        RegressionModel.__init__(self, endog, exog, missing=missing, hasconst=False, **kwargs)
+        if hasconst is None:
+            self._init_keys.remove("hasconst")
+        self.hasconst = hasconst
+        self._find_constant(self._checked_rows().x, hasconst)
+
+    @classmethod
+    def from_formula(
+        cls,
+        formula: str,
+        data: Any,
+        subset: Any = None,
+        drop_cols: Any = None,
+        *args: Any,
+        weights: Any = None,
+        **kwargs: Any,
+    ) -> NormalEquationOLS:
+        """Model from a formula and a frame.
+
+        Parameters
+        ----------
+        formula : str
+            Such as "y ~ x1 + C(g)"; it has an intercept unless it says "- 1".
+        data : DataFrame, or any other table that smmix reads
+        subset : array_like, optional
+            Rows of the frame to use.
+        drop_cols : list of str, optional
+            Columns of the design to leave out.
+        weights : str or array_like, optional
+            A column of ``data``, or one weight per row that is used.
+        *args, **kwargs
+            As of statsmodels, ``eval_env`` among them.
+
+        Returns
+        -------
+        NormalEquationOLS
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> from smmix.ols import NormalEquationOLS
+        >>> engel = sm.datasets.engel.load_pandas().data
+        >>> NormalEquationOLS.from_formula("foodexp ~ income", engel).fit().params.round(4).tolist()
+        [147.4754, 0.4852]
+        """
+        frame = as_frame(data)
+        if isinstance(weights, str):
+            if weights not in frame.columns:
+                raise SmmixError(f"weights: the data have no column {weights!r}.")
+            weights = (frame if subset is None else frame.loc[subset])[weights]
+        if weights is not None:
+            kwargs["weights"] = weights
+        if isinstance(kwargs.setdefault("eval_env", 0), int) and kwargs["eval_env"] >= 0:
+            kwargs["eval_env"] += 1
+        return super().from_formula(formula, frame, subset, drop_cols, *args, **kwargs)  # type: ignore[no-any-return]
+
+    def initialize(self) -> None:
+        """Set what does not depend on a fit."""
+        self.nobs = float(self.endog.shape[0])
+        self.rank: int | None = None
+        self._df_model: float | None = None
+        self._df_resid: float | None = None
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """Weight of each row, (n,)."""
+        if self.given_weights is None and self.endog is not None:
+            return np.ones(len(self.endog))
+        return self.given_weights
+
+    @weights.setter
+    def weights(self, value: np.ndarray | None) -> None:
+        self.__dict__["_weights"] = value
+
+    @property
+    def given_weights(self) -> np.ndarray | None:
+        """Weights (n,), or None for a regression without."""
+        return self.__dict__.get("_weights")
+
+    def _checked_rows(self) -> Rows:
+        x, _ = matrix(self.exog, "exog")
+        weights = self.given_weights
+        if weights is not None:
+            weights = self.weights = vector(weights, len(x), "weights")
+        return Rows(x, vector(self.endog, len(x), "endog"), weights)
+
+    def whiten(self, x: np.ndarray) -> np.ndarray:
+        """Multiply rows by the root of their weight; without weights, ``x`` itself."""
+        weights = self.given_weights
+        if weights is None or x is None:
+            return x
+        return np.asarray((np.sqrt(weights) if x.ndim == 1 else np.sqrt(weights)[:, None]) * x)
+
+    # The weighted copies are made when a statistic asks for them, because the fit needs none;
+    # statsmodels assigns None to remove what it holds, and here nothing is held.
+    @property
+    def wexog(self) -> np.ndarray:
+        """W^1/2 X, (n, p)."""
+        return self.whiten(self.exog)
+
+    @wexog.setter
+    def wexog(self, value: None) -> None: ...
+
+    @property
+    def wendog(self) -> np.ndarray:
+        """W^1/2 y, (n,)."""
+        return self.whiten(self.endog)
+
+    @wendog.setter
+    def wendog(self, value: None) -> None: ...
+
+    @property
+    def pinv_wexog(self) -> np.ndarray | None:
+        """Pseudo-inverse of W^1/2 X, (p, n); None before the fit."""
+        if self.exog is None or self.rank is None:
+            return None
+        return np.asarray(self.normalized_cov_params @ self.wexog.T)
+
+    @pinv_wexog.setter
+    def pinv_wexog(self, value: None) -> None: ...
+
+    def _find_constant(self, x: np.ndarray, hasconst: bool | None) -> None:
+        """Where statsmodels keeps whether there is a constant, and its column."""
+        position = None if hasconst is False else constant_column(x)
+        found = position is not None or (hasconst is None and spans_constant(x))
+        self.k_constant = self.data.k_constant = int(found or hasconst is True)
+        self.data.const_idx = position
+
+    def fit(  # type: ignore[override]
+        self,
+        method: Method = "auto",
+        cov_type: str = "nonrobust",
+        cov_kwds: dict[str, Any] | None = None,
+        use_t: bool | None = None,
+    ) -> RegressionResultsWrapper:
+        """Fit by the normal equations.
+
+        Parameters
+        ----------
+        method : {"auto", "cholesky", "qr", "lu"}
+            As of ``solve_normal_equations``.
+        cov_type, cov_kwds, use_t
+            Covariance of the coefficients, as of statsmodels' OLS: "nonrobust", "HC0" to "HC3",
+            "cluster", "HAC" and so on.
+
+        Returns
+        -------
+        RegressionResultsWrapper
+            statsmodels' results, a ``NormalEquationResults``.
+
+        Raises
+        ------
+        SmmixError
+            As ``solve_normal_equations``, and when there are no more rows than coefficients.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> from smmix.ols import NormalEquationOLS
+        >>> engel = sm.datasets.engel.load_pandas().data
+        >>> results = NormalEquationOLS.from_formula("foodexp ~ income", engel).fit(cov_type="HC1")
+        >>> results.bse.round(3).tolist()
+        [46.447, 0.053]
+        """
+        fit = fit_rows(ArrayRows(self._checked_rows(), self.exog_names), method)
+        require_residual_df(fit.nobs, fit.rank)
+        self.rank = fit.rank
+        self._df_model = float(fit.rank - self.k_constant)
+        self._df_resid = self.nobs - fit.rank
+        self.normalized_cov_params = fit.inverse
+        self.solution = fit
+        results = NormalEquationResults(
+            self,
+            fit.coef,
+            fit.inverse,
+            fit.rss / self._df_resid,
+            cov_type=cov_type,
+            cov_kwds=cov_kwds,
+            use_t=use_t,
+        )
+        return RegressionResultsWrapper(results)
