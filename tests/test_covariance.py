@@ -237,7 +237,7 @@ def two_lines():
 class TestRefusals:
     @pytest.mark.parametrize("kind", ["eim", "HC2", "HC3", "HAC", "hac-panel", "cluster-jk", None])
     def test_other_types(self, two_lines, kind):
-        with pytest.raises(smmix.SmmixError, match=f"{kind}.*not available.*'nonrobust'"):
+        with pytest.raises(smmix.SmmixError, match=rf"{kind}.*not available.*'nonrobust'"):
             two_lines.get_robustcov_results(kind)
 
     def test_eim_says_why(self, two_lines):
@@ -245,7 +245,7 @@ class TestRefusals:
             two_lines.get_robustcov_results("eim")
 
     def test_unknown_option(self, two_lines):
-        with pytest.raises(smmix.SmmixError, match="maxlags.*means nothing"):
+        with pytest.raises(smmix.SmmixError, match=r"maxlags.*means nothing"):
             two_lines.get_robustcov_results("HC0", maxlags=3)
 
     def test_type_is_refused_before_the_fit(self):
