@@ -24,6 +24,7 @@ from scipy import special
 from statsmodels.tools.sm_exceptions import HessianInversionWarning
 
 from smmix.clusters import unit_clusters
+from smmix.core.conditioning import Directions, conditioned
 from smmix.core.statistics import InfoStats
 from smmix.delta import (
     confidence_quantile,
@@ -110,7 +111,8 @@ def covariance(
     check_cov_type(cov_type, options)
     if cov_type == "bootstrap":
         return bootstrap_covariance(options["replicates"], model.param_names)
-    full, visible = tangent(model)
+    at = Directions(info, *tangent(model))
+    info, full, visible = conditioned(model.spec, model.unpack(params), model.source, at)
     if cov_type == "opg":
         inverse = _inverse(_meat(model, params, info, full, visible), "outer product of the scores")
         return _spread(inverse, visible), COV_TYPES[cov_type]
