@@ -1,0 +1,257 @@
+"""Predictions for new rows: values against scipy, shapes and labels, and bad input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from helpers_model import engel, engel_fit, everything_fit, panel
+from scipy import optimize, stats
+
+from smmix import MixtureOLS, SmmixError, from_formula
+
+
+@pytest.fixture
+def fit():
+    return engel_fit()
+
+
+@pytest.fixture
+def new():
+    """New rows in a frame whose index repeats, with a hole."""
+    return pd.DataFrame({"income": [500.0, np.nan, 900.0]}, index=["a", "b", "a"])
+
+
+def component_mean(fit, income):
+    return fit.coef.loc["Intercept"].to_numpy() + np.outer(income, fit.coef.loc["income"])
+
+
+class TestValues:
+    def test_mean_and_components(self, fit, new):
+        means = component_mean(fit, new["income"])
+        np.testing.assert_allclose(fit.predict(new, which="components"), means, rtol=1e-12)
+        expected = means @ fit.mixing_weights.to_numpy()
+        np.testing.assert_allclose(fit.predict(new), expected, rtol=1e-12)
+
+    def test_prob(self, fit, new):
+        prob = fit.predict(new, which="prob")
+        np.testing.assert_allclose(prob.iloc[0], fit.mixing_weights, rtol=1e-12)
+        assert prob.iloc[1].isna().all()
+
+    def test_prob_with_concomitants(self):
+        fit = everything_fit()
+        rows = panel().head(5)
+        logit = fit.params["mixing.Intercept[1]"] + fit.params["mixing.z[1]"] * rows["z"]
+        np.testing.assert_allclose(
+            fit.predict(rows, which="prob")[1], 1 / (1 + np.exp(-logit)), rtol=1e-12
+        )
+
+    def test_cdf(self, fit, new):
+        y = np.array([400.0, 500.0, 700.0])
+        expected = (
+            stats.norm.cdf(y[:, None], component_mean(fit, new["income"]), fit.sigma.to_numpy())
+            @ fit.mixing_weights.to_numpy()
+        )
+        np.testing.assert_allclose(fit.predict(new, which="cdf", endog=y), expected, rtol=1e-12)
+
+    @pytest.mark.parametrize("q", [1e-6, 0.025, 0.5, 0.9, 1 - 1e-6])
+    def test_quantile_is_the_root_of_the_cdf(self, fit, q):
+        mean = component_mean(fit, [700.0])[0]
+
+        def excess(y):
+            return stats.norm.cdf(y, mean, fit.sigma) @ fit.mixing_weights.to_numpy() - q
+
+        root = optimize.brentq(excess, -2000, 4000, xtol=1e-11, rtol=1e-14)
+        ours = fit.predict({"income": [700.0]}, which="quantile", q=q)
+        assert ours.item() == pytest.approx(root, rel=1e-9)
+
+    def test_several_quantiles(self, fit, new):
+        table = fit.predict(new, which="quantile", q=[0.1, 0.9])
+        assert list(table.columns) == [0.1, 0.9]
+        np.testing.assert_array_equal(table[0.9], fit.predict(new, which="quantile", q=0.9))
+
+    def test_posterior_is_bayes_rule(self, fit, new):
+        y = np.array([400.0, 500.0, 700.0])
+        density = stats.norm.pdf(
+            y[:, None], component_mean(fit, new["income"]), fit.sigma.to_numpy()
+        )
+        joint = density * fit.mixing_weights.to_numpy()
+        expected = joint / joint.sum(axis=1, keepdims=True)
+        ours = fit.predict(new, which="posterior", endog=y)
+        np.testing.assert_allclose(ours, expected, rtol=1e-10)
+
+    def test_far_from_every_component(self, fit):
+        posterior = fit.predict({"income": [500.0]}, which="posterior", endog=[1e7])
+        assert posterior.sum(axis=1).item() == pytest.approx(1.0)
+        assert posterior[1].item() == 1.0
+
+
+class TestTheRowsOfTheFit:
+    @pytest.mark.parametrize("which", ["mean", "components", "prob", "posterior", "label", "cdf"])
+    def test_as_new_rows(self, fit, which):
+        own, new = fit.predict(which=which), fit.predict(engel(), which=which)
+        np.testing.assert_allclose(own, new, rtol=1e-9, atol=1e-12)
+        pd.testing.assert_index_equal(own.index, new.index)
+
+    @pytest.mark.parametrize("which", ["mean", "components", "prob", "posterior", "label"])
+    def test_as_new_rows_with_everything_at_once(self, which):
+        fit = everything_fit()
+        np.testing.assert_allclose(
+            fit.predict(which=which), fit.predict(panel(), which=which), rtol=1e-9, atol=1e-12
+        )
+
+    def test_another_response(self, fit):
+        moved = fit.predict(which="posterior", endog=engel()["foodexp"] + 50)
+        direct = fit.predict(engel().assign(foodexp=engel()["foodexp"] + 50), which="posterior")
+        np.testing.assert_allclose(moved, direct, rtol=1e-10, atol=1e-15)
+
+    def test_fitted_values(self, fit):
+        np.testing.assert_array_equal(fit.predict(), fit.fittedvalues)
+
+
+class TestPosteriorOfNewRows:
+    def test_from_the_prior_without_a_response(self, fit):
+        rows = engel()[["income"]].head(3)
+        np.testing.assert_allclose(
+            fit.predict(rows, which="posterior"), np.tile(fit.mixing_weights, (3, 1))
+        )
+        assert fit.predict(rows, which="label").tolist() == [0, 0, 0]
+
+    def test_a_missing_response_leaves_the_prior(self, fit):
+        rows = engel().head(3).copy()
+        rows.iloc[1, rows.columns.get_loc("foodexp")] = np.nan
+        posterior = fit.predict(rows, which="posterior")
+        np.testing.assert_allclose(posterior.iloc[1], fit.mixing_weights)
+        np.testing.assert_allclose(posterior.iloc[[0, 2]], fit.posterior.iloc[[0, 2]], rtol=1e-9)
+
+    def test_transformed_responses(self):
+        fit = from_formula("np.log(foodexp) ~ np.log(income)", engel()).fit()
+        np.testing.assert_allclose(
+            fit.predict(engel(), which="posterior"), fit.posterior, rtol=1e-9, atol=1e-14
+        )
+        assert fit.predict(engel()[["income"]], which="posterior").nunique().tolist() == [1, 1]
+
+    def test_rows_of_a_group_share_it(self):
+        fit = from_formula("y ~ x1", panel(), groups="id").fit()
+        rows = panel()[panel()["id"].isin([100, 101])]
+        posterior = fit.predict(rows, which="posterior")
+        np.testing.assert_allclose(posterior, fit.posterior.loc[rows.index], rtol=1e-9, atol=1e-14)
+        apart = fit.predict(rows.drop(columns="id"), which="posterior")
+        assert not np.allclose(posterior, apart)
+
+    def test_labels_of_incomplete_rows_are_missing(self, fit, new):
+        labels = fit.predict(new, which="label")
+        assert labels.isna().tolist() == [False, True, False]
+        assert labels.iloc[0] == 0
+
+
+class TestShapesAndLabels:
+    def test_index_of_the_new_data(self, fit, new):
+        for which in ("mean", "components", "prob", "posterior", "label"):
+            pd.testing.assert_index_equal(fit.predict(new, which=which).index, new.index)
+
+    def test_columns_are_components(self, fit, new):
+        assert fit.predict(new, which="components").columns.tolist() == [0, 1]
+
+    def test_one_row(self, fit):
+        assert fit.predict(engel().iloc[0]).shape == (1,)
+        assert fit.predict({"income": 500.0}).shape == (1,)
+
+    def test_no_rows(self, fit):
+        assert fit.predict(engel().head(0)).shape == (0,)
+        assert fit.predict(engel().head(0), which="posterior").shape == (0, 2)
+
+    def test_stateful_transforms_remember_the_fit(self):
+        fit = from_formula("foodexp ~ center(income) + C(income > 900)", engel()).fit()
+        some = engel().iloc[100:110]
+        np.testing.assert_allclose(fit.predict(some), fit.fittedvalues.iloc[100:110], rtol=1e-9)
+
+    def test_polars(self, fit):
+        polars = pytest.importorskip("polars")
+        frame = polars.DataFrame({"income": [500.0, 900.0]})
+        np.testing.assert_array_equal(fit.predict(frame), fit.predict({"income": [500.0, 900.0]}))
+
+
+class TestOffset:
+    def test_column_of_the_model(self):
+        fit = from_formula("y ~ x1", panel(), offset="o").fit()
+        rows = panel().head(4)
+        moved = fit.predict(rows.assign(o=rows["o"] + 3))
+        np.testing.assert_allclose(moved, fit.predict(rows) + 3, rtol=1e-12)
+        np.testing.assert_allclose(fit.predict(rows, offset=rows["o"] + 3), moved, rtol=1e-12)
+
+    def test_array_of_the_model_is_zero_unless_given(self):
+        x = sm.add_constant(panel()["x1"])
+        fit = MixtureOLS(panel()["y"], x, offset=panel()["o"]).fit()
+        plain = fit.predict(x.head(4))
+        np.testing.assert_allclose(fit.predict(x.head(4), offset=1.5), plain + 1.5, rtol=1e-12)
+
+
+class TestModelsOfArrays:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def arrays(cls):
+        frame = panel()
+        return MixtureOLS(
+            frame["y"],
+            sm.add_constant(frame[["x1", "x2"]]),
+            exog_concomitant=sm.add_constant(frame["z"]),
+        ).fit()
+
+    def test_same_numbers(self, arrays):
+        rows = panel().head(6)
+        x, z = sm.add_constant(panel()[["x1", "x2"]]).head(6), sm.add_constant(panel()["z"]).head(6)
+        formula = from_formula("y ~ x1 + x2", panel(), concomitant="z").fit()
+        for which in ("mean", "prob", "posterior"):
+            np.testing.assert_allclose(
+                arrays.predict(x, exog_concomitant=z, which=which, endog=rows["y"]),
+                formula.predict(rows, which=which),
+                rtol=1e-7,
+                atol=1e-12,
+            )
+
+    def test_columns_of_a_frame_are_matched_by_name(self, arrays):
+        x, z = sm.add_constant(panel()[["x1", "x2"]]).head(6), sm.add_constant(panel()["z"]).head(6)
+        np.testing.assert_array_equal(
+            arrays.predict(x[["x2", "const", "x1"]], exog_concomitant=z),
+            arrays.predict(x, exog_concomitant=z),
+        )
+
+    def test_concomitants_are_needed(self, arrays):
+        x = sm.add_constant(panel()[["x1", "x2"]]).head(6)
+        with pytest.raises(SmmixError, match="exog_concomitant"):
+            arrays.predict(x)
+
+    def test_without_transform(self, fit):
+        x = np.array([[1.0, 500.0], [1.0, 900.0]])
+        np.testing.assert_array_equal(
+            fit.predict(x, transform=False), fit.predict({"income": [500.0, 900.0]})
+        )
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("call", "words"),
+        [
+            (lambda f: f.predict(engel(), which="linear"), "'linear'"),
+            (lambda f: f.predict({"x": [1.0]}), "income"),
+            (lambda f: f.predict({"income": [1.0]}, which="cdf"), "endog"),
+            (lambda f: f.predict({"income": [1.0]}, which="cdf", endog=[1.0, 2.0]), "endog"),
+            (lambda f: f.predict({"income": [1.0]}, which="quantile", q=1.0), "q must"),
+            (lambda f: f.predict({"income": [1.0]}, which="posterior", endog=["a"]), "endog"),
+            (lambda f: f.predict({"income": [np.inf]}), "infinite"),
+            (lambda f: f.predict({"income": [1.0]}, exog_concomitant=[1.0]), "exog_concomitant"),
+            (lambda f: f.predict(np.ones((2, 3)), transform=False), "2 columns"),
+            (lambda f: f.predict([["a", "b"]], transform=False), "numbers"),
+        ],
+    )
+    def test_one_sentence(self, fit, call, words):
+        with pytest.raises(SmmixError, match=words):
+            call(fit)
+
+    def test_unseen_level(self):
+        frame = engel().assign(g=list("abcde") * 47)
+        fit = from_formula("foodexp ~ C(g)", frame).fit(n_starts=5)
+        with pytest.raises(SmmixError, match="'z'"):
+            fit.predict({"g": ["a", "z"]})
