@@ -303,6 +303,15 @@ def proportions(results: Any, alpha: float = 0.05) -> pd.DataFrame:
     ------
     SmmixError
         If ``alpha`` is not between 0 and 1.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> import smmix
+    >>> data = sm.datasets.engel.load_pandas().data
+    >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+    >>> results.proportions()["weight"].round(3).tolist()
+    [0.647, 0.353]
     """
     mean, jacobian = results.mean_prior
     error = delta_se(jacobian, covariance_or_none(results))
@@ -336,6 +345,15 @@ def sigmas(results: Any, alpha: float = 0.05) -> pd.DataFrame:
     ------
     SmmixError
         If ``alpha`` is not between 0 and 1.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> import smmix
+    >>> data = sm.datasets.engel.load_pandas().data
+    >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+    >>> results.sigmas().round(1).loc[0].tolist()
+    [64.4, 4.8, 55.6, 74.7]
     """
     model = results.model
     jacobian = model.expand.basis[model.layout.nuisance]

@@ -50,6 +50,16 @@ def wald_test_terms(results: Any) -> WaldTestResults:
     ------
     SmmixError
         If the results have no covariance matrix.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> import smmix
+    >>> data = sm.datasets.engel.load_pandas().data
+    >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+    >>> table = results.wald_test_terms().table
+    >>> bool(table.loc[("income", "equal across components"), "pvalue"] < 0.001)
+    True
     """
     matrix = _required_covariance(results)
     params = np.asarray(results.params)
@@ -178,6 +188,15 @@ def pairwise(
     ------
     SmmixError
         If the term or the method is not known, or the model has nothing to compare.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> import smmix
+    >>> data = sm.datasets.engel.load_pandas().data
+    >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+    >>> results.pairwise("income").index.tolist()
+    ['income[0] - income[1]']
     """
     if method is not None and method not in multitest_alias:
         known = ", ".join(map(repr, multitest_alias))
@@ -279,6 +298,16 @@ def compare_lr_test(results: Any, restricted: Any) -> LRTest:
         If the fits have different numbers of components, for which the statistic has no
         chi-squared distribution; if they are not nested, or not of the same data; or if the
         restricted fit has the higher likelihood, so that one of both missed its maximum.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> import smmix
+    >>> data = sm.datasets.engel.load_pandas().data
+    >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+    >>> equal = smmix.from_formula("foodexp ~ income", data, k=2, variance="equal").fit()
+    >>> results.compare_lr_test(equal).df_diff
+    1
     """
     restricted = getattr(restricted, "_results", restricted)
     _check_comparable(results, restricted)

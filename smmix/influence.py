@@ -46,12 +46,12 @@ class Influence:
     ----------
     d_params : DataFrame, (units, V)
         Change of each parameter. NaN, with a SingularMatrixWarning, for a unit without which
-        a parameter is not identified.
+        the information is not positive definite.
     dfbetas : DataFrame, (units, V)
         The same in standard errors (observed information); zero for parameters held fixed.
     cooks_distance : Series
         Squared length of the change in the metric of the observed information, per free
-        parameter; infinite for a unit without which a parameter is not identified.
+        parameter; infinite for a unit without which the information is not positive definite.
     """
 
     def __init__(self, results: Any):
@@ -103,12 +103,12 @@ class Influence:
     def _warn_of_lost(self, lost: np.ndarray) -> None:
         if lost.any():
             first, others = self._index[int(np.argmax(lost))], int(lost.sum()) - 1
-            more = f" (and so with {others} others)" if others else ""
+            more = f" (as it is without {others} others)" if others else ""
             warnings.warn(
-                f"Without unit {first!r} a parameter is not identified, so its influence is "
-                f"infinite{more}.",
+                f"Without unit {first!r} the information is not positive definite{more}: a "
+                "parameter rests on it, and its influence is infinite.",
                 SingularMatrixWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
 
     @cached_property
@@ -188,6 +188,15 @@ def influence(results: Any) -> Influence:
     ------
     SmmixError
         If the observed information is not positive definite.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> import smmix
+    >>> data = sm.datasets.engel.load_pandas().data
+    >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+    >>> results.get_influence().cooks_distance.idxmax()
+    137
     """
     return Influence(results)
 

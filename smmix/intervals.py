@@ -133,6 +133,16 @@ def get_prediction(
     ------
     SmmixError
         If a column is absent or a length does not fit.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> import smmix
+    >>> data = sm.datasets.engel.load_pandas().data
+    >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+    >>> frame = results.get_prediction({"income": [500.0, 900.0]}).summary_frame()
+    >>> frame["mean"].round(1).tolist()
+    [368.4, 589.9]
     """
     model = results.model
     if exog is not None:
@@ -166,6 +176,15 @@ def quantile_residuals(results: Any) -> pd.Series:
     ----------
     .. [1] Dunn, P. K. and Smyth, G. K. (1996). Randomized quantile residuals. Journal of
        Computational and Graphical Statistics 5, 236-244.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> import smmix
+    >>> data = sm.datasets.engel.load_pandas().data
+    >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+    >>> results.quantile_residuals.head(3).round(2).tolist()
+    [-0.84, -1.1, -1.32]
     """
     model = results.model
     rows = own_rows(model)

@@ -57,6 +57,15 @@ def margins(results: Any, alpha: float = 0.05) -> pd.DataFrame:
     SmmixError
         If there is no variable, or one enters a formula through a comparison, which has no
         derivative.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> import smmix
+    >>> data = sm.datasets.engel.load_pandas().data
+    >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+    >>> results.margins().loc["income"].round(3).tolist()[:2]
+    [0.554, 0.018]
     """
     model = results.model
     effects = _formula_effects(results) if model.design.formulas else _array_effects(results)

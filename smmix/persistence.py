@@ -46,6 +46,15 @@ def to_json(results: Any, path: str | Path | None = None) -> str | None:
     See Also
     --------
     read_json : reads what this writes.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> import smmix
+    >>> data = sm.datasets.engel.load_pandas().data
+    >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+    >>> smmix.read_json(results.to_json())
+    <SavedFit: foodexp ~ income, k=2, log-likelihood -1378.54, n = 235>
     """
     content = _encode(describe(getattr(results, "_results", results)))
     document = {

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-from smmix.core.coordinates import Coordinates, pooled_fit, project
+from smmix.core.coordinates import Coordinates, project, working_setting
 from smmix.core.em import EMControl, EMStatus, Objective, newton
 from smmix.core.params import LinearMap, MixtureParams
 from smmix.delta import tangent
@@ -56,6 +56,15 @@ def profile_likelihood_ci(results: Any, name: str, alpha: float = 0.05) -> pd.Se
     SmmixError
         If the parameter is unknown or held fixed, the fit is no maximum, or the likelihood
         cannot be followed.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> import smmix
+    >>> data = sm.datasets.engel.load_pandas().data
+    >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+    >>> results.profile_likelihood_ci("income[0]").round(3).tolist()
+    [0.633, 0.707]
     """
     model = results.model
     if name not in model.param_names:
@@ -84,16 +93,8 @@ class _Surface:
 
     @classmethod
     def of(cls, model: Any) -> _Surface:
-        source = model.source
-        pooled = pooled_fit(source)
-        coordinates = Coordinates.of(source, pooled)
-        x_scale = pooled.x_scale if coordinates.rotation is None else np.ones(model.layout.p)
-        z_scale = np.ones(model.layout.q)
-        if source.z is not None:
-            spread = source.z.std(axis=0)
-            z_scale = np.where(spread > 0.0, spread, 1.0)
-        objective = Objective(model.spec, coordinates.source(source), x_scale, z_scale)
-        return cls(model, coordinates, objective)
+        setting = working_setting(model.spec, model.source)
+        return cls(model, setting.coordinates, setting.objective)
 
     def climb(
         self, params: MixtureParams, restriction: LinearMap | None

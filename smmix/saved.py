@@ -314,7 +314,7 @@ def describe(results: Any) -> dict[str, Any]:
         "cov_params": covariance_or_none(results),
         "cov_type": results.cov_type,
         "use_t": bool(results.use_t),
-        "df_resid": float(results.df_resid),
+        "df_resid": float(getattr(results, "df_resid_inference", None) or results.df_resid),
         "llf": float(results.llf),
         "nobs": float(results.nobs),
         "converged": bool(results.converged),

@@ -42,6 +42,15 @@ def summarize(results: Any, alpha: float = 0.05, title: str | None = None) -> Mi
     ------
     SmmixError
         If ``alpha`` is not between 0 and 1.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> import smmix
+    >>> data = sm.datasets.engel.load_pandas().data
+    >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+    >>> print(results.summary().tables[1].as_text().splitlines()[1])
+    Component 0       coef    std err          z      P>|z|      [0.025      0.975]
     """
     coefficients = _coefficient_sections(results, alpha)
     tables = [coefficients]
