@@ -19,8 +19,9 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-from smmix.core.coordinates import Coordinates, project, working_setting
+from smmix.core.coordinates import Coordinates, working_setting
 from smmix.core.em import EMControl, EMStatus, Objective, newton
+from smmix.core.mixture import project
 from smmix.core.params import LinearMap, MixtureParams
 from smmix.delta import tangent
 from smmix.errors import SmmixError

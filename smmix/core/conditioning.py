@@ -7,14 +7,13 @@ mapping its inverse back loses them once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from smmix.core.blocks import Block
+from smmix.core.coordinates import orthonormal_factor, totals, turned
 from smmix.core.information import information, unit_design
-from smmix.core.linalg import merge_r
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import MixtureParams
 from smmix.core.statistics import InfoStats
@@ -62,10 +61,10 @@ def conditioned(
     Directions
         A covariance formed from it is that of the visible parameters all the same.
     """
-    x_factor = _factor(source, lambda block: block.x)
-    z_factor = None
-    if spec.layout.q > 1:
-        z_factor = _factor(source, unit_design)
+    gram = source.reduce(lambda block: block.x.T @ block.x)
+    x_factor = orthonormal_factor(source, lambda block: block.x, gram, WELL_CONDITIONED)
+    z_gram = totals(source).z_gram
+    z_factor = orthonormal_factor(source, unit_design, z_gram, WELL_CONDITIONED)
     if x_factor is None and z_factor is None:
         return given
     layout = spec.layout
@@ -77,32 +76,12 @@ def conditioned(
     if z_factor is not None:
         mixing = mixing @ z_factor.T
         to_working[layout.mixing, layout.mixing] = np.kron(np.eye(layout.k - 1), z_factor)
-    turned = MixtureParams(coef, params.nuisance, mixing)
+    working = MixtureParams(coef, params.nuisance, mixing)
 
     def step(block: Block) -> InfoStats:
-        x, z = _turned(block.x, x_factor), _turned(block.z, z_factor)
-        return information(spec, turned, block._replace(x=x, z=z, products=None))
+        x, z = turned(block.x, x_factor), turned(block.z, z_factor)
+        return information(spec, working, block._replace(x=x, z=z, products=None))
 
     info = InfoStats(*(part[0] for part in source.reduce(step, params.k)))
     basis, shape = np.linalg.qr(to_working @ given.full)
     return Directions(info, basis, np.linalg.solve(shape.T, given.visible.T).T)
-
-
-def _factor(source: Source, columns: Callable[[Block], np.ndarray]) -> np.ndarray | None:
-    """R with columns @ R^-1 near orthonormal; None when the columns are well conditioned."""
-    gram = source.reduce(lambda block: columns(block).T @ columns(block))
-    width = np.sqrt(np.diag(gram))
-    if np.linalg.eigvalsh(gram / width[:, None] / width)[0] > WELL_CONDITIONED:
-        return None
-    factor = np.empty((0, width.size))
-    n_rows = 0
-    for block in source.blocks():
-        factor = merge_r(factor, columns(block) / width)
-        n_rows += len(columns(block))
-    return factor * width / np.sqrt(n_rows)
-
-
-def _turned(columns: np.ndarray | None, factor: np.ndarray | None) -> np.ndarray | None:
-    if columns is None or factor is None:
-        return columns
-    return np.ascontiguousarray(np.linalg.solve(factor.T, columns.T).T)

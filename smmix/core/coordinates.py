@@ -7,16 +7,19 @@ When the columns of the design are nearly collinear they are rotated to be ortho
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from smmix.core.blocks import Block
+from smmix.core.em import Objective
 from smmix.core.grams import weighted_grams
+from smmix.core.information import unit_design
 from smmix.core.linalg import merge_r, solve_gram
 from smmix.core.mixture import MixtureSpec
-from smmix.core.params import LinearMap, MixtureParams, ParamLayout
+from smmix.core.params import LinearMap, MixtureParams
 from smmix.sources.base import Source
 from smmix.sources.memory import MemorySource
 
@@ -98,81 +101,113 @@ def column_scale(count: np.ndarray, sums: np.ndarray, squares: np.ndarray) -> np
 
 
 class Totals(NamedTuple):
-    """Sum of the rows' case weights; number of units, sums and squares of the mixing design."""
+    """Sum of the rows' case weights; number of units, sums and Gram matrix of the mixing design."""
 
     rows: np.ndarray
     units: np.ndarray
     z_sums: np.ndarray
-    z_squares: np.ndarray
+    z_gram: np.ndarray
 
 
 def totals(source: Source) -> Totals:
     """What a search must know of all rows besides the pooled fit."""
 
     def step(block: Block) -> Totals:
-        z = np.ones((block.n_units, 1)) if block.z is None else block.z
+        z = unit_design(block)
         rows, units = row_weight(block).sum(), np.asarray(float(block.n_units))
-        return Totals(np.asarray(rows), units, z.sum(axis=0), (z * z).sum(axis=0))
+        return Totals(np.asarray(rows), units, z.sum(axis=0), z.T @ z)
 
     return source.reduce(step)
 
 
+def orthonormal_factor(
+    source: Source, columns: Callable[[Block], np.ndarray], gram: np.ndarray, smallest: float
+) -> np.ndarray | None:
+    """R with columns @ R^-1 near orthonormal, (p, p), by QR of the blocks' columns.
+
+    None when no eigenvalue of ``gram`` (p, p), scaled to a unit diagonal, is below ``smallest``.
+    """
+    width = np.sqrt(np.diag(gram))
+    width = np.where(width > 0.0, width, 1.0)
+    if np.linalg.eigvalsh(gram / width[:, None] / width)[0] > smallest:
+        return None
+    factor, n_rows = np.empty((0, width.size)), 0
+    for block in source.blocks():
+        slab = columns(block)
+        factor = merge_r(factor, slab / width)
+        n_rows += len(slab)
+    return factor * width / np.sqrt(n_rows)
+
+
+def turned(columns: np.ndarray | None, factor: np.ndarray | None) -> np.ndarray | None:
+    """``columns`` @ ``factor``^-1; as they are without a factor."""
+    if columns is None or factor is None:
+        return columns
+    return np.ascontiguousarray(np.linalg.solve(factor.T, columns.T).T)
+
+
+def turned_back(coef: np.ndarray, factor: np.ndarray | None) -> np.ndarray:
+    """Coefficients (S, K, p) of columns, from those of ``turned`` columns."""
+    if factor is None:
+        return coef
+    return np.swapaxes(np.linalg.solve(factor, np.swapaxes(coef, 1, 2)), 1, 2)
+
+
 @dataclass(frozen=True)
 class Coordinates:
-    """y -> (y - x'center) / scale and x -> x rotation^-1, and what they do to parameters.
+    """A change of coordinates: y -> (y - x'center) / scale, x -> x rotation^-1, z likewise.
 
     Attributes
     ----------
     center : ndarray, (p,)
     scale : float
     rotation : ndarray, (p, p), or None
+    z_rotation : ndarray, (q, q), or None
     """
 
     center: np.ndarray
     scale: float
     rotation: np.ndarray | None = None
+    z_rotation: np.ndarray | None = None
 
     @classmethod
-    def of(cls, source: Source, pooled: PooledFit) -> Coordinates:
-        """Coordinates that suit a source."""
-        width = np.sqrt(np.diag(pooled.gram))
-        scaled = pooled.gram / width[:, None] / width
-        rotation = None
-        if np.linalg.eigvalsh(scaled)[0] < SMALLEST_EIGENVALUE:
-            factor = np.empty((0, width.size))
-            for block in source.blocks():
-                factor = merge_r(factor, block.x / width)
-            rotation = factor * width / np.sqrt(source.n_rows)
-        return cls(pooled.coef, pooled.sigma, rotation)
+    def of(
+        cls, source: Source, pooled: PooledFit, sums: Totals, location_scale: bool = True
+    ) -> Coordinates:
+        """Coordinates that suit a source; the response stays without ``location_scale``."""
+        z_rotation = orthonormal_factor(source, unit_design, sums.z_gram, SMALLEST_EIGENVALUE)
+        rotation = orthonormal_factor(source, lambda b: b.x, pooled.gram, SMALLEST_EIGENVALUE)
+        if not location_scale:
+            return cls(np.zeros_like(pooled.coef), 1.0, rotation, z_rotation)
+        return cls(pooled.coef, pooled.sigma, rotation, z_rotation)
 
     def source(self, source: Source) -> Source:
-        """The same data in working coordinates; the design is copied only when rotated."""
+        """The same data in working coordinates; a design is copied only when rotated."""
         return source.mapped(self.rows)
 
     def rows(self, source: MemorySource) -> MemorySource:
         """Rows in memory in working coordinates."""
+        x, z = turned(source.x, self.rotation), turned(source.z, self.z_rotation)
+        if self.scale == 1.0 and not self.center.any():
+            return replace(source, x=x, z=z)
         residual = source.y - source.x @ self.center
         if source.offset is not None:
             residual -= source.offset
         residual /= self.scale
-        x = source.x
-        if self.rotation is not None:
-            x = np.linalg.solve(self.rotation.T, source.x.T).T
-        return replace(source, y=residual, x=np.ascontiguousarray(x), offset=None)
+        return replace(source, y=residual, x=np.ascontiguousarray(x), z=z, offset=None)
 
     def to_working(self, params: MixtureParams) -> MixtureParams:
-        coef = (params.coef - self.center) / self.scale
+        coef, mixing = (params.coef - self.center) / self.scale, params.mixing
         if self.rotation is not None:
             coef = coef @ self.rotation.T
-        return MixtureParams(coef, params.nuisance / self.scale, params.mixing)
+        if self.z_rotation is not None:
+            mixing = mixing @ self.z_rotation.T
+        return MixtureParams(coef, params.nuisance / self.scale, mixing)
 
     def from_working(self, params: MixtureParams) -> MixtureParams:
-        coef = params.coef
-        if self.rotation is not None:
-            coef = np.linalg.solve(self.rotation, np.swapaxes(coef, 1, 2)).swapaxes(1, 2)
-        return MixtureParams(
-            self.center + self.scale * coef, params.nuisance * self.scale, params.mixing
-        )
+        coef = turned_back(params.coef, self.rotation)
+        mixing = turned_back(params.mixing, self.z_rotation)
+        return MixtureParams(self.center + self.scale * coef, params.nuisance * self.scale, mixing)
 
     def spec(self, spec: MixtureSpec) -> MixtureSpec:
         """The mixture with its restrictions expressed in working coordinates."""
@@ -183,6 +218,9 @@ class Coordinates:
         block = np.eye(layout.p) if self.rotation is None else self.rotation
         linear[layout.coef, layout.coef] = np.kron(np.eye(layout.k), block) / self.scale
         linear[layout.nuisance, layout.nuisance] /= self.scale
+        if self.z_rotation is not None:
+            turn = np.kron(np.eye(layout.k - 1), self.z_rotation)
+            linear[layout.mixing, layout.mixing] = turn
         shift = np.zeros(layout.size)
         shift[layout.coef] = np.tile(self.center, layout.k)
         touches = np.abs(given.basis[: layout.mixing.start]).any(axis=0)
@@ -194,13 +232,33 @@ class Coordinates:
         return replace(spec, restriction=restriction, coef_basis=coef_basis)
 
 
-def project(spec: MixtureSpec, params: MixtureParams) -> MixtureParams:
-    """Nearest parameters that satisfy the restrictions."""
-    if spec.restriction is None:
-        return params
-    layout: ParamLayout = spec.layout
-    full = layout.pack(params)
-    restricted = spec.restriction.full(spec.restriction.free(full))
-    nuisance = restricted[:, layout.nuisance]
-    restricted[:, layout.nuisance] = np.where(nuisance > 0.0, nuisance, full[:, layout.nuisance])
-    return layout.unpack(restricted)
+class Setting(NamedTuple):
+    """A mixture on a source in working coordinates.
+
+    Attributes
+    ----------
+    coordinates : Coordinates
+    objective : Objective
+        What is climbed, in working coordinates.
+    n_rows : float
+        Sum of the rows' case weights.
+    """
+
+    coordinates: Coordinates
+    objective: Objective
+    n_rows: float
+
+
+def working_setting(spec: MixtureSpec, source: Source, pooled: PooledFit | None = None) -> Setting:
+    """Put a mixture and its data into working coordinates."""
+    pooled = pooled_fit(source) if pooled is None else pooled
+    sums = totals(source)
+    coordinates = Coordinates.of(source, pooled, sums, spec.family.location_scale)
+    x_scale = pooled.x_scale
+    if coordinates.rotation is not None:
+        x_scale = np.ones(spec.layout.p)
+    z_scale = column_scale(sums.units, sums.z_sums, np.diag(sums.z_gram))
+    if coordinates.z_rotation is not None:
+        z_scale = np.ones(spec.layout.q)
+    objective = Objective(coordinates.spec(spec), coordinates.source(source), x_scale, z_scale)
+    return Setting(coordinates, objective, float(sums.rows))

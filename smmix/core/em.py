@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from smmix.core.blocks import Block
-from smmix.core.coordinates import project
 from smmix.core.information import information
-from smmix.core.mixture import MixtureSpec
+from smmix.core.mixture import MixtureSpec, project
 from smmix.core.newton import (
     LocalModel,
     free_units,

@@ -163,3 +163,15 @@ def given_posterior(
     log_prior = spec.mixing.log_prior(params.mixing, block.z)
     prior = spec.mixing.accumulate(log_prior, block.z, posterior, block.weight)
     return EStats(np.zeros(params.size), wls_statistics(block, rows, working), prior)
+
+
+def project(spec: MixtureSpec, params: MixtureParams) -> MixtureParams:
+    """Nearest parameters that satisfy the restrictions."""
+    if spec.restriction is None:
+        return params
+    layout: ParamLayout = spec.layout
+    full = layout.pack(params)
+    restricted = spec.restriction.full(spec.restriction.free(full))
+    nuisance = restricted[:, layout.nuisance]
+    restricted[:, layout.nuisance] = np.where(nuisance > 0.0, nuisance, full[:, layout.nuisance])
+    return layout.unpack(restricted)

@@ -9,14 +9,7 @@ from typing import cast
 import numpy as np
 
 from smmix.core.control import SearchControl
-from smmix.core.coordinates import (
-    Coordinates,
-    PooledFit,
-    column_scale,
-    pooled_fit,
-    project,
-    totals,
-)
+from smmix.core.coordinates import PooledFit, working_setting
 from smmix.core.em import (
     Ascent,
     EMControl,
@@ -25,7 +18,7 @@ from smmix.core.em import (
     expectation_maximisation,
     newton,
 )
-from smmix.core.mixture import MixtureSpec
+from smmix.core.mixture import MixtureSpec, project
 from smmix.core.modes import (
     Mode,
     Modes,
@@ -126,20 +119,10 @@ class _Search:
         pooled: PooledFit | None,
     ):
         self.control, self.rng = control, rng
-        pooled = pooled_fit(source) if pooled is None else pooled
-        self.coordinates = Coordinates(np.zeros(spec.layout.p), 1.0)
-        if spec.family.location_scale:
-            self.coordinates = Coordinates.of(source, pooled)
-        self.source = self.coordinates.source(source)
-        self.spec = self.coordinates.spec(spec)
-        sums = totals(source)
-        n_rows = float(sums.rows)
+        self.coordinates, self.whole, n_rows = working_setting(spec, source, pooled)
+        self.spec, self.source = self.whole.spec, self.whole.source
         self.shift = -n_rows * float(np.log(self.coordinates.scale))
         self.penalty = 1.0 / n_rows
-        self.x_scale = pooled.x_scale
-        if self.coordinates.rotation is not None:
-            self.x_scale = np.ones(spec.layout.p)
-        self.z_scale = column_scale(sums.units, sums.z_sums, sums.z_squares)
         self.n_passes = self.n_starts = 0
         self.interrupted = False
 
@@ -344,7 +327,7 @@ class _Search:
     # -- what the stages share ------------------------------------------------------------------
 
     def objective(self, source: Source, spec: MixtureSpec) -> Objective:
-        return Objective(spec, source, self.x_scale, self.z_scale)
+        return replace(self.whole, spec=spec, source=source)
 
     def units(self, n_rows: int) -> int:
         """Number of units that hold about ``n_rows`` rows."""
