@@ -14,6 +14,7 @@ from smmix.errors import DegenerateComponentWarning, SmmixError
 from smmix.model import MixtureOLS, from_formula
 from smmix.persistence import read_json
 from smmix.results import MixtureResults
+from smmix.simulate import Simulation, simulate_mixture
 
 __version__ = "0.1.0"
 
@@ -21,8 +22,10 @@ __all__ = [
     "DegenerateComponentWarning",
     "MixtureOLS",
     "MixtureResults",
+    "Simulation",
     "SmmixError",
     "__version__",
     "from_formula",
     "read_json",
+    "simulate_mixture",
 ]

@@ -62,3 +62,6 @@ class Family(Protocol):
         self, nuisance: np.ndarray, strength: float
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Penalty (S,) and its first two derivatives (S, K, d) in the log nuisance parameters."""
+
+    def sample(self, eta: np.ndarray, nuisance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draws with linear predictor ``eta`` and first nuisance parameter of the same shape."""
