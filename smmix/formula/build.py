@@ -36,7 +36,7 @@ from smmix.formula.spec import FormulaSpec
 from smmix.formula.terms import check_finite, factor_values, missing_masks, refuse_mixed
 from smmix.frames import as_frame, map_columns, numbers, plain, take_columns
 
-__all__ = ["build_design"]
+__all__ = ["build_design", "design_names"]
 
 
 def build_design(
@@ -118,7 +118,7 @@ def build_design(
     refuse_changed(values, complete, kept, scope, used)
     infos = design_infos(parsed.parts, [kept], scope)
     matrices = design_matrices(infos, kept, used)
-    names = _names(infos)
+    names = design_names(infos)
     spec = FormulaSpec(formula, concomitant, column_names.get("offset"), infos, kept, scope, caller)
     spec.row_dependent = row_dependent(factor_codes(*parsed.parts), kept, scope, used)
     source = {*columns, *column_names.values()}
@@ -166,7 +166,8 @@ def _evaluated(
     return values, complete
 
 
-def _names(infos: Sequence[DesignInfo]) -> list[list[str]]:
+def design_names(infos: Sequence[DesignInfo]) -> list[list[str]]:
+    """Return the names of the columns of some designs, refusing one without columns."""
     names = [list(info.column_names) for info in infos]
     for what, part in zip(("formula", "concomitant formula"), names[1:], strict=False):
         if not part:

@@ -177,10 +177,12 @@ def term_columns(info: DesignInfo) -> dict[str, list[int]]:
 def design_infos(
     parts: list[list[Term]], frames: Iterable[pd.DataFrame], scope: dict[str, Any]
 ) -> list[DesignInfo]:
-    """Learn levels, means and knots from frames, which may be the blocks of one table."""
-    blocks = list(frames)
+    """Learn levels, means and knots from frames, which may be the blocks of one table.
+
+    They are gone through once for each thing that must be known before the next can be learnt.
+    """
     try:
-        return patsy.design_matrix_builders(parts, lambda: iter(blocks), EvalEnvironment([scope]))
+        return patsy.design_matrix_builders(parts, lambda: iter(frames), EvalEnvironment([scope]))
     except patsy.PatsyError as error:
         raise _explained(error) from error
 

@@ -12,9 +12,11 @@ from smmix.frames import is_single, numbers, plain, row_name, similar_names, tak
 
 __all__ = [
     "check_missing_option",
+    "checked_weights",
     "choose_rows",
     "complete_rows",
     "per_row",
+    "query_rows",
     "refuse_infinite",
     "row_values",
     "values_used",
@@ -165,7 +167,7 @@ def choose_rows(subset: Any, frame: pd.DataFrame, names: Mapping[str, Any]) -> n
         return positions.to_numpy()
     try:
         if isinstance(subset, str):
-            chosen = _query(subset, frame, names)
+            chosen = query_rows(subset, frame, names)
         elif isinstance(subset, slice):
             chosen = positions.loc[subset].to_numpy()
         else:
@@ -180,7 +182,8 @@ def choose_rows(subset: Any, frame: pd.DataFrame, names: Mapping[str, Any]) -> n
     return chosen
 
 
-def _query(text: str, frame: pd.DataFrame, names: Mapping[str, Any]) -> np.ndarray:
+def query_rows(text: str, frame: pd.DataFrame, names: Mapping[str, Any]) -> np.ndarray:
+    """Return the positions of the rows for which a condition holds."""
     own = {word: names[word] for word in re.findall(r"@(\w+)", text) if word in names}
     mask = frame.eval(text, local_dict=own, global_dict={})
     if not isinstance(mask, pd.Series) or not pd.api.types.is_bool_dtype(mask.dtype):
@@ -243,7 +246,21 @@ def weighted_rows(
     array([0, 2])
     """
     kept = np.ones(len(positions), dtype=bool)
+    for argument, weights in checked_weights(values, rows, positions).items():
+        if not weights.any():
+            raise SmmixError(f"All {argument} are zero; at least one row needs a positive weight.")
+        kept &= weights > 0
+    if not kept.any():
+        raise SmmixError("No row has both a positive freq_weights and a positive prob_weights.")
+    return positions[kept]
+
+
+def checked_weights(
+    values: Mapping[str, pd.Series], rows: pd.Index, positions: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return the weights at some positions by argument, refusing those that are no weights."""
     used = rows[positions]
+    found = {}
     for argument in _WEIGHTS:
         if argument not in values:
             continue
@@ -257,12 +274,8 @@ def weighted_rows(
                     f"{f' ({weights[position]:g})' if word == 'negative' else ''}; "
                     "weights must be zero or positive numbers."
                 )
-        if not weights.any():
-            raise SmmixError(f"All {argument} are zero; at least one row needs a positive weight.")
-        kept &= weights > 0
-    if not kept.any():
-        raise SmmixError("No row has both a positive freq_weights and a positive prob_weights.")
-    return positions[kept]
+        found[argument] = weights
+    return found
 
 
 def complete_rows(
