@@ -47,11 +47,15 @@ __all__ = ["SearchControl", "climb", "find_modes"]
 SHORT_PASSES = 15
 #: Short runs followed to their modes, and how many degenerate ones besides.
 FOLLOWED, FOLLOWED_DEGENERATE = 16, 4
-#: Rounds of moves without a better mode before they end; moves in a round, from how many modes,
-#: and how many of them are followed.
-PATIENCE, MOVES, MOVED, MOVES_FOLLOWED = 3, 48, 3, 8
-#: One such round is enough when this share of the starts followed has met in one mode.
+#: Rounds of moves without a better mode before they end.
+PATIENCE = 3
+#: Moves are not made when this share of the starts followed has met in one mode (two components),
+#: or in one round only (more components).
 CLEAR_SHARE = 0.5
+#: Densities that a round of moves evaluates per pass, within these numbers of moves.
+MOVES_DENSITIES, MOVES = 150_000, (48, 300)
+#: Modes that moves start from, and the share of the moves that is followed.
+MOVED, MOVES_FOLLOWED = 4, 1 / 8
 #: Rows of the samples on which short runs and then their modes are found when there are more.
 PILOT_ROWS, SECOND_ROWS = 2000, 20000
 #: EM passes, Newton iterations and the score that ends them when modes are only to be ranked.
@@ -156,7 +160,7 @@ class _Search:
         runs = self.follow(
             self.short(self.begin(labels, pilot, spec), pilot, spec), pilot, spec, FOLLOWED
         )
-        return self.improve(runs, data, spec) if k > 2 else runs
+        return self.improve(runs, data, spec)
 
     def improve(self, runs: Runs, data: Pilot, spec: MixtureSpec) -> Runs:
         """Modes reached from the best by dropping a component and finding another [1]_.
@@ -170,10 +174,12 @@ class _Search:
         """
         pilot = data.source
         best, idle = -np.inf, 0
-        patience = 1 if runs.hits.max() > CLEAR_SHARE * runs.hits.sum() else PATIENCE
+        clear = runs.hits.max() > CLEAR_SHARE * runs.hits.sum()
+        patience = min(spec.layout.k - 2, 1) if clear else PATIENCE
         while idle < patience and not self.interrupted:
             moved = self.begin(self.moves(runs, data, spec), pilot, spec)
-            moved = self.follow(self.short(moved, pilot, spec), pilot, spec, MOVES_FOLLOWED)
+            number = int(MOVES_FOLLOWED * moved.hits.size) + 1
+            moved = self.follow(self.short(moved, pilot, spec), pilot, spec, number)
             runs, value = self.join(runs.with_(moved), pilot, spec, SAME_MODE)
             idle = 0 if np.isfinite(best) and value > best + 1e-6 else idle + 1
             best = max(best, value)
@@ -184,7 +190,8 @@ class _Search:
         k = spec.layout.k
         sound = np.flatnonzero(~self.degenerate(runs, data.source, spec))[:MOVED]
         runs = runs.take(sound if sound.size else np.arange(1))
-        each = max(MOVES // (k * runs.hits.size), 2)
+        n_moves = int(np.clip(MOVES_DENSITIES // (k * data.source.n_rows), *MOVES))
+        each = max(n_moves // (k * runs.hits.size), 2)
         posteriors = self.posteriors(runs.params, data.source, spec)
         labels = []
         for posterior, coef in zip(posteriors, runs.params.coef, strict=True):

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from smmix.core.linalg import solve_gram
 from smmix.core.mixture import MixtureSpec, given_posterior
 from smmix.core.params import MixtureParams
 from smmix.sources.memory import MemorySource
 
+#: Ridge, relative to the diagonal, that keeps lines through coinciding rows finite.
+NEARLY_SINGULAR = 1e-10
 #: Lines drawn at each stage of a sharp start, and the rows they are judged on.
 SHARP_LINES, SHARP_ROWS = 50, 64
 
@@ -83,7 +84,11 @@ def random_lines(x: np.ndarray, y: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Coefficients (.., p) of the lines through the rows at positions (.., p)."""
     design, response = x[rows], y[rows]
     gram = np.swapaxes(design, -1, -2) @ design
-    return solve_gram(gram, np.einsum("...rp,...r->...p", design, response))[0]
+    # Rows may coincide; any line through them will do for a start.
+    diagonal = np.einsum("...pp->...p", gram)
+    diagonal += NEARLY_SINGULAR * (diagonal + diagonal.mean(axis=-1, keepdims=True))
+    target = np.einsum("...rp,...r->...p", design, response)
+    return np.linalg.solve(gram, target[..., None])[..., 0]
 
 
 def draw_rows(n: int, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
