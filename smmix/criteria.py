@@ -11,7 +11,6 @@ import pandas as pd
 from scipy.special import xlogy
 
 from smmix.core.blocks import Block
-from smmix.core.coordinates import pooled_fit
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
@@ -114,21 +113,9 @@ def separation(spec: MixtureSpec, params: MixtureParams, source: MemorySource) -
     )
 
 
-def single_loglike(source: MemorySource) -> float:
-    """Largest log-likelihood of one Gaussian regression of all rows."""
-    pooled = pooled_fit(source)
-    n_rows = _row_weight_sum(source)
-    return -0.5 * n_rows * (np.log(2.0 * np.pi * pooled.sigma**2) + 1.0)
-
-
-def _row_weight_sum(source: MemorySource) -> float:
-    if source.group is None:
-        return source.weight_sum
-    rows = np.ones(source.n_rows) if source.repeat is None else source.repeat
-    if source.weight is None:
-        return float(rows.sum())
-    sizes = np.diff(source.group, append=source.n_rows)
-    return float(rows @ np.repeat(source.weight, sizes))
+def single_loglike(nobs: float, sigma: float) -> float:
+    """Largest log-likelihood of one Gaussian regression with root mean square residual sigma."""
+    return -0.5 * nobs * (float(np.log(2.0 * np.pi * sigma**2)) + 1.0)
 
 
 @dataclass(frozen=True)

@@ -217,7 +217,7 @@ class MixtureEstimates(GenericLikelihoodModelResults):
             self.nobs,
             self.k,
             separation(model.spec, self.unpacked, model.source),
-            single_loglike(model.source),
+            single_loglike(self.nobs, model.pooled.sigma),
             None if groups is None else float(len(groups)),
         )
 

@@ -13,7 +13,6 @@ import pandas as pd
 from threadpoolctl import ThreadpoolController
 
 from smmix.core.blocks import Block
-from smmix.core.coordinates import pooled_fit
 from smmix.core.linalg import dependent_columns, solve_gram
 from smmix.core.modes import Modes
 from smmix.core.params import MixtureParams
@@ -131,8 +130,8 @@ def search_modes(model: MixtureModel, start_params: Any, options: FitOptions) ->
     with progress_bar(options.progress) as report, one_blas_thread():
         control = options.control(report)
         if start is not None:
-            return climb(model.spec, source, model.unpack(start), control)
-        return find_modes(model.spec, source, control, options.rng, starts)
+            return climb(model.spec, source, model.unpack(start), control, model.pooled)
+        return find_modes(model.spec, source, control, options.rng, starts, model.pooled)
 
 
 @contextmanager
@@ -247,8 +246,7 @@ def check_estimable(model: MixtureModel) -> None:
             f"There are {len(model.group_labels)} groups for k={model.k} components; each "
             "component needs a group of its own."
         )
-    pooled = pooled_fit(model.source)
-    if pooled.sigma <= EXACT_FIT * np.abs(response).max():
+    if model.pooled.sigma <= EXACT_FIT * np.abs(response).max():
         raise SmmixError(
             f"The regressors fit {design.endog_name!r} exactly; there is no variation left for "
             "a mixture to explain."

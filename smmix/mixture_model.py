@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from statsmodels.base.model import GenericLikelihoodModel
 
+from smmix.core.coordinates import PooledFit, pooled_fit
 from smmix.core.information import information, unit_scores
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import LinearMap, MixtureParams, ParamLayout
@@ -216,6 +217,11 @@ class MixtureModel(GenericLikelihoodModel):
     def source(self) -> MemorySource:
         """The data in blocks, as the core reads them."""
         return make_source(self.kept_design, self.units, self.k)
+
+    @cached_property
+    def pooled(self) -> PooledFit:
+        """One regression of all rows."""
+        return pooled_fit(self.source)
 
     @property
     def kept_design(self) -> Design:
