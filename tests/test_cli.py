@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from helpers_reference import load_case, load_frame, locate, reference_params
+from scipy.stats import norm
 
 from smmix.cli import main
 
@@ -123,19 +124,70 @@ def test_standard_input_and_parquet_are_read_like_csv(capsys, stdin, tmp_path):
     assert found[0] == found[1] == found[2]
 
 
-def test_plot_and_saved_fit_are_written(tmp_path, capsys):
-    picture, saved = tmp_path / "fit.png", tmp_path / "fit.json"
-    assert main([*ENGEL, "--plot", str(picture), "--save", str(saved)]) == 0
+@pytest.fixture(scope="module")
+def saved_fit(tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("saved") / "fit.json")
+    assert process(*ENGEL, "--save", path).returncode == 0
+    return path
+
+
+def test_plot_is_written(tmp_path, capsys):
+    picture = tmp_path / "fit.png"
+    assert main([*ENGEL, "--plot", str(picture)]) == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
-    assert json.loads(saved.read_text())
-    capsys.readouterr()
-    assert main(["predict", str(saved), "--dataset", "engel", "--which", "components"]) == 0
+
+
+def test_predicted_lines_are_those_of_the_reference(saved_fit, capsys):
+    assert main(["predict", saved_fit, "--dataset", "engel", "--which", "components"]) == 0
     found = pd.read_csv(io.StringIO(capsys.readouterr().out))
     params, _ = reference_params(load_case("engel_k2"))
     income = load_frame("engel.csv")["income"]
     for component in range(2):
         line = params[f"Intercept[{component}]"] + params[f"income[{component}]"] * income
-        np.testing.assert_allclose(found.iloc[:, component], line, rtol=1e-6)
+        np.testing.assert_allclose(found[f"mean[{component}]"], line, rtol=1e-6)
+
+
+def test_predicted_posteriors_are_those_of_the_reference(saved_fit, capsys):
+    assert main(["predict", saved_fit, "--dataset", "engel", "--which", "posterior"]) == 0
+    found = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    case = load_case("engel_k2")
+    head = np.array(case.optimum["posterior_head"])[:, case.order]
+    np.testing.assert_allclose(found.to_numpy()[: len(head)], head, atol=1e-6)
+
+
+def test_predicted_quantiles_have_their_probability(saved_fit, tmp_path, capsys):
+    call = ["predict", saved_fit, "--dataset", "engel", "--which", "quantile", "--q", "0.1,0.9"]
+    assert main(call) == 0
+    found = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    params, _ = reference_params(load_case("engel_k2"))
+    share = 1 / (1 + np.exp(params["mixing.Intercept[1]"]))
+    income = load_frame("engel.csv")["income"]
+    for q in (0.1, 0.9):
+        below = sum(
+            weight
+            * norm.cdf(
+                (
+                    found[f"quantile[{q}]"]
+                    - params[f"Intercept[{c}]"]
+                    - params[f"income[{c}]"] * income
+                )
+                / params[f"sigma[{c}]"]
+            )
+            for c, weight in enumerate((share, 1 - share))
+        )
+        np.testing.assert_allclose(below, q, atol=1e-6)
+
+
+def test_prediction_has_a_row_for_each_row(saved_fit, tmp_path, capsys):
+    path, out = tmp_path / "new.csv", tmp_path / "predicted.csv"
+    path.write_text("income,foodexp\n400,300\n,300\n1000,\n")
+    assert main(["predict", saved_fit, str(path), "--intervals", "-o", str(out)]) == 0
+    found = pd.read_csv(out, skip_blank_lines=False)
+    assert found.shape == (3, 6)
+    assert found["mean"].isna().tolist() == [False, True, False]
+    assert capsys.readouterr().err == (
+        f"smmix: note: {path}: 1 of 3 rows have missing values and no prediction.\n"
+    )
 
 
 def test_fit_that_does_not_converge_exits_with_1(capsys):
@@ -261,7 +313,9 @@ def test_simulated_data_come_back_through_select(tmp_path, capsys):
     coef = "0.5,1.5,2,3; 1,2,3,-4"
     call = ["simulate", "--n", "600", "--coef", coef, "--weights", "0.4,0.6", "--seed", "42"]
     assert main([*call, "-o", path]) == 0
-    capsys.readouterr()
+    truth = pd.read_csv(io.StringIO(capsys.readouterr().out), sep=r"\s+", skiprows=[1])
+    assert truth["x3"].tolist() == [3, -4]
+    assert truth["weight"].tolist() == [0.4, 0.6]
     frame = pd.read_csv(path)
     assert list(frame.columns) == ["x1", "x2", "x3", "y", "component"]
     assert main(["select", path, "--response", "y", "--k", "1:3", "--json"]) == 0

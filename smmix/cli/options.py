@@ -75,10 +75,12 @@ def describe_simulate(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--n", type=_positive, default=1000, help="rows (default 1000)")
     add("--coef", type=_matrix, help='a row per component, intercept first: "0.5,1.5; 1,2"')
-    add("--features", type=_positive, default=3, help="number of regressors when --coef is drawn")
-    add("-k", "--k", type=_positive, default=2, help="number of components when --coef is drawn")
+    add("--features", type=_positive, help="number of regressors, when --coef is to be drawn")
+    add("-k", "--k", type=_positive, help="number of components, when --coef is to be drawn")
     add("--sigma", type=_vector, default=[1.0], help="one for all or one per component")
     add("--weights", type=_vector, help="mixing weights (default equal)")
+    add("--mixing", type=_matrix, help="or logits of components 1, 2, .. on z1, z2, ..: 0.5,1")
+    add("--n-groups", type=_positive, help="rows form so many groups, each of one component")
     add("--seed", type=_whole, default=0)
     add("-o", "--output", metavar="FILE", help="CSV or Parquet (default: CSV on standard output)")
 
@@ -93,6 +95,7 @@ def describe_predict(parser: argparse.ArgumentParser) -> None:
         choices=["mean", "components", "prob", "posterior", "label", "cdf", "quantile"],
     )
     parser.add_argument("--q", type=_vector, metavar="Q", help="probabilities of the quantiles")
+    parser.add_argument("--intervals", action="store_true", help="of the mean and of observations")
     parser.add_argument("--trust", action="store_true", help="run any function the formula names")
     parser.add_argument("-o", "--output", metavar="FILE", help="CSV or Parquet (default: stdout)")
 

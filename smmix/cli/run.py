@@ -100,30 +100,49 @@ def _term(column: str) -> str:
 
 
 def simulate(args: argparse.Namespace) -> int:
-    """Draw a data set from a mixture of regressions; `component` is the true label."""
-    shape = {} if args.coef else {"n_features": args.features, "k": args.k}
+    """Draw data from a mixture; with --output print the parameters that they come from."""
     simulated = smmix.simulate_mixture(
         n=args.n,
         coef=args.coef,
         sigma=args.sigma[0] if len(args.sigma) == 1 else args.sigma,
         weights=args.weights,
+        mixing=args.mixing,
+        n_groups=args.n_groups,
+        n_features=args.features,
+        k=args.k,
         rng=args.seed,
-        **shape,
     )
     write_table(simulated.frame, args.output, index=False)
+    if args.output is not None:
+        n_features = simulated.coef.shape[1] - 1
+        names = ["Intercept", *(f"x{j + 1}" for j in range(n_features))]
+        truth = pd.DataFrame(simulated.coef, columns=names).rename_axis("component")
+        print_text(truth.assign(sigma=simulated.sigma, weight=simulated.weights))
     return 0
 
 
 def predict(args: argparse.Namespace) -> int:
     """Predict new rows from a saved fit; one row of output for each row of input."""
     results = smmix.read_json(Path(args.fit), trust=args.trust)
-    frame, _ = _data(args)
+    frame, name = _data(args)
     if (args.q is not None) != (args.which == "quantile"):
         raise SmmixError("--which quantile and --q go together.")
+    if args.intervals and args.which != "mean":
+        raise SmmixError("--intervals are those of --which mean.")
     options = {} if args.q is None else {"q": args.q[0] if len(args.q) == 1 else args.q}
-    predicted = results.predict(frame, which=args.which, **options)
+    with _about(name):
+        if args.intervals:
+            predicted = results.get_prediction(frame).summary_frame()
+        else:
+            predicted = results.predict(frame, which=args.which, **options)
     if isinstance(predicted, pd.Series):
         predicted = predicted.to_frame(args.which)
+    elif not args.intervals:
+        what = "mean" if args.which == "components" else args.which
+        predicted = predicted.set_axis([f"{what}[{column}]" for column in predicted], axis=1)
+    absent = int(predicted.isna().all(axis=1).sum())
+    if absent:
+        say(f"note: {name}: {absent} of {len(frame)} rows have missing values and no prediction.")
     write_table(predicted, args.output, index=False)
     return 0
 
