@@ -12,9 +12,10 @@ True
 
 from smmix.errors import DegenerateComponentWarning, SmmixError
 from smmix.model import MixtureOLS, from_formula
+from smmix.ols import NormalEquationOLS, solve_normal_equations
 from smmix.persistence import read_json
 from smmix.results import MixtureResults
-from smmix.simulate import Simulation, simulate_mixture
+from smmix.simulate import simulate_mixture
 
 __version__ = "0.1.0"
 
@@ -22,10 +23,11 @@ __all__ = [
     "DegenerateComponentWarning",
     "MixtureOLS",
     "MixtureResults",
-    "Simulation",
+    "NormalEquationOLS",
     "SmmixError",
     "__version__",
     "from_formula",
     "read_json",
     "simulate_mixture",
+    "solve_normal_equations",
 ]

@@ -12,7 +12,7 @@ import pandas as pd
 from statsmodels.base.model import LikelihoodResultsWrapper
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
-from smmix import inference, intervals, persistence
+from smmix import draws, inference, intervals, persistence
 from smmix.covariance import covariance
 from smmix.errors import DegenerateComponentWarning, SmmixError
 from smmix.estimates import FitRecord, MixtureEstimates
@@ -223,6 +223,38 @@ class MixtureResults(MixtureEstimates):
         """Predicted means with their errors, and intervals for observations."""
         return intervals.get_prediction(
             self, exog, exog_concomitant=exog_concomitant, offset=offset, transform=transform
+        )
+
+    def simulate(
+        self,
+        exog: Any = None,
+        nobs: int | None = None,
+        rng: Any = 0,
+        *,
+        exog_concomitant: Any = None,
+        offset: Any = None,
+        groups: Any = None,
+    ) -> pd.DataFrame:
+        """Draw new responses, and the components they come from, from the fitted mixture.
+
+        Parameters
+        ----------
+        exog : DataFrame or array_like, (m, p), optional
+            Rows to draw for; by default those of the fit.
+        nobs : int, optional
+            Number of rows, taken from those at random with replacement.
+        rng : int, Generator, SeedSequence or None
+        exog_concomitant, offset, groups : array_like, optional
+            For the rows of ``exog``, as in `predict`.
+        """
+        return draws.simulate(
+            self,
+            exog,
+            nobs,
+            rng,
+            exog_concomitant=exog_concomitant,
+            offset=offset,
+            groups=groups,
         )
 
     # -- output ---------------------------------------------------------------------------------

@@ -398,5 +398,22 @@ def test_summary_in_three_formats():
     assert everything_model().endog_names == "y"
 
 
+def test_simulated_data_recover_the_fit():
+    fit = engel_fit()
+    drawn = fit.simulate(nobs=20000, rng=1)
+    again = from_formula("foodexp ~ income", drawn).fit()
+    assert np.abs((again.params - fit.params) / again.bse).max() < 4
+    np.testing.assert_array_equal(fit.simulate(rng=2), fit.simulate(rng=2))
+
+
+def test_json_round_trip(tmp_path):
+    fit, path = engel_fit(), tmp_path / "fit.json"
+    assert fit.to_json(path) is None
+    saved = smmix.read_json(path)
+    rows = engel()[["income"]].head(4)
+    np.testing.assert_allclose(saved.predict(rows), fit.predict(rows), rtol=1e-14)
+    assert smmix.read_json(fit.to_json()).params.equals(saved.params)
+
+
 def test_public_names():
     assert set(smmix.__all__) <= set(dir(smmix))
