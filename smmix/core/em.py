@@ -46,6 +46,8 @@ class EMControl:
         Largest score per observation, in scale-free units, that counts as zero.
     penalty : float
         Strength a_n of the penalty on small variances.
+    polish : bool
+        Whether Newton makes one more step from the tolerance, which squares what error is left.
     report : callable, optional
         Called with (passes made, most passes, best log-likelihood) after every pass.
     """
@@ -53,6 +55,7 @@ class EMControl:
     maxiter: int = 1000
     gtol: float = 1e-8
     penalty: float = 0.0
+    polish: bool = True
     report: Callable[[int, int, float], None] | None = None
 
     def tell(self, done: int, total: int, loglike: np.ndarray) -> None:
@@ -216,32 +219,45 @@ def _where(mask: np.ndarray, left: EStats, right: EStats) -> EStats:
     return np.where(mask.reshape(-1, *(1,) * (left.ndim - 1)), left, right)
 
 
-def newton(objective: Objective, params: MixtureParams, control: EMControl) -> Ascent:
+def newton(
+    objective: Objective,
+    params: MixtureParams,
+    control: EMControl,
+    limits: np.ndarray | None = None,
+) -> Ascent:
     """Trust-region Newton ascent of a batch, each member until its score is zero.
 
     A step is taken when it raises the objective; else the radius shrinks, towards the direction
-    of EM. A member that has reached the tolerance makes one more step, which squares its error.
-    Steps run inside the restrictions, so the ascent begins there: EM keeps those of coefficients
-    and equal sigmas only.
+    of EM. Steps run inside the restrictions, so the ascent begins there: EM keeps those of
+    coefficients and equal sigmas only.
+
+    Parameters
+    ----------
+    objective : Objective
+    params : MixtureParams
+        Where to begin.
+    control : EMControl
+    limits : ndarray of int, (S,), optional
+        Most iterations of each member, where they are fewer than ``control`` allows.
     """
     params = project(objective.spec, params)
     model, loglike = objective.quadratic(params, control.penalty)
-    state = _NewtonState(objective.spec, params, model, loglike, np.sqrt(objective.nobs))
+    limits = np.full(params.size, control.maxiter) if limits is None else limits
+    state = _NewtonState(objective, control, params, model, loglike, limits)
     trace = [("newton", loglike.copy(), model.score_norm.copy())]
     status = EMStatus.MAXITER
     try:
-        while state.active.any() and len(trace) <= control.maxiter:
-            index = np.flatnonzero(state.active)
+        while (index := np.flatnonzero(state.active)).size:
             trial, gain = state.propose(index)
             model, loglike = objective.quadratic(trial, control.penalty)
-            state.judge(index, trial, model, loglike, gain, control.gtol)
+            state.judge(index, trial, model, loglike, gain)
             trace.append(("newton", state.loglike.copy(), state.model.score_norm.copy()))
             control.tell(len(trace), control.maxiter, state.loglike)
     except KeyboardInterrupt:
         status = EMStatus.INTERRUPTED
     norm = state.model.score_norm
     for i in range(params.size):
-        if state.active[i]:
+        if state.active[i] or state.n_iter[i] >= limits[i]:
             state.status[i] = status
         if norm[i] <= control.gtol and state.status[i] is not EMStatus.COLLAPSED:
             state.status[i] = EMStatus.CONVERGED
@@ -253,20 +269,22 @@ class _NewtonState:
 
     def __init__(
         self,
-        spec: MixtureSpec,
+        objective: Objective,
+        control: EMControl,
         params: MixtureParams,
         model: LocalModel,
         loglike: np.ndarray,
-        unit: float,
+        limits: np.ndarray,
     ):
         size = params.size
-        self.spec, self.model, self.loglike = spec, model, loglike
+        self.spec, self.model, self.loglike = objective.spec, model, loglike
+        self.control, self.limits = control, limits
         self.params = MixtureParams(*(np.array(part) for part in params))
-        self.unit = unit
-        self.radius = np.full(size, 0.5 * unit)
+        self.unit = float(np.sqrt(objective.nobs))
+        self.radius = np.full(size, 0.5 * self.unit)
         self.n_iter = np.zeros(size, dtype=int)
-        self.active = np.ones(size, dtype=bool)
-        self.polishing = np.zeros(size, dtype=bool)
+        self.reached = model.score_norm <= control.gtol
+        self.active = (limits > 0) & (control.polish | ~self.reached)
         self.status = [EMStatus.STALLED] * size
 
     def propose(self, index: np.ndarray) -> tuple[MixtureParams, np.ndarray]:
@@ -281,7 +299,6 @@ class _NewtonState:
         model: LocalModel,
         loglike: np.ndarray,
         gain: np.ndarray,
-        gtol: float,
     ) -> None:
         """Accept or refuse the trial steps of the members at ``index``."""
         before, after = self.model.objective[index], model.objective
@@ -297,10 +314,12 @@ class _NewtonState:
         self.radius[index[widen]] = np.minimum(2.0 * self.radius[index[widen]], 4.0 * self.unit)
         narrow = ~good | (good & (ratio < 0.1) & (rise > noise))
         self.radius[index[narrow]] *= np.where(good[narrow], 0.5, 0.25)
-        small = self.radius[index] < 1e-10 * self.unit
-        done = (self.polishing[index] & (~good | ~calmer)) | small
-        done |= self.model.score_norm[index] <= 1e-4 * gtol
-        self.polishing[index] |= self.model.score_norm[index] <= gtol
+        norm, gtol = self.model.score_norm[index], self.control.gtol
+        done = (self.radius[index] < 1e-10 * self.unit) | (norm <= 1e-4 * gtol)
+        done |= self.n_iter[index] >= self.limits[index]
+        polished = self.reached[index] & ~(good & calmer)
+        done |= polished if self.control.polish else norm <= gtol
+        self.reached[index] |= norm <= gtol
         self.active[index[done]] = False
         self._stop_collapsed(index)
 

@@ -244,7 +244,7 @@ class _Search:
         if self.interrupted:
             return runs
         objective, report = self.objective(source, spec), self.reporter("modes", source)
-        control = EMControl(RANKING_ITERATIONS, RANKING_SCORE, self.penalty, report)
+        control = EMControl(RANKING_ITERATIONS, RANKING_SCORE, self.penalty, False, report)
         ascent = expectation_maximisation(objective, runs.params, control, RANKING_PASSES)
         runs, _ = self.join(self.after(runs, ascent, source), source, spec, SAME_RUN)
         return self.after(runs, newton(objective, runs.params, control), source)
@@ -257,7 +257,7 @@ class _Search:
         second = self.source.sample(self.units(SECOND_ROWS), self.rng)
         if second.n_units == self.source.n_units:
             return runs
-        control = EMControl(RANKING_ITERATIONS, RANKING_SCORE, self.penalty)
+        control = EMControl(RANKING_ITERATIONS, RANKING_SCORE, self.penalty, False)
         ascent = newton(self.objective(second, self.spec), runs.params, control)
         runs, _ = self.join(self.after(runs, ascent, second), second, self.spec, SAME_MODE)
         return self.hopeful(runs, second)
@@ -283,36 +283,24 @@ class _Search:
         if self.interrupted:
             runs = runs.take(np.argsort(degenerate, kind="stable")[:1])
             degenerate = np.zeros(1, dtype=bool)
-        method = newton if self.control.method == "em-newton" else expectation_maximisation
-        parts: list[tuple[Runs, Runs, Ascent]] = []
-        limit = self.control.maxiter
-        few = limit if degenerate.all() else min(limit, DEGENERATE_ITERATIONS)
-        for chosen, maxiter in ((~degenerate, limit), (degenerate, few)):
-            index = np.flatnonzero(chosen)
-            if not index.size:
-                continue
-            before = runs.take(index)
-            maxiter = 0 if self.interrupted else maxiter
-            report = self.reporter("convergence", self.source)
-            control = EMControl(maxiter, self.control.gtol, report=report)
-            ascent = method(self.objective(self.source, self.spec), before.params, control)
-            parts.append((before, self.after(before, ascent, self.source), ascent))
-        return self.described(parts)
+        limit = 0 if self.interrupted else self.control.maxiter
+        report = self.reporter("convergence", self.source)
+        control = EMControl(limit, self.control.gtol, report=report)
+        if self.control.method == "em":
+            ascent = expectation_maximisation(self.whole, runs.params, control)
+        else:
+            few = limit if degenerate.all() else min(limit, DEGENERATE_ITERATIONS)
+            limits = np.where(degenerate, few, limit)
+            ascent = newton(self.whole, runs.params, control, limits)
+        return self.described(runs, self.after(runs, ascent, self.source), ascent, degenerate)
 
-    def described(self, parts: list[tuple[Runs, Runs, Ascent]]) -> Modes:
+    def described(self, before: Runs, after: Runs, ascent: Ascent, degenerate: np.ndarray) -> Modes:
         """Distinct modes; where the plain likelihood collapsed, the penalised maximum stands."""
-        status = [s for _, _, ascent in parts for s in ascent.status]
-        norm = np.concatenate([ascent.score_norm for _, _, ascent in parts])
-        lost = np.array([s is EMStatus.COLLAPSED for s in status])
-        for s in range(len(parts[0][2].status), len(status)):
-            lost[s] |= status[s] is not EMStatus.CONVERGED
-        before, after, _ = parts[0]
-        for first, last, _ in parts[1:]:
-            before, after = before.with_(first), after.with_(last)
-        params = after.params.where(~lost, before.params)
-        modes = describe(
-            self.spec, self.source, replace(after, params=params), status, norm, SAME_MODE
-        )
+        lost = np.array([s is EMStatus.COLLAPSED for s in ascent.status])
+        if not degenerate.all():
+            lost |= degenerate & np.array([s is not EMStatus.CONVERGED for s in ascent.status])
+        after = replace(after, params=after.params.where(~lost, before.params))
+        modes = describe(self.spec, self.source, after, ascent.status, ascent.score_norm, SAME_MODE)
         for mode in modes:
             mode.params = self.coordinates.from_working(mode.params)
             mode.loglike += self.shift
