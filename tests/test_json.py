@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -404,3 +405,27 @@ def test_extended_precision_returns():
     value = np.longdouble(1) / 3
     found = persistence._decode(json.loads(json.dumps(persistence._encode(value))))
     assert found == value
+
+
+def test_a_saved_fit_can_be_pickled_and_written_again():
+    results = fitted("y ~ center(x1) + double(x2 ** 2)")
+    saved = read_json(to_json(results), trust=True)
+    again = pickle.loads(pickle.dumps(saved))
+    assert again.predict(DATA).equals(results.predict(DATA))
+
+
+def test_no_module_named_by_the_file_is_imported(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "smmix_trap.py").write_text("raise SystemExit('imported')")
+    constant = 0.5
+    text = to_json(fitted("y ~ I(x1 - constant)"))
+    del constant
+
+    def change(content):
+        home = json.dumps(["offset_name", None])
+        assert home in content
+        return content.replace(home, f'{home}, ["home", "smmix_trap"]')
+
+    saved = read_json(forged(text, change))
+    assert pickle.loads(pickle.dumps(saved)).predict(DATA).equals(saved.predict(DATA))
+    assert "smmix_trap" not in sys.modules

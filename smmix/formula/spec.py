@@ -31,8 +31,8 @@ __all__ = ["FormulaSpec", "NewRows"]
 
 #: Attributes that hold plain values.
 _PLAIN_STATE = (
-    "formula", "concomitant_formula", "offset_name", "exog_names", "concomitant_names", "_home",
-    "_columns", "_levels", "_frozen",
+    "formula", "concomitant_formula", "offset_name", "exog_names", "concomitant_names", "_columns",
+    "_levels", "_frozen",
 )  # fmt: skip
 
 
@@ -312,7 +312,8 @@ class FormulaSpec:
         for name in _PLAIN_STATE:
             setattr(spec, name, given[name.removeprefix("_")])
         spec._numeric = set(given["numeric"])
-        spec._packed_names = {}
+        # A module named by the file must not be imported when the formulas are pickled.
+        spec._home, spec._packed_names = "", {}
         spec._scope = scope
         spec._infos = [thaw(frozen, scope) for frozen in given["frozen"]]
         return spec
