@@ -80,4 +80,4 @@ def rows_per_block(width: int, n_columns: int) -> int:
         Columns of the design.
     """
     per_row = 8 * (4 * width + 2 * n_columns + min(n_columns * (n_columns + 1) // 2, 100))
-    return int(np.clip(BLOCK_BYTES // per_row, MIN_ROWS, MAX_ROWS))
+    return min(max(BLOCK_BYTES // per_row, MIN_ROWS), MAX_ROWS)

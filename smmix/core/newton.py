@@ -48,13 +48,14 @@ def score_units(
     spec: MixtureSpec, params: MixtureParams, x_scale: np.ndarray, z_scale: np.ndarray
 ) -> np.ndarray:
     """Size (S, F) of a parameter's natural step: sigma over a column's standard deviation, ..."""
-    layout = spec.layout
-    scale = working_scale(spec, params)
-    width = params.nuisance[:, :, :1] if spec.family.location_scale else np.ones((1, layout.k, 1))
-    coef = np.broadcast_to(width / x_scale, params.coef.shape)
-    scale[:, layout.coef] = coef.reshape(params.size, -1)
-    scale[:, layout.mixing] = np.tile(1.0 / z_scale, layout.k - 1)
-    return scale
+    size, others = params.size, spec.layout.k - 1
+    coef = np.empty(params.coef.shape)
+    coef[:] = 1.0 / x_scale
+    if spec.family.location_scale:
+        coef *= params.nuisance[:, :, :1]
+    mixing = np.empty((size, others, spec.layout.q))
+    mixing[:] = 1.0 / z_scale
+    return spec.layout.pack(MixtureParams(coef, params.nuisance, mixing))
 
 
 def free_units(units: np.ndarray, restriction: LinearMap | None) -> np.ndarray:

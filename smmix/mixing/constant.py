@@ -21,12 +21,10 @@ def constant_logits(counts: np.ndarray) -> np.ndarray:
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     """Log probabilities (S, K, u) from logits (S, K - 1, u) of components 1..K-1."""
-    full = (
-        np.concatenate([np.zeros_like(logits[:, :1]), logits], axis=1)
-        if logits.shape[1]
-        else np.zeros((logits.shape[0], 1, logits.shape[2]))
-    )
-    full = full - full.max(axis=1, keepdims=True)
+    size, others, n_units = logits.shape
+    full = np.zeros((size, others + 1, n_units))
+    full[:, 1:] = logits
+    full -= full.max(axis=1, keepdims=True)
     full -= np.log(np.exp(full).sum(axis=1, keepdims=True))
     return full
 
