@@ -16,6 +16,9 @@ from smmix.ols.solve import Method, fit_rows, require_residual_df
 
 __all__ = ["NormalEquationOLS"]
 
+#: Keywords that statsmodels attaches to a model made from a formula, in its several releases.
+FROM_FORMULA = {"design_info", "formula", "missing_idx", "model_spec"}
+
 
 class NormalEquationOLS(WLS):
     """Least squares by the normal equations, with the results of statsmodels.
@@ -58,7 +61,9 @@ class NormalEquationOLS(WLS):
         hasconst: bool | None = None,
         **kwargs: Any,
     ) -> None:
-        self._check_kwargs(kwargs)
+        unknown = sorted(set(kwargs) - FROM_FORMULA)
+        if unknown:
+            raise TypeError(f"NormalEquationOLS has no argument {unknown[0]!r}.")
         if weights is not None:
             kwargs["weights"] = weights
         # statsmodels would look for an implicit constant by two singular value decompositions.
@@ -114,8 +119,11 @@ class NormalEquationOLS(WLS):
             weights = (frame if subset is None else frame.loc[subset])[weights]
         if weights is not None:
             kwargs["weights"] = weights
-        if isinstance(kwargs.setdefault("eval_env", 0), int) and kwargs["eval_env"] >= 0:
-            kwargs["eval_env"] += 1
+        depth = kwargs.pop("eval_env", None)
+        if depth is None or (isinstance(depth, int) and depth >= 0):
+            # This function stands between statsmodels' and the caller whose names are meant.
+            depth = 2 if depth is None else depth + 1
+        kwargs["eval_env"] = depth
         return super().from_formula(formula, frame, subset, drop_cols, *args, **kwargs)  # type: ignore[no-any-return]
 
     def initialize(self) -> None:
@@ -183,6 +191,11 @@ class NormalEquationOLS(WLS):
     @pinv_wexog.setter
     def pinv_wexog(self, value: None) -> None: ...
 
+    def _labels(self) -> list[str] | None:
+        """Names that the user gave to the columns, not those that statsmodels makes up."""
+        columns = getattr(self.data.orig_exog, "columns", None)
+        return None if columns is None else [str(name) for name in columns]
+
     def _find_constant(self, x: np.ndarray, hasconst: bool | None) -> None:
         """Where statsmodels keeps whether there is a constant, and its column."""
         position = None if hasconst is False else constant_column(x)
@@ -226,7 +239,7 @@ class NormalEquationOLS(WLS):
         >>> results.bse.round(3).tolist()
         [46.447, 0.053]
         """
-        fit = fit_rows(ArrayRows(self._checked_rows(), self.exog_names), method)
+        fit = fit_rows(ArrayRows(self._checked_rows(), self._labels()), method)
         require_residual_df(fit.nobs, fit.rank)
         self.rank = fit.rank
         self._df_model = float(fit.rank - self.k_constant)
