@@ -545,6 +545,22 @@ class TestFitOptions:
         assert 0 <= done <= total
         assert np.isfinite(best)
 
+    def test_an_interrupt_returns_the_best_mode_so_far(self):
+        calls = []
+
+        def interrupt(*news):
+            calls.append(news)
+            if len(calls) == 25:
+                raise KeyboardInterrupt
+
+        model = from_formula("foodexp ~ income", engel(), k=3)
+        with pytest.warns(ConvergenceWarning, match="interrupted"):
+            fit = model.fit(callback=interrupt)
+        assert fit.status == "interrupted"
+        assert not fit.converged
+        assert np.isfinite(fit.llf)
+        assert fit.llf <= engel_fit(3).llf + 1e-9
+
     def test_progress_goes_to_standard_error(self, capsys):
         from_formula("foodexp ~ income", engel()).fit(progress=True)
         captured = capsys.readouterr()

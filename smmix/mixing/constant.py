@@ -22,7 +22,7 @@ def constant_logits(counts: np.ndarray) -> np.ndarray:
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     """Log probabilities (S, K, u) from logits (S, K - 1, u) of components 1..K-1."""
     size, others, n_units = logits.shape
-    full = np.zeros((size, others + 1, n_units))
+    full = np.zeros((size, others + 1, n_units), dtype=logits.dtype)
     full[:, 1:] = logits
     full -= full.max(axis=1, keepdims=True)
     full -= np.log(np.exp(full).sum(axis=1, keepdims=True))
