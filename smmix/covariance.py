@@ -217,7 +217,7 @@ def _inverse(matrix: np.ndarray, what: str) -> np.ndarray | None:
         f"The {what} is not positive definite, so there are no standard errors; "
         "a parameter is not identified, or the fit is no maximum.",
         HessianInversionWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
     return None
 

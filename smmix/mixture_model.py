@@ -26,9 +26,9 @@ from smmix.parameters import Equalities, VisibleParams, apply_restrictions, solv
 from smmix.per_component import checked_present
 from smmix.prediction import new_rows, own_rows, predict_rows
 from smmix.sources.memory import MemorySource
-from smmix.units import Units, make_source
+from smmix.units import Units, make_source, warn_of_varying_concomitants
 
-__all__ = ["MixtureModel", "check_k"]
+__all__ = ["MixtureModel"]
 
 
 class MixtureModel(GenericLikelihoodModel):
@@ -60,6 +60,7 @@ class MixtureModel(GenericLikelihoodModel):
         self.design: Design = design
         self.hasconst = hasconst
         self._table: pd.DataFrame | None = None
+        self.large: LargeRows | None = None
         self.response_columns: list[str] = []
         if design.frame is not None:
             self.response_columns = factor_columns([design.endog_name], design.frame.columns)
@@ -81,6 +82,9 @@ class MixtureModel(GenericLikelihoodModel):
             () if design.known is None else design.known[~np.isnan(design.known)].astype(int)
         )
         self._lay_out(design)
+        warn_of_varying_concomitants(design, self.units, stacklevel=3)
+        # Made now, so that weights and memberships that make no sense are refused here.
+        self.source = make_source(design, self.units, self.k)
         self._data_attr += ["exog_concomitant", "offset", "known", "prob_weights", "freq_weights"]
         self._init_keys = ["k", "exog_concomitant", "groups", "freq_weights", "prob_weights",
                            "offset", "known", "variance", "common", "fixed", "present",
@@ -214,7 +218,7 @@ class MixtureModel(GenericLikelihoodModel):
     # -- likelihood -----------------------------------------------------------------------------
 
     @cached_property
-    def source(self) -> MemorySource:
+    def source(self) -> Any:
         """The data in blocks, as the core reads them."""
         return make_source(self.kept_design, self.units, self.k)
 
@@ -226,6 +230,8 @@ class MixtureModel(GenericLikelihoodModel):
     @property
     def kept_design(self) -> Design:
         """The data, refused when remove_data() took them away."""
+        if self.large is not None:
+            raise refuse_rows()
         if self.endog is None:
             raise SmmixError(
                 "The data were taken away by remove_data(); only what was computed before and "
@@ -384,14 +390,9 @@ class MixtureModel(GenericLikelihoodModel):
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
-        # Made again from the design when needed.
-        state.pop("source", None)
+        if self.large is None:
+            # Made again from the design when needed.
+            state.pop("source", None)
         # The user's own table is no part of the model: it holds columns that the model never used.
         state["_table"] = None
         return state
-
-
-def check_k(k: Any) -> None:
-    """Refuse what is no number of components."""
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-        raise SmmixError(f"k must be a whole number of at least 1, not {k!r}.")

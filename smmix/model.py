@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from smmix.building import build_model
 from smmix.covariance import check_cov_type
-from smmix.errors import SmmixError
 from smmix.fitting import FitOptions, search_modes
-from smmix.formula import build_design, linear_constraint, validate_arrays
-from smmix.frames import as_frame
-from smmix.mixture_model import MixtureModel, check_k
-from smmix.per_component import present_columns, union_formula
+from smmix.formula import linear_constraint, validate_arrays
+from smmix.mixture_model import MixtureModel
 from smmix.results import FitRecord, MixtureResults, MixtureResultsWrapper, warn_of
 
 __all__ = ["MixtureOLS", "from_formula"]
@@ -161,7 +159,8 @@ class MixtureOLS(MixtureModel):
         formula : str, or dict or list with a str for each component
             ``"y ~ x1 + x2"`` in the language of patsy; with one formula for each component the
             components keep their numbers.
-        data : DataFrame, polars frame, pyarrow table or dict of columns
+        data : DataFrame, polars frame, pyarrow table, dict of columns, or what is read in slabs
+            `scan_parquet` of files, or a Dask frame: rows that need not fit into memory.
         k : int
             Number of components.
         concomitant : str, optional
@@ -198,13 +197,16 @@ class MixtureOLS(MixtureModel):
         >>> smmix.from_formula("foodexp ~ income", data, k=2).param_names[-1]
         'mixing.Intercept[1]'
         """
-        if not isinstance(eval_env, int):
-            raise SmmixError(f"eval_env must be a number of frames, not {eval_env!r}.")
-        check_k(k)
-        whole, parts = union_formula(formula, k)
-        design = build_design(
-            whole,
+        model = cls.__new__(cls)
+        build_model(
+            model,
+            formula,
             data,
+            k,
+            variance=variance,
+            fixed=fixed,
+            hasconst=hasconst,
+            eval_env=eval_env,
             concomitant=concomitant,
             groups=groups,
             freq_weights=freq_weights,
@@ -214,18 +216,7 @@ class MixtureOLS(MixtureModel):
             common=common,
             subset=subset,
             missing=missing,
-            env=eval_env + 1,
         )
-        present = None
-        if parts is not None:
-            frame = design.frame
-            names = [build_design(part, frame, env=eval_env + 2).exog_names for part in parts]
-            present = present_columns(design, names)
-        model = cls.__new__(cls)
-        model._build(design, k, variance, fixed, present, hasconst)
-        model._table = as_frame(data)
-        model.formula = whole if parts is None else formula
-        model.concomitant = concomitant
         return model
 
     # -- fitting --------------------------------------------------------------------------------

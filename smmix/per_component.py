@@ -12,7 +12,13 @@ from smmix.formula import Design
 from smmix.formula.engine import parse
 from smmix.frames import quoted
 
-__all__ = ["checked_present", "present_columns", "union_formula"]
+__all__ = ["check_k", "checked_present", "present_columns", "union_formula"]
+
+
+def check_k(k: Any) -> None:
+    """Refuse what is no number of components."""
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise SmmixError(f"k must be a whole number of at least 1, not {k!r}.")
 
 
 def union_formula(formula: Any, k: int) -> tuple[str, list[str] | None]:

@@ -13,7 +13,7 @@ from smmix.formula import Design
 from smmix.frames import row_name
 from smmix.sources.memory import MemorySource, group_starts
 
-__all__ = ["Units", "log_indicators", "make_source"]
+__all__ = ["Units", "log_indicators", "make_source", "warn_of_varying_concomitants"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,8 @@ class Units:
         """The group of a row, for messages."""
         assert self.codes is not None
         assert self.labels is not None
-        return f"group {self.labels[self.codes[row]]!r}"
+        label = self.labels[self.codes[row]]
+        return f"group {label.item() if isinstance(label, np.generic) else label!r}"
 
 
 def make_source(design: Design, units: Units, k: int) -> MemorySource:
@@ -112,8 +113,14 @@ def _sampling_weights(design: Design, units: Units) -> np.ndarray | None:
 
 def _unit_concomitant(design: Design, units: Units) -> np.ndarray | None:
     z = design.concomitant
+    return z if z is None or units.codes is None else np.ascontiguousarray(z[units.first])
+
+
+def warn_of_varying_concomitants(design: Design, units: Units, stacklevel: int) -> None:
+    """Say so when a concomitant variable varies within a group, for its first row counts."""
+    z = design.concomitant
     if z is None or units.codes is None:
-        return z
+        return
     differs = z != z[units.first][units.codes]
     if differs.any():
         row, column = (int(i) for i in np.argwhere(differs)[0])
@@ -121,9 +128,9 @@ def _unit_concomitant(design: Design, units: Units) -> np.ndarray | None:
         warnings.warn(
             f"The concomitant variable {name!r} varies within {units.name(row)}; the first row of "
             "each group counts.",
-            stacklevel=5,
+            UserWarning,
+            stacklevel=stacklevel + 1,
         )
-    return np.ascontiguousarray(z[units.first])
 
 
 def log_indicators(known: np.ndarray, k: int, rows: pd.Index) -> np.ndarray:

@@ -332,7 +332,7 @@ class TestTheSearch:
     def test_only_degenerate_modes_are_told(self):
         model = from_formula("y ~ x", load_frame("trap_exact_line.csv"))
         with (
-            pytest.warns(HessianInversionWarning),
+            pytest.warns(HessianInversionWarning) as no_errors,
             pytest.warns(DegenerateComponentWarning, match="degenerate") as caught,
         ):
             fit = model.fit()
@@ -341,6 +341,9 @@ class TestTheSearch:
         assert np.isfinite(fit.params).all()
         told = [w for w in caught if w.category is DegenerateComponentWarning]
         assert told[0].filename == __file__
+        assert no_errors[0].filename == __file__
+        assert fit.bse.isna().all()
+        assert "no standard errors" in str(fit.summary())
 
 
 class TestOtherCovariances:
