@@ -237,7 +237,7 @@ class NormalEquationOLS(WLS):
         >>> engel = sm.datasets.engel.load_pandas().data
         >>> results = NormalEquationOLS.from_formula("foodexp ~ income", engel).fit(cov_type="HC1")
         >>> results.bse.round(3).tolist()
-        [46.447, 0.053]
+        [46.648, 0.052]
         """
         fit = fit_rows(ArrayRows(self._checked_rows(), self._labels()), method)
         require_residual_df(fit.nobs, fit.rank)

@@ -22,7 +22,7 @@ class NormalEquationResults(OLSResults):
     --------
     >>> from smmix.ols import NormalEquationOLS
     >>> results = NormalEquationOLS([6, 5, 7, 10], [[1, 1], [1, 2], [1, 3], [1, 4]]).fit()
-    >>> results.rank, results.rsquared.round(3)
+    >>> results.rank, round(float(results.rsquared), 3)
     (2, 0.7)
     """
 
