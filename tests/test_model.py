@@ -516,6 +516,16 @@ class TestFitOptions:
         assert fit.order == order
         assert fit.llf == pytest.approx(engel_fit(3).llf, abs=1e-8)
 
+    def test_tied_weights_are_ordered_by_the_first_coefficient(self):
+        fit = from_formula("y ~ x1", panel()).fit_constrained("mixing.Intercept[1] = 0")
+        assert fit.mixing_weights.tolist() == [0.5, 0.5]
+        assert fit.coef.loc["Intercept"].is_monotonic_increasing
+
+    def test_components_that_differ_by_construction_keep_their_numbers(self):
+        fit = from_formula("y ~ x1", panel(), k=3).fit_constrained("x1[2] = 0")
+        assert fit.params["x1[2]"] == 0
+        assert fit.mixing_weights[0] >= fit.mixing_weights[1]
+
     def test_plain_em_to_the_end(self):
         fit = from_formula("y ~ x1", panel()).fit(method="em", maxiter=5000)
         assert fit.converged
