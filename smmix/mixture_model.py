@@ -82,7 +82,7 @@ class MixtureModel(GenericLikelihoodModel):
             () if design.known is None else design.known[~np.isnan(design.known)].astype(int)
         )
         self._lay_out(design)
-        warn_of_varying_concomitants(design, self.units, stacklevel=3)
+        warn_of_varying_concomitants(design, self.units)
         # Made now, so that weights and memberships that make no sense are refused here.
         self.source = make_source(design, self.units, self.k)
         self._data_attr += ["exog_concomitant", "offset", "known", "prob_weights", "freq_weights"]

@@ -13,6 +13,7 @@ from statsmodels.base.model import LikelihoodResultsWrapper
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 from smmix import draws, inference, intervals, persistence
+from smmix.callers import user_level
 from smmix.covariance import covariance
 from smmix.errors import DegenerateComponentWarning, SmmixError
 from smmix.estimates import FitRecord, MixtureEstimates
@@ -347,12 +348,12 @@ def warn_of(results: MixtureResults) -> None:
             f"{mode.min_size:.1f} rows, and the smallest sigma is {mode.sigma_ratio:.2g} times the "
             "largest. Use fewer components or variance='equal'.",
             DegenerateComponentWarning,
-            stacklevel=3,
+            stacklevel=user_level(),
         )
     elif not results.converged:
         warnings.warn(
             f"The fit did not converge: {results.status} (largest score per observation "
             f"{results.score_norm:.2g}).",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=user_level(),
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from smmix.callers import user_level
 from smmix.errors import SmmixError
 from smmix.formula import Design
 from smmix.frames import row_name
@@ -116,7 +117,7 @@ def _unit_concomitant(design: Design, units: Units) -> np.ndarray | None:
     return z if z is None or units.codes is None else np.ascontiguousarray(z[units.first])
 
 
-def warn_of_varying_concomitants(design: Design, units: Units, stacklevel: int) -> None:
+def warn_of_varying_concomitants(design: Design, units: Units) -> None:
     """Say so when a concomitant variable varies within a group, for its first row counts."""
     z = design.concomitant
     if z is None or units.codes is None:
@@ -129,7 +130,7 @@ def warn_of_varying_concomitants(design: Design, units: Units, stacklevel: int) 
             f"The concomitant variable {name!r} varies within {units.name(row)}; the first row of "
             "each group counts.",
             UserWarning,
-            stacklevel=stacklevel + 1,
+            stacklevel=user_level(),
         )
 
 
