@@ -7,7 +7,7 @@ mapping its inverse back loses them once.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from smmix.core.information import information, unit_design
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import MixtureParams
 from smmix.core.statistics import InfoStats
-from smmix.sources.base import Source
+
+if TYPE_CHECKING:
+    from smmix.sources.base import Source
 
 #: Designs whose column-scaled Gram matrix has no smaller eigenvalue are taken as they are.
 WELL_CONDITIONED = 1e-3

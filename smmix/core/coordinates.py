@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -20,8 +20,10 @@ from smmix.core.information import unit_design
 from smmix.core.linalg import merge_r, solve_gram
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import LinearMap, MixtureParams
-from smmix.sources.base import Source
-from smmix.sources.memory import MemorySource
+
+if TYPE_CHECKING:
+    from smmix.sources.base import Source
+    from smmix.sources.memory import MemorySource
 
 #: Smallest eigenvalue of the column-scaled Gram matrix that Newton's step is trusted with.
 SMALLEST_EIGENVALUE = 1e-8

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,7 +22,9 @@ from smmix.core.newton import (
 )
 from smmix.core.params import MixtureParams
 from smmix.core.statistics import EStats, InfoStats
-from smmix.sources.base import Source
+
+if TYPE_CHECKING:
+    from smmix.sources.base import Source
 
 
 class EMStatus(enum.Enum):
@@ -116,6 +119,10 @@ class Objective:
             return information(spec, params, block, cross_products=False)
 
         return self.source.reduce(step, params.size * params.k)
+
+    def members(self, index: np.ndarray) -> Objective:
+        """What the members of a batch at ``index`` climb: the same, where all share the data."""
+        return self
 
     def single_component(self) -> MixtureParams:
         """The M-step of one component from posteriors of one."""
@@ -249,7 +256,7 @@ def newton(
     try:
         while (index := np.flatnonzero(state.active)).size:
             trial, gain = state.propose(index)
-            model, loglike = objective.quadratic(trial, control.penalty)
+            model, loglike = objective.members(index).quadratic(trial, control.penalty)
             state.judge(index, trial, model, loglike, gain)
             trace.append(("newton", state.loglike.copy(), state.model.score_norm.copy()))
             control.tell(len(trace), control.maxiter, state.loglike)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -12,7 +12,9 @@ from smmix.core.em import EMStatus
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import MixtureParams
 from smmix.core.runs import Runs
-from smmix.sources.base import Source
+
+if TYPE_CHECKING:
+    from smmix.sources.base import Source
 
 #: A component is degenerate when its sigma is below this share of the largest ..
 SMALL_SIGMA = 0.2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -38,8 +38,10 @@ from smmix.core.starts import (
     params_from_labels,
     params_from_posterior,
 )
-from smmix.sources.base import Source
-from smmix.sources.memory import MemorySource
+
+if TYPE_CHECKING:
+    from smmix.sources.base import Source
+    from smmix.sources.memory import MemorySource
 
 __all__ = ["SearchControl", "climb", "find_modes"]
 
@@ -135,7 +137,7 @@ class _Search:
             single = self.objective(self.source, self.spec).single_component()
             return self.finish(Runs.fresh(single))
         if starts is not None:
-            source = cast(MemorySource, self.source)
+            source = cast("MemorySource", self.source)
             params = params_from_posterior(self.spec, source, starts, self.penalty)
             runs = self.short(Runs.fresh(project(self.spec, params)), source, self.spec)
             return self.finish(self.follow(runs, source, self.spec, FOLLOWED))

@@ -9,12 +9,15 @@ find a line that hides in a cloud; splits extend the best fit with one component
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from smmix.core.mixture import MixtureSpec, given_posterior
 from smmix.core.params import MixtureParams
-from smmix.sources.memory import MemorySource
+
+if TYPE_CHECKING:
+    from smmix.sources.memory import MemorySource
 
 #: Ridge, relative to the diagonal, that keeps lines through coinciding rows finite.
 NEARLY_SINGULAR = 1e-10
