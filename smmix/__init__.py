@@ -16,6 +16,7 @@ from smmix.ols import NormalEquationOLS, solve_normal_equations
 from smmix.persistence import read_json
 from smmix.results import MixtureResults
 from smmix.simulate import simulate_mixture
+from smmix.sources.parquet import scan_parquet
 
 __version__ = "0.1.0"
 
@@ -28,6 +29,7 @@ __all__ = [
     "__version__",
     "from_formula",
     "read_json",
+    "scan_parquet",
     "simulate_mixture",
     "solve_normal_equations",
 ]

@@ -14,6 +14,11 @@ __all__ = ["unit_clusters"]
 
 def unit_clusters(model: Any, groups: Any) -> tuple[np.ndarray, int]:
     """Cluster of each unit, numbered from 0, and how many clusters there are."""
+    if model.large is not None:
+        raise SmmixError(
+            "cov_type='cluster' needs the rows in memory; make the clusters the groups= of the "
+            "model, or use 'HC0'."
+        )
     labels = _cluster_labels(model, groups)
     missing = pd.isna(labels)
     if missing.any():

@@ -33,6 +33,7 @@ from smmix.delta import (
     tangent,
 )
 from smmix.errors import SmmixError
+from smmix.large import frequency_meat
 
 __all__ = [
     "COV_TYPES",
@@ -238,6 +239,9 @@ def _meat(
     A frequency weight stands for that many rows of the same score, not for one row with a
     longer score.
     """
+    weighted = model.large is not None and "freq_weights" in model.large.extras
+    if weighted and model.group_labels is None:
+        return frequency_meat(model, params, visible)
     frequency = getattr(model, "freq_weights", None)
     if frequency is None or model.group_codes is not None:
         meat: np.ndarray = full.T @ info.opg @ full
@@ -248,7 +252,7 @@ def _meat(
 
 def _hc1_factor(model: Any, n_free: int) -> float:
     """The factor n / (n - df), n the number of independent units."""
-    nobs = float(model.nobs if model.group_codes is None else model.source.n_units)
+    nobs = float(model.nobs if model.group_labels is None else model.source.n_units)
     if nobs <= n_free:
         raise SmmixError(
             f"cov_type='HC1' needs more independent observations ({nobs:g}) than free "

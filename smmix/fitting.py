@@ -19,6 +19,7 @@ from smmix.core.params import MixtureParams
 from smmix.core.search import SearchControl, climb, find_modes
 from smmix.errors import SmmixError
 from smmix.frames import quoted, similar_names
+from smmix.large import doubtful_designs
 from smmix.parameters import exchangeable
 from smmix.progress import progress_bar
 
@@ -166,6 +167,11 @@ def starting_posteriors(model: MixtureModel, starts: Any) -> np.ndarray | None:
                 f"starts={starts!r} must be 'default', (n, k) posteriors or (n,) labels."
             )
         return None
+    if model.large is not None:
+        raise SmmixError(
+            "starts must be 'default' for rows that are not in memory; climb from parameters with "
+            "start_params instead."
+        )
     values = _matched(starts, model.design.index)
     n = model.endog.shape[0]
     if values.shape[0] != n or values.ndim > 2:
@@ -218,19 +224,15 @@ def check_estimable(model: MixtureModel) -> None:
     SmmixError
         For collinear columns, too few rows, a constant response, or an exact linear fit.
     """
-    design, layout = model.kept_design, model.layout
-    refuse_collinear(design.exog, design.exog_names, "design")
-    if design.concomitant is not None:
-        names = design.concomitant_names or []
-        first = model.units.first
-        z = design.concomitant if first is None else design.concomitant[first]
-        refuse_collinear(z, names, "mixing design")
-    response = design.endog if design.offset is None else design.endog - design.offset
-    if np.ptp(response) == 0.0:
-        what = "" if design.offset is None else " less the offset"
+    design, layout = model.design, model.layout
+    for x, names, what in designs_to_check(model):
+        refuse_collinear(x, names, what)
+    low, high, has_offset = response_range(model)
+    if low == high:
+        what = " less the offset" if has_offset else ""
         raise SmmixError(
-            f"The response {design.endog_name!r}{what} is constant ({response[0]:g}); there is "
-            "nothing to explain."
+            f"The response {design.endog_name!r}{what} is constant ({low:g}); there is nothing to "
+            "explain."
         )
     needed = model.n_free + 1
     if model.k > 1 and model.variance == "free":
@@ -246,11 +248,32 @@ def check_estimable(model: MixtureModel) -> None:
             f"There are {len(model.group_labels)} groups for k={model.k} components; each "
             "component needs a group of its own."
         )
-    if model.pooled.sigma <= EXACT_FIT * np.abs(response).max():
+    if model.pooled.sigma <= EXACT_FIT * max(-low, high):
         raise SmmixError(
             f"The regressors fit {design.endog_name!r} exactly; there is no variation left for "
             "a mixture to explain."
         )
+
+
+def designs_to_check(model: MixtureModel) -> Iterator[tuple[np.ndarray, list[str], str]]:
+    """Both designs, with the names of their columns and their kind."""
+    if model.large is not None:
+        yield from doubtful_designs(model)
+        return
+    design, first = model.kept_design, model.units.first
+    yield design.exog, design.exog_names, "design"
+    z = design.concomitant
+    if z is not None:
+        yield z if first is None else z[first], design.concomitant_names or [], "mixing design"
+
+
+def response_range(model: MixtureModel) -> tuple[float, float, bool]:
+    """Smallest and largest response less the offset, and whether there is one."""
+    if model.large is not None:
+        return *model.large.response_range, "offset" in model.large.extras
+    design = model.kept_design
+    response = design.endog if design.offset is None else design.endog - design.offset
+    return float(response.min()), float(response.max()), design.offset is not None
 
 
 def refuse_collinear(x: np.ndarray, names: list[str], what: str) -> None:
@@ -286,7 +309,7 @@ def mixing_shares(model: MixtureModel, params: MixtureParams) -> np.ndarray:
             return total
         return np.broadcast_to(prior, (model.k, block.n_units)) @ np.ravel(block.weight)
 
-    if model.source.z is None:
+    if model.design.concomitant_names is None:
         shares: np.ndarray = np.exp(model.spec.mixing.log_prior(params.mixing, None)[0, :, 0])
         return shares
     total = model.source.reduce(step, model.k)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from statsmodels.base.model import GenericLikelihoodModel
 
+from smmix.core.blocks import Block
 from smmix.core.coordinates import PooledFit, pooled_fit
 from smmix.core.information import information, unit_scores
 from smmix.core.mixture import MixtureSpec
@@ -20,12 +21,12 @@ from smmix.errors import SmmixError
 from smmix.families.gaussian import Gaussian
 from smmix.formula import Design, linear_constraint
 from smmix.formula.terms import factor_columns
+from smmix.large import LargeRows, refuse_rows
 from smmix.mixing.constant import ConstantMixing
 from smmix.mixing.multinomial import MultinomialMixing
 from smmix.parameters import Equalities, VisibleParams, apply_restrictions, solve_equalities
-from smmix.per_component import checked_present
+from smmix.per_component import check_k, checked_present
 from smmix.prediction import new_rows, own_rows, predict_rows
-from smmix.sources.memory import MemorySource
 from smmix.units import Units, make_source, warn_of_varying_concomitants
 
 __all__ = ["MixtureModel"]
@@ -229,14 +230,9 @@ class MixtureModel(GenericLikelihoodModel):
 
     @property
     def kept_design(self) -> Design:
-        """The data, refused when remove_data() took them away."""
-        if self.large is not None:
-            raise refuse_rows()
+        """The data, refused when they are not in memory."""
         if self.endog is None:
-            raise SmmixError(
-                "The data were taken away by remove_data(); only what was computed before and "
-                "predictions for new data are left."
-            )
+            raise refuse_rows(removed=self.large is None)
         return self.design
 
     def information(self, params: Any) -> InfoStats:
@@ -255,6 +251,10 @@ class MixtureModel(GenericLikelihoodModel):
         spec = self.spec
         stats = self.source.reduce(lambda b: information(spec, unpacked, b), 3 * self.k)
         return InfoStats(*(None if part is None else part[0] for part in stats))  # type: ignore[arg-type]
+
+    def _own_blocks(self, width: int) -> Iterator[Block]:
+        assert self.kept_design is not None
+        return self.source.blocks(width)
 
     def loglikeobs(self, params: Any) -> np.ndarray:
         """Log-likelihood of each row (of each group, when rows are grouped), weights included.
@@ -275,7 +275,7 @@ class MixtureModel(GenericLikelihoodModel):
         """
         unpacked = self.unpack(self.check_params(params))
         parts = []
-        for block in self.source.blocks(self.k):
+        for block in self._own_blocks(self.k):
             units = self.spec.posterior(unpacked, block)[1][0, 0]
             parts.append(units if block.weight is None else units * block.weight)
         return np.concatenate(parts)
@@ -305,7 +305,7 @@ class MixtureModel(GenericLikelihoodModel):
     def score_obs(self, params: Any) -> np.ndarray:
         """Gradient of each row (group, when rows are grouped), weights included, (u, V)."""
         unpacked = self.unpack(self.check_params(params))
-        parts = [unit_scores(self.spec, unpacked, b)[0] for b in self.source.blocks(3 * self.k)]
+        parts = [unit_scores(self.spec, unpacked, b)[0] for b in self._own_blocks(3 * self.k)]
         return np.concatenate(parts, axis=1).T @ self.expand.basis
 
     def hessian(self, params: Any) -> np.ndarray:
@@ -316,7 +316,7 @@ class MixtureModel(GenericLikelihoodModel):
     def posterior(self, params: Any) -> np.ndarray:
         """Posterior probabilities of the components, (u, k), by row or by group."""
         unpacked = self.unpack(self.check_params(params))
-        blocks = self.source.blocks(self.k)
+        blocks = self._own_blocks(self.k)
         parts = [self.spec.posterior(unpacked, block)[0][0] for block in blocks]
         return np.concatenate(parts, axis=1).T
 

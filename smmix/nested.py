@@ -9,6 +9,7 @@ from scipy import stats
 
 from smmix.delta import tangent
 from smmix.errors import SmmixError
+from smmix.large import rows_at_hand
 
 __all__ = ["LRTest", "compare_lr_test"]
 
@@ -92,7 +93,8 @@ def _check_comparable(results: Any, restricted: Any) -> None:
                 "chi-squared distribution; use wald_test."
             )
     parts = ["y", "weight", "repeat", "offset", "group", "membership"]
-    if not all(_same(getattr(large.source, p), getattr(small.source, p)) for p in parts):
+    left, right = rows_at_hand(large), rows_at_hand(small)
+    if not all(_same(getattr(left, p), getattr(right, p)) for p in parts):
         raise SmmixError(
             "The fits are not of the same data: response, rows, weights, groups and offset must "
             "be the same."
@@ -110,7 +112,7 @@ def _is_nested(small: Any, large: Any) -> bool:
     if not _same_nuisance(small, large):
         return False
     k = large.layout.k
-    x_map = _column_map(small.source.x, large.source.x)
+    x_map = _column_map(rows_at_hand(small).x, rows_at_hand(large).x)
     z_map = _column_map(_mixing_design(small), _mixing_design(large))
     if x_map is None or z_map is None:
         return False
@@ -129,7 +131,7 @@ def _same_nuisance(small: Any, large: Any) -> bool:
 
 
 def _mixing_design(model: Any) -> np.ndarray:
-    source = model.source
+    source = rows_at_hand(model)
     return np.ones((source.n_units, 1)) if source.z is None else source.z
 
 
