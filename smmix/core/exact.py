@@ -70,23 +70,32 @@ def two_product(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return product, error
 
 
-def _slices(matrix: np.ndarray, axis: int, bits: int) -> list[np.ndarray]:
-    """Cut ``matrix`` into summands of ``bits`` bits each, relative to the largest along ``axis``.
+class Slices:
+    """A matrix cut into summands of few bits, as one factor of exact products.
 
-    Entries are assumed to be far from overflow; what is below the last slice is dropped.
+    Parameters
+    ----------
+    matrix : ndarray
+        Entries must be far from over- and underflow.
+    axis : int
+        Axis along which the product sums: 1 for a left factor, 0 for a right one. The bits of a
+        slice are counted from the largest entry along it; what is below the last is dropped.
     """
-    largest = np.abs(matrix).max(axis=axis, keepdims=True, initial=0.0)
-    exponent = np.frexp(largest)[1] - bits
-    slices: list[np.ndarray] = []
-    rest = matrix
-    while len(slices) < MAX_SLICES and (not slices or rest.any()):
-        # Adding and subtracting 1.5 * 2^52 units rounds to whole units.
-        rounder = np.ldexp(1.5, exponent + SIGNIFICAND - 1)
-        part = (rest + rounder) - rounder
-        slices.append(part)
-        rest = rest - part
-        exponent = exponent - bits
-    return slices
+
+    def __init__(self, matrix: np.ndarray, axis: int) -> None:
+        terms = matrix.shape[axis] * MAX_SLICES
+        self.bits = (SIGNIFICAND - int(np.ceil(np.log2(terms)))) // 2
+        self.parts: list[np.ndarray] = []
+        largest = np.abs(matrix).max(axis=axis, keepdims=True, initial=0.0)
+        exponent = np.frexp(largest)[1] - self.bits
+        rest = matrix
+        while len(self.parts) < MAX_SLICES and (not self.parts or rest.any()):
+            # Adding and subtracting 1.5 * 2^52 units rounds to whole units.
+            rounder = np.ldexp(1.5, exponent + SIGNIFICAND - 1)
+            part = (rest + rounder) - rounder
+            self.parts.append(part)
+            rest = rest - part
+            exponent = exponent - self.bits
 
 
 def product(a: np.ndarray, b: Pair) -> Pair:
@@ -103,20 +112,20 @@ def product(a: np.ndarray, b: Pair) -> Pair:
         The error is some 2^-104 of the terms summed, not of their sum.
     """
     q = b.high.shape[1]
-    joined = product_of_doubles(a, np.concatenate([b.high, b.low], axis=1))
+    both = Slices(np.concatenate([b.high, b.low], axis=1), 0)
+    joined = product_of_slices(Slices(a, 1), both)
     return joined.columns(slice(None, q)).plus(joined.columns(slice(q, None)))
 
 
-def product_of_doubles(a: np.ndarray, b: np.ndarray) -> Pair:
-    """``product`` for a matrix ``b`` (k, q) of doubles."""
-    terms = a.shape[1] * MAX_SLICES
-    bits = (SIGNIFICAND - int(np.ceil(np.log2(terms)))) // 2
-    left, right = _slices(a, 1, bits), _slices(b, 0, bits)
-    high = left[0] @ right[0]
+def product_of_slices(left: Slices, right: Slices) -> Pair:
+    """``product`` of two matrices of doubles that are cut already."""
+    high = left.parts[0] @ right.parts[0]
     low = np.zeros_like(high)
-    for level in range(1, min(len(left) + len(right) - 1, -(-BITS_KEPT // bits))):
-        pairs = range(max(0, level - len(right) + 1), min(level, len(left) - 1) + 1)
+    n_left, n_right = len(left.parts), len(right.parts)
+    for level in range(1, min(n_left + n_right - 1, -(-BITS_KEPT // left.bits))):
+        pairs = range(max(0, level - n_right + 1), min(level, n_left - 1) + 1)
         # Slices of one level share their unit: their products add up without rounding, too.
-        high, rest = two_sum(high, sum(left[i] @ right[level - i] for i in pairs))
+        exact = sum(left.parts[i] @ right.parts[level - i] for i in pairs)
+        high, rest = two_sum(high, np.asarray(exact))
         low += rest
     return Pair(*two_sum(high, low))

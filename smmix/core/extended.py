@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from smmix.core.exact import Pair, product, product_of_doubles
+from smmix.core.exact import Pair, Slices, product, product_of_slices
 from smmix.core.row_sources import Rows, RowSource
 
 #: Entries of X handled at a time: the slices of a block take about ten times its memory.
@@ -44,17 +44,17 @@ def _merge(a: ResidualStats, b: ResidualStats) -> ResidualStats:
 
 
 def _step(
-    rows: Rows, view: Callable[[Rows], Rows], coef: Pair, factor: np.ndarray | None
+    rows: Rows, view: Callable[[Rows], Rows], coef: Slices, factor: Slices | None
 ) -> ResidualStats:
     x, y, weight = view(rows)
-    factors = [coef.high, coef.low] if factor is None else [coef.high, coef.low, factor]
-    joined = product_of_doubles(x, np.concatenate(factors, axis=1))
+    cut = Slices(x, 1)
+    joined = product_of_slices(cut, coef)
     fitted = joined.columns(slice(0, 1)).plus(joined.columns(slice(1, 2)))
     zwz = None
     if factor is not None:
-        z = joined.high[:, 2:]
+        z = product_of_slices(cut, factor).high
         if weight is not None:
-            z = z * np.sqrt(weight)[:, None]
+            z *= np.sqrt(weight)[:, None]
         zwz = z.T @ z
     residual = Pair.of(y[:, None]).plus(-fitted)
     weighted = residual if weight is None else residual.times(weight[:, None])
@@ -88,9 +88,15 @@ def refine(
         Coefficients to begin with.
     """
     coef, core = Pair.of(start[:, None]), np.eye(len(start))
+    cut_factor = Slices(factor, 0)
     rss, last = 0.0, np.inf
     for n_pass in range(MAX_PASSES):
-        step = partial(_step, view=view, coef=coef, factor=None if n_pass else factor)
+        step = partial(
+            _step,
+            view=view,
+            coef=Slices(np.concatenate(coef, axis=1), 0),
+            factor=None if n_pass else cut_factor,
+        )
         stats = source.fold(step, _merge, BLOCK_ENTRIES)
         if stats.zwz is not None:
             core = np.linalg.inv(stats.zwz)
@@ -103,7 +109,7 @@ def refine(
         if gain >= last:
             break
         last = gain
-        move = product_of_doubles(factor, rotated)
+        move = product(factor, Pair.of(rotated))
         coef = coef.plus(move)
         small = np.abs(move.high) <= SMALL_STEP * np.abs(coef.high)
         if (small.all() and gain <= SMALL_STEP * stats.rwr) or gain == 0.0:

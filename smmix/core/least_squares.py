@@ -14,8 +14,8 @@ The path of ``least_squares``, from the cheapest step on:
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -81,22 +81,23 @@ class Fit(NamedTuple):
     relative_error: float = 0.0
 
 
-class Factor(NamedTuple):
+@dataclass(frozen=True)
+class Factor:
     """T for which X T is nearly orthonormal; ``unit`` is T for columns of X of unit length."""
 
     unit: np.ndarray
     width: np.ndarray
 
-    @property
+    @cached_property
     def matrix(self) -> np.ndarray:
         return self.unit / self.width[:, None]
 
-    @property
+    @cached_property
     def inverse(self) -> np.ndarray:
         """(X'WX)^-1."""
         return self.matrix @ self.matrix.T
 
-    @property
+    @cached_property
     def norm(self) -> float:
         """Condition number of X with columns of unit length, within a factor root p."""
         return float(np.sqrt(np.linalg.eigvalsh(self.unit @ self.unit.T)[-1]))

@@ -17,6 +17,8 @@ Stats = TypeVar("Stats")
 
 #: Entries of X handled at a time: small enough to stay in cache from one product to the next.
 BLOCK_ENTRIES = 1 << 16
+#: Rows of such a block at least.
+FEWEST_ROWS = 1 << 10
 #: Blocks that one task of the pool adds up before it hands over.
 BLOCKS_PER_TASK = 8
 #: Below this many entries of X a pass takes less time than the start of threads.
@@ -62,7 +64,8 @@ def _available_cores() -> int:
 
 
 def _rows_at_a_time(n_columns: int, entries: int) -> int:
-    return max(entries // n_columns, 32)
+    # With few rows, the sums over blocks of X'X would cost more than their products.
+    return max(entries // n_columns, FEWEST_ROWS * entries // BLOCK_ENTRIES)
 
 
 def _fold(parts: Iterable[Rows], step: Callable[[Rows], Stats],
