@@ -109,7 +109,8 @@ def product(a: np.ndarray, b: Pair) -> Pair:
     Returns
     -------
     Pair of ndarray, (m, q)
-        The error is some 2^-104 of the terms summed, not of their sum.
+        The error is some 2^-104 of the terms summed (not of their sum), and 2^-130 of the product
+        of the largest entries of row and column.
     """
     q = b.high.shape[1]
     both = Slices(np.concatenate([b.high, b.low], axis=1), 0)
