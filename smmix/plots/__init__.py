@@ -1,0 +1,21 @@
+"""Pictures of a fitted mixture, drawn with matplotlib (the extra ``plot``).
+
+Every function takes and returns Axes. Components differ by colour, line style and marker, so
+that the pictures can be read in grey.
+"""
+
+from smmix.plots.coef import plot_coef
+from smmix.plots.fit import plot_fit
+from smmix.plots.posterior import plot_posterior
+from smmix.plots.residuals import plot_residuals
+from smmix.plots.selection import plot_selection
+from smmix.plots.starts import plot_starts
+
+__all__ = [
+    "plot_coef",
+    "plot_fit",
+    "plot_posterior",
+    "plot_residuals",
+    "plot_selection",
+    "plot_starts",
+]

@@ -1,0 +1,219 @@
+"""The data and the regression of every component."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import stats
+
+from smmix.draws import generator
+from smmix.plots.partial import Effect, effects
+from smmix.plots.style import GREY, certainty, faded, look, open_panels, sample_rows
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_fit"]
+
+#: Share of the distance between two levels over which points are spread and components set apart.
+_SPREAD, _APART = 0.14, 0.5
+
+
+def plot_fit(
+    results: Any,
+    ax: Any = None,
+    *,
+    variables: Sequence[str] | None = None,
+    alpha: float = 0.05,
+    max_points: int = 5000,
+    rng: Any = 0,
+) -> Any:
+    """Draw the rows and the regression lines of the components with confidence bands.
+
+    A point has the colour and marker of its most probable component and is the paler the less
+    certain that is. With one variable y itself is drawn (less the offset); with more there is a
+    panel for each, which shows partial residuals [1]_: the other variables are held at their
+    median (a category at its most frequent level), and each row adds its residual from its
+    component. Without variables the histogram of y and the weighted densities are drawn.
+
+    Parameters
+    ----------
+    results : MixtureResults
+        Of a model that still has its data.
+    ax : Axes, sequence of Axes, or Figure, optional
+        One Axes per variable; by default a new figure.
+    variables : sequence of str, optional
+        Which variables to show: columns of the data, or of ``exog`` for a model of arrays.
+    alpha : float
+        Bands are pointwise of level 1 - ``alpha``.
+    max_points : int
+        Of more rows than this a random sample is drawn, which the legend says.
+    rng : int, Generator, SeedSequence or None
+        Seed of that sample, and of the spread of points within a category.
+
+    Returns
+    -------
+    Axes, or ndarray of Axes with more than one panel
+
+    Raises
+    ------
+    SmmixError
+        If matplotlib is missing, a variable is unknown, or the data were removed.
+
+    References
+    ----------
+    .. [1] Breheny, P. and Burchett, W. (2017). Visualization of regression models using visreg.
+       The R Journal 9, 56-71.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> import smmix
+    >>> data = sm.datasets.engel.load_pandas().data
+    >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+    >>> ax = results.plot_fit()
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('income', 'foodexp')
+    """
+    model = results.model
+    n = len(model.kept_design.endog)
+    rng = generator(rng)
+    picked = sample_rows(n, max_points, rng)
+    shown = effects(results, picked, variables, alpha)
+    panels = open_panels(max(len(shown), 1), ax, (6.4, 4.8) if len(shown) < 2 else (4.2, 3.6))
+    y_name = f"{model.endog_names}{'' if model.kept_design.offset is None else ' - offset'}"
+    if not shown:
+        _draw_density(results, panels.axes[0], y_name)
+        panels.legend(_handles(results, "density"))
+        return panels.result()
+    posterior = results.posterior.to_numpy()[picked]
+    label, strength = posterior.argmax(axis=1), certainty(posterior)
+    spread = rng.uniform(-_SPREAD, _SPREAD, len(picked))
+    for axes, effect in zip(panels.axes, shown, strict=True):
+        _draw_points(axes, effect, label, strength, spread, results.k)
+        draw = _draw_lines if effect.levels is None else _draw_levels
+        draw(axes, effect, results.k)
+        axes.set_xlabel(effect.name)
+        axes.set_ylabel(y_name if len(shown) == 1 else f"{y_name}, others held")
+    caption = "" if len(picked) == n else f"{len(picked):,} of {n:,} rows, drawn at random"
+    panels.legend(_handles(results, "points"), caption)
+    return panels.result()
+
+
+def _dodge(c: int, k: int) -> float:
+    return _APART * (c - (k - 1) / 2) / max(k - 1, 1)
+
+
+def _draw_points(
+    axes: Axes,
+    effect: Effect,
+    label: np.ndarray,
+    strength: np.ndarray,
+    spread: np.ndarray,
+    k: int,
+) -> None:
+    size = float(np.clip(4000 / max(len(label), 1), 6, 26))
+    for c in range(k):
+        own = np.flatnonzero(label == c)
+        # Certain points lie on top of uncertain ones.
+        own = own[np.argsort(strength[own], kind="stable")]
+        x = effect.x[own]
+        if effect.levels is not None:
+            x = x + spread[own] * (1.0 if k == 1 else 1.0 / k) + _dodge(c, k)
+        axes.scatter(
+            x,
+            effect.y[own, c],
+            s=size,
+            c=faded(look(c).color, 0.15 + 0.6 * strength[own]),
+            marker=look(c).marker,
+            linewidths=0.0,
+            rasterized=len(label) > 1000,
+        )
+
+
+def _draw_lines(axes: Axes, effect: Effect, k: int) -> None:
+    for c in range(k):
+        style, mean, reach = look(c), effect.mean[:, c], effect.reach[:, c]
+        axes.fill_between(
+            effect.grid, mean - reach, mean + reach, color=style.color, alpha=0.25, linewidth=0.0
+        )
+        axes.plot(effect.grid, mean, color=style.color, linestyle=style.line, linewidth=1.8)
+        if k > 1:
+            axes.annotate(
+                str(c),
+                (effect.grid[-1], mean[-1]),
+                (4, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize="small",
+                color=style.color,
+                fontweight="bold",
+                annotation_clip=False,
+            )
+
+
+def _draw_levels(axes: Axes, effect: Effect, k: int) -> None:
+    assert effect.levels is not None
+    for c in range(k):
+        style = look(c)
+        axes.errorbar(
+            effect.grid + _dodge(c, k),
+            effect.mean[:, c],
+            yerr=effect.reach[:, c],
+            fmt=style.marker,
+            color=style.color,
+            markeredgecolor="black",
+            ecolor="black",
+            elinewidth=1.2,
+            capsize=3,
+            markersize=7,
+        )
+    names = [str(level) for level in effect.levels]
+    crowded = sum(map(len, names)) > 30
+    axes.set_xticks(
+        effect.grid, names, rotation=45 if crowded else 0, ha="right" if crowded else "center"
+    )
+
+
+def _draw_density(results: Any, axes: Axes, y_name: str) -> None:
+    design = results.model.kept_design
+    y = design.endog if design.offset is None else design.endog - design.offset
+    axes.hist(
+        y, bins="auto", density=True, weights=design.freq_weights, color="0.85", edgecolor="0.65"
+    )
+    sigma = results.sigma.to_numpy()
+    means = results.model.kept_design.exog[0] @ results.unpacked.coef[0].T
+    grid = np.linspace(y.min(), y.max(), 400)
+    parts = results.mixing_weights.to_numpy() * stats.norm.pdf(grid[:, None], means, sigma)
+    axes.plot(grid, parts.sum(axis=1), color=GREY, linewidth=1.0)
+    for c in range(results.k):
+        axes.plot(grid, parts[:, c], color=look(c).color, linestyle=look(c).line, linewidth=1.8)
+    axes.set_xlabel(y_name)
+    axes.set_ylabel("density")
+
+
+def _handles(results: Any, kind: str) -> list[Any]:
+    from matplotlib.lines import Line2D
+
+    weights = results.mixing_weights
+    handles = [
+        Line2D(
+            [],
+            [],
+            color=look(c).color,
+            linestyle=look(c).line,
+            marker=look(c).marker if kind == "points" else "",
+            label=f"component {c} ({weights.iloc[c]:.0%})",
+        )
+        for c in range(results.k)
+    ]
+    if kind == "density":
+        return [*handles, Line2D([], [], color=GREY, linewidth=1.0, label="mixture")]
+    if results.k > 1:
+        pale = faded(GREY, np.array([0.15]))[0]
+        handles.append(
+            Line2D([], [], linestyle="", marker="o", color=pale, label="uncertain: pale")
+        )
+    return handles
