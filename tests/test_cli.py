@@ -131,12 +131,6 @@ def saved_fit(tmp_path_factory):
     return path
 
 
-def test_plot_is_written(tmp_path, capsys):
-    picture = tmp_path / "fit.png"
-    assert main([*ENGEL, "--plot", str(picture)]) == 0
-    assert picture.read_bytes().startswith(b"\x89PNG")
-
-
 def test_predicted_lines_are_those_of_the_reference(saved_fit, capsys):
     assert main(["predict", saved_fit, "--dataset", "engel", "--which", "components"]) == 0
     found = pd.read_csv(io.StringIO(capsys.readouterr().out))
@@ -266,13 +260,8 @@ WRONG_CALLS = {
     ("fit", "foodexp ~ income +", "--dataset", "engel"): "income +",
     ("fit", "foodexp ~ income", "--dataset", "engel", "--groups", "id"): "--groups",
     ("fit", "foodexp ~ income", "--dataset", "engel", "--weights", "w"): "income, foodexp",
-    ("fit", "foodexp ~ income", "--dataset", "engel", "--plot", "fit.docx"): ".png",
     ("fit", "foodexp ~ income", "--dataset", "engel", "--save", "no/such/fit.json"): "no folder",
     ("fit", "foodexp ~ income", "--dataset", "engel", "--cov-type", "HC9"): "HC9",
-    ("select", "--dataset", "engel"): "--response",
-    ("select", "--dataset", "engel", "--response", "food"): "--response",
-    ("select", "y ~ x", "--dataset", "engel", "--k", "3:1"): "empty range",
-    ("select", "y ~ x", "--dataset", "engel", "--k", "many"): "'many'",
     ("simulate", "--coef", "1,2;3"): "differ in length",
     ("simulate", "--coef", "1,b"): "'1,b'",
     ("predict", "no-such-fit.json", "--dataset", "engel"): "no-such-fit.json",
@@ -284,7 +273,7 @@ def test_wrong_call_is_refused_in_one_line(capsys, args):
     assert WRONG_CALLS[args] in refusal(capsys, *args)
 
 
-@pytest.mark.parametrize("command", ["fit", "select", "simulate", "predict", "ols"])
+@pytest.mark.parametrize("command", ["fit", "simulate", "predict", "ols"])
 def test_every_command_has_help(capsys, command):
     assert main([command, "--help"]) == 0
     assert f"usage: smmix {command}" in capsys.readouterr().out
@@ -308,7 +297,7 @@ def test_failure_of_a_function_in_the_formula_is_one_line(capsys):
     )
 
 
-def test_simulated_data_come_back_through_select(tmp_path, capsys):
+def test_simulated_data_come_back_through_fit(tmp_path, capsys):
     path = str(tmp_path / "sim.csv")
     coef = "0.5,1.5,2,3; 1,2,3,-4"
     call = ["simulate", "--n", "600", "--coef", coef, "--weights", "0.4,0.6", "--seed", "42"]
@@ -316,27 +305,11 @@ def test_simulated_data_come_back_through_select(tmp_path, capsys):
     truth = pd.read_csv(io.StringIO(capsys.readouterr().out), sep=r"\s+", skiprows=[1])
     assert truth["x3"].tolist() == [3, -4]
     assert truth["weight"].tolist() == [0.4, 0.6]
-    frame = pd.read_csv(path)
-    assert list(frame.columns) == ["x1", "x2", "x3", "y", "component"]
-    assert main(["select", path, "--response", "y", "--k", "1:3", "--json"]) == 0
-    out, err = capsys.readouterr()
-    found = json.loads(out)
-    assert "'component' is taken for the true label" in err
-    assert found["best"]["formula"] == "y ~ x1 + x2 + x3"
-    assert found["best_k"] == 2
-    assert [row["k"] for row in found["table"]] == [1, 2, 3]
-    assert found["best"]["params"]["x3[0]"] == pytest.approx(-4, abs=0.3)
-    assert found["best"]["params"]["x3[1]"] == pytest.approx(3, abs=0.3)
-
-
-def test_select_quotes_names_that_are_no_identifiers(tmp_path, capsys):
-    path = tmp_path / "names.csv"
-    data = load_frame("engel.csv").rename(columns={"income": "net income", "foodexp": "class"})
-    data.assign(id=range(len(data))).to_csv(path, index=False)
-    call = ["select", str(path), "--response", "class", "--exclude", "id", "--k", "1"]
-    assert main([*call, "--json"]) == 0
+    assert list(pd.read_csv(path).columns) == ["x1", "x2", "x3", "y", "component"]
+    assert main(["fit", "y ~ x1 + x2 + x3", path, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["best"]["formula"] == "Q('class') ~ Q('net income')"
+    assert found["params"]["x3[0]"] == pytest.approx(-4, abs=0.3)
+    assert found["params"]["x3[1]"] == pytest.approx(3, abs=0.3)
 
 
 def test_ols_is_the_filter_on_standard_input():

@@ -1,45 +1,20 @@
-"""What the commands print and write: JSON records, pictures, saved fits."""
+"""What the commands print: tables and JSON on standard output, lines on standard error."""
 
-import argparse
 import json
 import math
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import smmix
-from smmix.errors import SmmixError
 
-__all__ = ["deliver", "print_json", "print_text", "record", "require_picture", "say"]
+__all__ = ["print_json", "print_text", "record", "say"]
 
 
 def say(text: str) -> None:
     """Write one line to standard error."""
     sys.stderr.write(f"smmix: {' '.join(text.split())}\n")
-
-
-def require_picture(path: str) -> None:
-    """Refuse a picture file that matplotlib cannot write, before the fit rather than after it."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-    except ImportError as error:
-        raise SmmixError('--plot needs matplotlib (pip install "smmix[plot]").') from error
-    known = sorted(FigureCanvasAgg.get_supported_filetypes())
-    if Path(path).suffix.lower().lstrip(".") not in known:
-        raise SmmixError(f"--plot: {path!r} should end in one of .{', .'.join(known)}.")
-
-
-def deliver(results: Any, args: argparse.Namespace) -> None:
-    """Write the files that --plot and --save ask for."""
-    if args.plot is not None:
-        import matplotlib as mpl
-
-        mpl.use("agg")
-        results.plot_fit().figure.savefig(args.plot)
-    if args.save is not None:
-        results.to_json(args.save)
 
 
 def record(results: Any, formula: str, name: str) -> dict[str, Any]:
