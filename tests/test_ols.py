@@ -584,3 +584,11 @@ def test_the_fit_makes_no_copy_of_the_design():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 0.1 * design.nbytes
+
+
+def test_the_examples_of_the_documentation():
+    import doctest
+    from pathlib import Path
+
+    page = Path(__file__).parents[1] / "docs" / "ols.md"
+    assert doctest.testfile(str(page), module_relative=False).failed == 0

@@ -4,7 +4,7 @@ Any approximate factor T for which Z = X T has nearly orthonormal columns turns 
 normal equations into X'WX = T^-T (Z'WZ) T^-1 with Z'WZ close to the identity. The residuals
 y - X b and the products X'Wr are formed in twice the working precision, Z'WZ needs the ordinary
 one, and each step then adds some 15 digits until the condition number is 10^13 or so. This is the
-iterative refinement of Bjorck (1967, BIT 7:1-21), preconditioned as in his corrected seminormal
+iterative refinement of Björck (1967, BIT 7:257-278), preconditioned as in his corrected seminormal
 equations (1987, Linear Algebra Appl. 88/89:31-48).
 """
 

@@ -117,7 +117,7 @@ def solve_normal_equations(
 
     References
     ----------
-    .. [1] Bjorck, A. (1996). Numerical Methods for Least Squares Problems. SIAM.
+    .. [1] Björck, Å. (1996). Numerical Methods for Least Squares Problems. SIAM.
     .. [2] Ozaki, K., Ogita, T., Oishi, S., & Rump, S. M. (2012). Error-free transformations of
        matrix multiplication by using fast routines of matrix multiplication and its applications.
        Numerical Algorithms, 59, 95-118.
