@@ -29,6 +29,7 @@ from smmix.formula.engine import (
 )
 from smmix.formula.examine import Examine, Findings, group_hashes
 from smmix.formula.names import NameUse, name_use, resolve
+from smmix.formula.numeric import NumericPlan
 from smmix.formula.rows import check_missing_option, complete_rows
 from smmix.formula.slab_rows import RowRules, located
 from smmix.formula.spec import FormulaSpec
@@ -73,28 +74,38 @@ class SlabDesigner:
         A design without rows.
     frozen : list of dict
         What patsy has learnt, as plain values.
+    plan : NumericPlan or None
+        The short way, where patsy is not needed.
     """
 
     rules: RowRules
     template: Design
     frozen: list[dict[str, Any]]
+    plan: NumericPlan | None
     _infos: list[DesignInfo] = field(default_factory=list, compare=False, repr=False)
 
     def __call__(self, frame: pd.DataFrame, where: str) -> Design | None:
         """The design of a slab; None when no row of it is used."""
-        with located(where):
-            chosen = self.rules.choose(frame)
-            if not len(chosen.frame):
-                return None
-            used = chosen.rows[chosen.complete]
-            matrices = design_matrices(self.infos, chosen.frame, used)
+        made = None if self.plan is None else self.plan.evaluate(frame)
+        if made is None:
+            with located(where):
+                chosen = self.rules.choose(frame)
+                if not len(chosen.frame):
+                    return None
+                used, extras = chosen.rows[chosen.complete], chosen.extras
+                matrices = design_matrices(self.infos, chosen.frame, used)
+        else:
+            matrices, extras, mask = made
+            used = frame.index[mask]
+        if not len(used):
+            return None
         return replace(
             self.template,
             endog=np.ascontiguousarray(matrices[0][:, 0]),
             exog=matrices[1],
             concomitant=matrices[2] if len(matrices) == 3 else None,
             index=used,
-            **chosen.extras,
+            **extras,
         )
 
     @property
@@ -175,7 +186,12 @@ def learn_design(
         formula, concomitant, rules.extras.get("offset"), infos, sample, scope, caller
     )
     design = _empty_design(parsed, infos, spec, rules, found)
-    designer = SlabDesigner(rules, replace(design, formulas=None), [freeze(i) for i in infos])
+    designer = SlabDesigner(
+        rules,
+        replace(design, formulas=None),
+        [freeze(info) for info in infos],
+        NumericPlan.of(infos, rules),
+    )
     return LearntDesign(design, designer, found)
 
 
