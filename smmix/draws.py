@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,10 +14,11 @@ from smmix.frames import as_frame, is_pandas
 from smmix.prediction import Rows, component_means, new_rows, own_rows, prior_probabilities
 
 if TYPE_CHECKING:
+    from smmix.families.base import Family
     from smmix.mixture_model import MixtureModel
 
 __all__ = [
-    "draw_response", "generator", "observations", "pick_component", "simulate", "take_rows",
+    "ResponseLaw", "generator", "observations", "pick_component", "simulate", "take_rows",
 ]  # fmt: skip
 
 
@@ -42,41 +43,51 @@ def pick_component(prior: np.ndarray, uniform: np.ndarray) -> np.ndarray:
     return picked
 
 
-def draw_response(
-    model: MixtureModel, params: MixtureParams, rows: Rows, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draw a response and a component for each row.
+@dataclass(frozen=True)
+class ResponseLaw:
+    """The distribution of the responses of some rows under a mixture, to draw from many times.
 
-    Rows of a group share one component, drawn from the probabilities of the group's first row;
-    rows whose component is known keep it.
-
-    Parameters
+    Attributes
     ----------
-    model : MixtureOLS
-    params : MixtureParams
-        One parameter set.
-    rows : Rows
-    rng : Generator
-
-    Returns
-    -------
-    response : ndarray, (m,)
+    family : Family
+    prior : ndarray, (g, k)
+        Probabilities of the components of each group of rows (a row by itself is one).
+    codes : ndarray of int, (m,)
+        Group of each row.
+    means : ndarray, (m, k)
         NaN where the row is incomplete.
-    component : ndarray of int, (m,)
+    sigma : ndarray, (k,)
     """
-    prior = prior_probabilities(model, params, rows)
-    codes = np.arange(len(rows.index)) if rows.group_codes is None else rows.group_codes
-    _, first = np.unique(codes, return_index=True)
-    prior = prior[first][codes]
-    if rows.membership is not None:
-        prior = prior * np.exp(rows.membership)
-        prior = prior / prior.sum(axis=1, keepdims=True)
-    component = pick_component(prior, rng.random(first.size)[codes])
-    chosen = np.arange(codes.size), component
-    eta = component_means(params, rows)[chosen]
-    eta[np.isnan(prior).any(axis=1)] = np.nan
-    response = model.spec.family.sample(eta, params.nuisance[0, component, 0], rng)
-    return response, component
+
+    family: Family
+    prior: np.ndarray
+    codes: np.ndarray
+    means: np.ndarray
+    sigma: np.ndarray
+
+    @classmethod
+    def of(cls, model: MixtureModel, params: MixtureParams, rows: Rows) -> ResponseLaw:
+        """The law of ``rows`` under one parameter set.
+
+        Rows of a group share one component, drawn from the probabilities of the group's first
+        row; rows whose component is known keep it.
+        """
+        prior = prior_probabilities(model, params, rows)
+        codes = np.arange(len(rows.index)) if rows.group_codes is None else rows.group_codes
+        _, first, codes = np.unique(codes, return_index=True, return_inverse=True)
+        prior = prior[first]
+        if rows.membership is not None:
+            prior = prior * np.exp(rows.membership[first])
+            prior = prior / prior.sum(axis=1, keepdims=True)
+        means = component_means(params, rows)
+        means[np.isnan(prior).any(axis=1)[codes]] = np.nan
+        return cls(model.spec.family, prior, codes, means, params.nuisance[0, :, 0])
+
+    def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """A response (m,), NaN where the row is incomplete, and a component (m,) for each row."""
+        component = pick_component(self.prior, rng.random(len(self.prior)))[self.codes]
+        eta = self.means[np.arange(component.size), component]
+        return self.family.sample(eta, self.sigma[component], rng), component
 
 
 def simulate(
@@ -140,7 +151,7 @@ def simulate(
         positions = np.arange(len(rows.index))
     if nobs is not None:
         positions = rng.choice(positions, size=_checked_nobs(nobs, rows))
-    response, component = draw_response(model, params, take_rows(rows, positions), rng)
+    response, component = ResponseLaw.of(model, params, take_rows(rows, positions)).draw(rng)
     if "component" in _names_used(model):
         raise SmmixError(
             "The model has a variable called 'component', the name of the column that tells where "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from typing import Any
 
 __all__ = ["Report", "progress_bar"]
 
-#: Called with (stage, done, total, best log-likelihood so far).
+#: Called with (stage, done, total, best log-likelihood so far); NaN where there is no best.
 Report = Callable[[str, int, int, float], None]
 
 #: Seconds after which work counts as lasting.
@@ -44,7 +45,8 @@ class _Bar:
                 stage,
             )
         self.bar.total = total
-        self.bar.set_postfix_str(f"log-likelihood {best:.6g}", refresh=False)
+        if not math.isnan(best):
+            self.bar.set_postfix_str(f"log-likelihood {best:.6g}", refresh=False)
         self.bar.update(done - self.bar.n)
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from statsmodels.base.model import LikelihoodResultsWrapper
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 from smmix import draws, inference, intervals, persistence
+from smmix.bootstrap import BootstrapResults, bootstrap
 from smmix.callers import user_level
 from smmix.covariance import covariance
 from smmix.errors import DegenerateComponentWarning, SmmixError
@@ -257,6 +258,31 @@ class MixtureResults(MixtureEstimates):
             offset=offset,
             groups=groups,
         )
+
+    def bootstrap(
+        self,
+        n_boot: int = 199,
+        kind: str = "parametric",
+        rng: Any = 0,
+        threads: int | None = None,
+        progress: bool | None = None,
+        *,
+        n_starts: int = 0,
+    ) -> BootstrapResults:
+        """Fit replicates of the data; see `smmix.bootstrap.bootstrap`.
+
+        Parameters
+        ----------
+        n_boot : int
+        kind : {"parametric", "rows", "groups"}
+            Responses drawn from the fit; rows, or groups, drawn with replacement.
+        rng : int, Generator, SeedSequence or None
+        threads : int, optional
+        progress : bool, optional
+        n_starts : int
+            Starts of a search in every replicate, beside the climb from the fit.
+        """
+        return bootstrap(self, n_boot, kind, rng, threads, progress, n_starts=n_starts)
 
     # -- output ---------------------------------------------------------------------------------
 

@@ -1,0 +1,328 @@
+"""Many data sets fitted together: each climbs from the fit they resemble, along one batch axis."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from smmix.core.blocks import Block
+from smmix.core.control import SearchControl
+from smmix.core.coordinates import Coordinates, pooled_fit, working_setting
+from smmix.core.em import EMControl, EMStatus, Objective, expectation_maximisation, newton
+from smmix.core.linalg import solve_gram
+from smmix.core.mixture import MixtureSpec
+from smmix.core.modes import degeneracy, unit_loglike
+from smmix.core.params import MixtureParams, concatenate
+from smmix.core.search import find_modes
+from smmix.core.statistics import WLSStats
+from smmix.parameters import exchangeable
+from smmix.progress import Report
+from smmix.resampling import Resample, member_rows, members
+from smmix.sources.memory import MemorySource
+
+if TYPE_CHECKING:
+    from smmix.mixture_model import MixtureModel
+
+__all__ = ["Outcome", "Replicator", "Stop", "batch_size", "run_batches"]
+
+#: EM passes from the fit before Newton: they cost a tenth of Newton's.
+WARM_PASSES = 8
+#: Most iterations of Newton; a replicate that needs more is searched afresh.
+MAXITER = 100
+#: A rival mode is tried when it is at most so many standard errors behind the fit ..
+RIVAL_ERRORS = 3.0
+#: .. and so many of them at most.
+RIVALS = 3
+#: Starts of the search in a replicate whose climb from the fit failed.
+SEARCH_STARTS = 50
+#: A candidate replaces another when its log-likelihood is higher by this.
+HIGHER = 1e-6
+#: Component densities that a batch evaluates at once, and the most replicates in it.
+BATCH_DENSITIES, BATCH = 1 << 15, 50
+
+
+def batch_size(model: MixtureModel) -> int:
+    """Replicates that are best fitted together: many when they are small."""
+    return int(np.clip(BATCH_DENSITIES // (model.source.n_rows * model.k), 1, BATCH))
+
+
+class Outcome(NamedTuple):
+    """Fits of a batch of replicates.
+
+    Attributes
+    ----------
+    params : ndarray, (S, V)
+        Visible parameters, relabelled to the fit.
+    loglike : ndarray, (S,)
+    status : list of str
+        "converged", or why the replicate failed.
+    start : list of str
+        Where the fit of the replicate came from: "fit", "rival mode" or "search".
+    """
+
+    params: np.ndarray
+    loglike: np.ndarray
+    status: list[str]
+    start: list[str]
+
+
+class Candidates(NamedTuple):
+    """One fit (working coordinates) for each replicate of a batch."""
+
+    params: MixtureParams
+    loglike: np.ndarray  # (S,) in the units of the response
+    status: np.ndarray  # (S,) of str
+    start: np.ndarray  # (S,) of str
+
+    def or_better(self, other: Candidates) -> Candidates:
+        """For each replicate the sound one, and of two sound ones the higher."""
+        sound, others = self.status == "converged", other.status == "converged"
+        keep = np.where(sound == others, other.loglike <= self.loglike + HIGHER, sound)
+        return Candidates(
+            self.params.where(keep, other.params),
+            *(np.where(keep, a, b) for a, b in zip(self[1:], other[1:], strict=True)),
+        )
+
+
+@dataclass(frozen=True)
+class BatchObjective(Objective):
+    """A mixture on a batch of data sets, one for each parameter set."""
+
+    def members(self, index: np.ndarray) -> BatchObjective:
+        return replace(self, source=members(cast(MemorySource, self.source), index))
+
+
+class Replicator:
+    """Fits replicates of the data of a fitted mixture.
+
+    Parameters
+    ----------
+    results : MixtureResults
+    make : callable
+        See `smmix.resampling.resampling`.
+    n_starts : int
+        Starts of a search in every replicate beside the climb from the fit; with none the search
+        is made where that climb fails.
+    tick : callable
+        Called after every pass over a batch, with whatever is reported; may raise to stop.
+    """
+
+    def __init__(self, results: Any, make: Resample, n_starts: int, tick: Callable[..., None]):
+        model = results.model
+        source = replace(model.source, threads=1)
+        self.model, self.make, self.n_starts, self.tick = model, make, n_starts, tick
+        setting = working_setting(model.spec, source, model.pooled)
+        self.coordinates: Coordinates = setting.coordinates
+        self.objective: Objective = setting.objective
+        self.penalty = 1.0 / setting.n_rows
+        self.fit = self.coordinates.to_working(results.unpacked)
+        self.rivals = self._rivals(results)
+        self.sets = exchangeable(model.spec, model.told_apart)
+
+    def _rivals(self, results: Any) -> MixtureParams:
+        """Sound modes of the data that another sample could have put before the fit."""
+        modes = results.record.modes
+        others = [mode for i, mode in enumerate(modes.modes) if i != results.row]
+        sound = [mode.params for mode in others if not mode.degenerate]
+        if results.row != modes.selected or not sound:
+            return self.fit.take(slice(0, 0))
+        rivals = self.coordinates.to_working(concatenate(sound))
+        spec, source = self.objective.spec, cast(MemorySource, self.objective.source)
+        loglike = unit_loglike(spec, concatenate([self.fit, rivals]), source)
+        if source.weight is not None:
+            loglike = loglike * source.weight
+        behind = loglike[0] - loglike[1:]
+        error = behind.std(axis=1) * np.sqrt(behind.shape[1])
+        near = np.flatnonzero(behind.sum(axis=1) <= RIVAL_ERRORS * error)
+        return rivals.take(near[:RIVALS])
+
+    def run(self, seeds: Sequence[np.random.SeedSequence]) -> Outcome:
+        """Make and fit one replicate for each seed."""
+        generators = [np.random.default_rng(seed) for seed in seeds]
+        natural = self.make(generators)
+        objective = BatchObjective(
+            self.objective.spec,
+            self.coordinates.rows(replace(natural, threads=1)),
+            self.objective.x_scale,
+            self.objective.z_scale,
+        )
+        best = self._climb(objective, self.fit, len(seeds), "fit")
+        for i in range(self.rivals.size):
+            rival = self.rivals.take(slice(i, i + 1))
+            best = best.or_better(self._climb(objective, rival, len(seeds), "rival mode"))
+        searched = best.status != "converged"
+        if self.n_starts:
+            searched[:] = True
+        for s in np.flatnonzero(searched).tolist():
+            found = self._search(member_rows(natural, s), generators[s])
+            if found is not None:
+                best = self._offer(objective, best, s, *found)
+        params = self.coordinates.from_working(self._relabelled(best.params))
+        visible = self.model.visible.of_full(self.model.layout.pack(params))
+        if self.model.equalities is not None:
+            visible = self.model.equalities.map.full(visible[:, self.model.equalities.free])
+        return Outcome(visible, best.loglike, list(best.status), list(best.start))
+
+    # -- one climb ------------------------------------------------------------------------------
+
+    def _climb(
+        self, objective: BatchObjective, origin: MixtureParams, size: int, start: str
+    ) -> Candidates:
+        """All replicates from one parameter set to their modes."""
+        params = MixtureParams(*(np.repeat(part, size, axis=0) for part in origin))
+        if self.model.em_keeps_restrictions:
+            control = EMControl(penalty=self.penalty, report=self.tick)
+            params = expectation_maximisation(objective, params, control, WARM_PASSES).params
+        control = EMControl(MAXITER, polish=False, report=self.tick)
+        ascent = newton(objective, params, control)
+        return self._assessed(objective, ascent.params, ascent.status, start)
+
+    def _assessed(
+        self,
+        objective: BatchObjective,
+        params: MixtureParams,
+        status: list[EMStatus],
+        start: str,
+    ) -> Candidates:
+        """What the replicates' fits are worth."""
+        stats = objective.expectations(params)
+        _, reasons = degeneracy(objective.spec, params, stats.component.nobs)
+        identified = is_identified(objective.spec, params, stats.component)
+        words = []
+        for how, reason, good in zip(status, reasons, identified, strict=True):
+            if reason:
+                words.append(reason)
+            elif how is not EMStatus.CONVERGED:
+                words.append(how.value)
+            else:
+                words.append("converged" if good else "a coefficient is not identified")
+        shift = stats.component.nobs.sum(axis=1) * np.log(self.coordinates.scale)
+        origin = np.full(len(words), start, object)
+        return Candidates(params, stats.loglike - shift, np.array(words, object), origin)
+
+    # -- a search of one replicate --------------------------------------------------------------
+
+    def _search(
+        self, rows: MemorySource, rng: np.random.Generator
+    ) -> tuple[MixtureParams, EMStatus] | None:
+        """The best mode of a replicate from fresh starts; None where there is nothing to find."""
+        pooled = pooled_fit(rows)
+        if not (pooled.sigma > 0.0 and solve_gram(pooled.gram, np.zeros(rows.n_columns))[1]):
+            return None
+        control = SearchControl(self.n_starts or SEARCH_STARTS, progress=self.tick)
+        modes = find_modes(self.model.spec, rows, control, rng, pooled=pooled)
+        mode = modes.modes[modes.selected]
+        return self.coordinates.to_working(mode.params), mode.status
+
+    def _offer(
+        self,
+        objective: BatchObjective,
+        best: Candidates,
+        position: int,
+        params: MixtureParams,
+        status: EMStatus,
+    ) -> Candidates:
+        """The best fits with another candidate for the replicate at ``position``."""
+        at = np.array([position])
+        found = self._assessed(objective.members(at), params, [status], "search")
+        held = Candidates(best.params.take(at), *(part[at] for part in best[1:]))
+        chosen = held.or_better(found)
+        for mine, theirs in zip(best.params, chosen.params, strict=True):
+            mine[at] = theirs
+        for mine, theirs in zip(best[1:], chosen[1:], strict=True):
+            mine[at] = theirs
+        return best
+
+    # -- from working coordinates to the user's -------------------------------------------------
+
+    def _relabelled(self, params: MixtureParams) -> MixtureParams:
+        """The components numbered so that their posteriors agree best with those of the fit."""
+        if all(len(members) == 1 for members in self.sets):
+            return params
+        spec, both = self.objective.spec, concatenate([self.fit, params])
+
+        def step(block: Block) -> np.ndarray:
+            posterior = spec.posterior(both, block)[0]
+            weighted = posterior[0] if block.weight is None else posterior[0] * block.weight
+            return posterior[1:] @ weighted.T
+
+        agreement = self.objective.source.reduce(step, both.size * both.k)
+        orders = np.stack([best_order(table, self.sets) for table in agreement])
+        for order in np.unique(orders, axis=0):
+            at = np.flatnonzero((orders == order).all(axis=1))
+            moved = params.take(at).permute(order)
+            for mine, theirs in zip(params, moved, strict=True):
+                mine[at] = theirs
+        return params
+
+
+def best_order(agreement: np.ndarray, sets: list[np.ndarray]) -> np.ndarray:
+    """Component to be called c, (k,), from the agreement of component d with c, (k, k) [d, c].
+
+    Only the components of a set of exchangeable ones change names.
+    """
+    order = np.arange(len(agreement))
+    for members_ in sets:
+        found, name = linear_sum_assignment(agreement[np.ix_(members_, members_)], maximize=True)
+        order[members_[name]] = members_[found]
+    return order
+
+
+def is_identified(spec: MixtureSpec, params: MixtureParams, stats: WLSStats) -> np.ndarray:
+    """Whether the rows that each component holds determine the coefficients, (S,)."""
+    gram = stats.xwx
+    if spec.coef_basis is not None:
+        k, p = params.coef.shape[1:]
+        basis = spec.coef_basis.reshape(k, p, -1)
+        gram = np.einsum("kpa,skpq,kqb->sab", basis, gram, basis)[:, None]
+    return np.asarray(solve_gram(gram, np.zeros(gram.shape[:-1]))[1].all(axis=1))
+
+
+class StoppedError(Exception):
+    """Raised within a batch that nobody waits for any more."""
+
+
+class Stop:
+    """A flag that ends the batches under way after their current pass."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+
+    def check(self, *_: object) -> None:
+        if self.event.is_set():
+            raise StoppedError
+
+
+def run_batches(
+    work: Callable[[list[np.random.SeedSequence]], Outcome],
+    batches: list[list[np.random.SeedSequence]],
+    threads: int,
+    stop: Stop,
+    report: Report | None,
+) -> dict[int, Outcome]:
+    """Outcomes by the number of their batch; those that Ctrl-C left undone are missing."""
+    outcomes: dict[int, Outcome] = {}
+    total, done = sum(map(len, batches)), 0
+    with ThreadPoolExecutor(threads, thread_name_prefix="smmix-bootstrap") as pool:
+        futures: dict[Future[Outcome], int] = {}
+        try:
+            futures.update((pool.submit(work, batch), i) for i, batch in enumerate(batches))
+            for future in as_completed(futures):
+                outcomes[futures[future]] = future.result()
+                done += len(batches[futures[future]])
+                if report is not None:
+                    report("replicates", done, total, np.nan)
+        except KeyboardInterrupt:
+            if not outcomes:
+                raise
+        finally:
+            stop.event.set()
+            for future in futures:
+                future.cancel()
+    return outcomes
