@@ -50,10 +50,12 @@ SHORT_PASSES = 15
 #: Short runs followed to their modes, and how many degenerate ones besides.
 FOLLOWED, FOLLOWED_DEGENERATE = 16, 4
 #: Rounds of moves without a better mode before they end.
-PATIENCE = 3
+PATIENCE = 6
 #: Moves are not made when this share of the starts followed has met in one mode (two components),
 #: or in one round only (more components).
 CLEAR_SHARE = 0.5
+#: Fewer rows than this for each parameter leave nothing clear.
+ROWS_PER_PARAMETER = 15
 #: Densities that a round of moves evaluates per pass, within these numbers of moves.
 MOVES_DENSITIES, MOVES = 150_000, (48, 300)
 #: Modes that moves start from, and the share of the moves that is followed.
@@ -177,6 +179,7 @@ class _Search:
         pilot = data.source
         best, idle = -np.inf, 0
         clear = runs.hits.max() > CLEAR_SHARE * runs.hits.sum()
+        clear &= pilot.n_rows >= ROWS_PER_PARAMETER * spec.layout.size
         patience = min(spec.layout.k - 2, 1) if clear else PATIENCE
         while idle < patience and not self.interrupted:
             moved = self.begin(self.moves(runs, data, spec), pilot, spec)
