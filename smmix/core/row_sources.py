@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, reduce
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -87,6 +87,8 @@ class ArrayRows:
 
     def __init__(self, rows: Rows, names: Sequence[str] | None = None) -> None:
         check_weights(rows.weight, 0)
+        if rows.weight is not None and not rows.weight.any():
+            raise SmmixError("All weights are zero: at least one row must have a positive weight.")
         self.rows = rows
         self.names = names
 
@@ -157,8 +159,11 @@ class BlockRows:
             raise SmmixError("There are no blocks: give at least one (X, y) with one row.")
         self._first = first
         self.n_columns = first.x.shape[1]
+        if self.repeatable:
+            # What was opened to look at the first block is closed again.
+            self._stream.close()
 
-    def _read(self) -> Iterator[Rows]:
+    def _read(self) -> Generator[Rows, None, None]:
         """Checked blocks with at least one row."""
         width, start = None, 0
         for number, block in enumerate(self._open()):
@@ -223,7 +228,7 @@ def check_weights(weight: np.ndarray | None, start: int) -> None:
         )
 
 
-def _checked_block(block: Sequence[object], number: int, width: int | None, start: int) -> Rows:
+def _checked_block(block: Any, number: int, width: int | None, start: int) -> Rows:
     if isinstance(block, np.ndarray) or not 2 <= len(block) <= 3:
         raise SmmixError(f"Block {number} is not a pair (X, y), or a triple (X, y, weights).")
     try:

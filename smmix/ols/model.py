@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from statsmodels.regression.linear_model import WLS, RegressionModel, RegressionResultsWrapper
+from statsmodels.tools.sm_exceptions import MissingDataError
 
 from smmix.core.row_sources import ArrayRows, Rows
 from smmix.errors import SmmixError
@@ -67,7 +69,14 @@ class NormalEquationOLS(WLS):
         if weights is not None:
             kwargs["weights"] = weights
         # statsmodels would look for an implicit constant by two singular value decompositions.
-        RegressionModel.__init__(self, endog, exog, missing=missing, hasconst=False, **kwargs)
+        try:
+            RegressionModel.__init__(
+                self, *_readable(endog, exog), missing=missing, hasconst=False, **kwargs
+            )
+        except MissingDataError:
+            raise SmmixError(
+                "endog or exog has missing values: fill them, or say missing='drop'."
+            ) from None
         if hasconst is None:
             self._init_keys.remove("hasconst")
         self.hasconst = hasconst
@@ -256,3 +265,15 @@ class NormalEquationOLS(WLS):
             use_t=use_t,
         )
         return RegressionResultsWrapper(results)
+
+
+def _readable(endog: Any, exog: Any) -> tuple[Any, Any]:
+    """Both in a form that statsmodels reads: pandas where there are labels, arrays of numbers."""
+    values, names = matrix(exog, "exog")
+    table = values if names is None else as_frame(exog, "exog")
+    if not isinstance(endog, pd.Series | pd.DataFrame):
+        endog = np.asarray(endog)
+    rows = endog.shape[0] if endog.ndim else 0
+    if rows != len(values):
+        raise SmmixError(f"endog has {rows} rows, but exog has {len(values)}.")
+    return endog, table

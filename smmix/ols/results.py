@@ -67,18 +67,25 @@ class NormalEquationResults(OLSResults):
             values[0] = values[-1] * self.condition_number**2
         return values
 
-    # An exact fit has residuals and standard errors of zero, and these statistics a limit.
+    # An exact fit has residuals and standard errors of zero; these statistics then have a limit,
+    # or are taken as zero when there was nothing to explain either.
     @property
     def tvalues(self) -> np.ndarray:
         """Coefficients over their standard errors."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.nan_to_num(self.params / self.bse, nan=0.0, posinf=np.inf, neginf=-np.inf)
+            return _zero_for_nan(self.params / self.bse)
+
+    @property
+    def rsquared(self) -> float:
+        """Part of the sum of squares of the response that is explained."""
+        total = self.centered_tss if self.k_constant else self.uncentered_tss
+        return 1.0 - self.ssr / total if total > 0.0 else 0.0
 
     @property
     def fvalue(self) -> float:
         """F statistic of all coefficients but the constant."""
-        with np.errstate(divide="ignore"):
-            return OLSResults.fvalue.fget(self)  # type: ignore[attr-defined,no-any-return]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return float(_zero_for_nan(OLSResults.fvalue.fget(self)))  # type: ignore[attr-defined]
 
     @property
     def llf(self) -> float:
@@ -100,3 +107,7 @@ class NormalEquationResults(OLSResults):
     def summary(self, *args: Any, slim: bool = False, **kwargs: Any) -> Any:
         """Table of statsmodels; the short one for an exact fit, which has no residuals to test."""
         return super().summary(*args, slim=slim or self.ssr == 0.0, **kwargs)
+
+
+def _zero_for_nan(values: Any) -> Any:
+    return np.nan_to_num(values, nan=0.0, posinf=np.inf, neginf=-np.inf)
