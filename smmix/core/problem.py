@@ -80,7 +80,7 @@ def merge_gram(a: GramStats, b: GramStats) -> GramStats:
 
 
 def residuals(x: np.ndarray, y: np.ndarray, coef: np.ndarray) -> np.ndarray:
-    """y - x coef, the cheaper the more coefficients are zero."""
+    """Y - x coef, the cheaper the more coefficients are zero."""
     used = np.flatnonzero(coef)
     if len(used) > 1:
         return np.asarray(y - x @ coef)

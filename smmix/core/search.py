@@ -33,6 +33,7 @@ from smmix.core.params import MixtureParams
 from smmix.core.runs import Runs
 from smmix.core.starts import (
     Pilot,
+    agree_with_known,
     default_starts,
     extension_starts,
     params_from_labels,
@@ -158,8 +159,9 @@ class _Search:
         fewer = None
         if k > 2:
             smaller = replace(spec.free(), layout=replace(spec.layout, k=k - 1))
-            best = self.pilot_modes(pilot, smaller, max(n_starts // 2, 10)).take(np.arange(1))
-            fewer = self.posteriors(best.params, pilot, smaller)[0], best.params.coef[0]
+            free = replace(pilot, membership=None)
+            best = self.pilot_modes(free, smaller, max(n_starts // 2, 10)).take(np.arange(1))
+            fewer = self.posteriors(best.params, free, smaller)[0], best.params.coef[0]
         labels = default_starts(data, k, n_starts, fewer, self.rng)
         runs = self.follow(
             self.short(self.begin(labels, pilot, spec), pilot, spec), pilot, spec, FOLLOWED
@@ -216,6 +218,8 @@ class _Search:
 
     def begin(self, labels: np.ndarray, source: MemorySource, spec: MixtureSpec) -> Runs:
         """Runs from starting labels (S, u)."""
+        if source.membership is not None:
+            labels = agree_with_known(labels, source.membership)
         params = params_from_labels(spec, source, labels, self.penalty)
         return Runs.fresh(project(spec, params))
 

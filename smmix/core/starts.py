@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from smmix.core.mixture import MixtureSpec, given_posterior
 from smmix.core.params import MixtureParams
@@ -228,6 +229,22 @@ def default_starts(
     parts.append(random_starts(pilot, k, n_random, rng))
     parts.append(elemental_starts(pilot, k, left - n_random - n_sharp, rng))
     return np.concatenate(parts)
+
+
+def agree_with_known(labels: np.ndarray, membership: np.ndarray) -> np.ndarray:
+    """Labels (S, u) renumbered to agree best with known memberships, and corrected to them.
+
+    ``membership`` (u, K) is the log of the indicator of the components a unit may belong to.
+    """
+    allowed = np.isfinite(membership)
+    n_components = membership.shape[1]
+    out = np.empty_like(labels)
+    for s, label in enumerate(labels):
+        agree = np.stack([allowed[label == c].sum(axis=0) for c in range(n_components)])
+        _, renamed = linear_sum_assignment(-agree)
+        out[s] = renamed[label]
+    wrong = ~np.take_along_axis(allowed[None], out[..., None], axis=2)[..., 0]
+    return np.where(wrong, allowed.argmax(axis=1), out)
 
 
 def params_from_labels(
