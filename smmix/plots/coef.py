@@ -13,6 +13,9 @@ from smmix.plots.style import GREY, look, open_panels
 
 __all__ = ["plot_coef"]
 
+#: Zero is shown when it is no further from the intervals than this share of their range.
+_NEAR = 0.5
+
 
 def plot_coef(
     results: Any, ax: Any = None, *, terms: Sequence[str] | None = None, alpha: float = 0.05
@@ -73,9 +76,11 @@ def plot_coef(
                 marker="o" if style is None else style.marker,
                 color=color,
                 markeredgecolor="black",
-                markersize=7,
+                markersize=6,
             )
-        axes.axvline(0.0, color=GREY, linewidth=0.8, linestyle=":")
+        left, right = axes.get_xlim()
+        if left - _NEAR * (right - left) < 0.0 < right + _NEAR * (right - left):
+            axes.axvline(0.0, color=GREY, linewidth=0.8, linestyle=":", zorder=0)
         axes.set_yticks(range(len(rows)), [str(label) for label in rows])
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.set_ylabel("component")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import stats
+from scipy.optimize import isotonic_regression
 
 from smmix.draws import generator
 from smmix.plots.partial import Effect, effects
@@ -19,6 +20,8 @@ __all__ = ["plot_fit"]
 
 #: Share of the distance between two levels over which points are spread and components set apart.
 _SPREAD, _APART = 0.14, 0.5
+#: Least distance between the numbers at the ends of lines, points.
+_LABEL_HEIGHT = 9.0
 
 
 def plot_fit(
@@ -35,7 +38,7 @@ def plot_fit(
     A point has the colour and marker of its most probable component and is the paler the less
     certain that is. With one variable y itself is drawn (less the offset); with more there is a
     panel for each, which shows partial residuals [1]_: the other variables are held at their
-    median (a category at its most frequent level), and each row adds its residual from its
+    median (what is no number at its most frequent value), and each row adds its residual from its
     component. Without variables the histogram of y and the weighted densities are drawn.
 
     Parameters
@@ -114,7 +117,7 @@ def _draw_points(
     spread: np.ndarray,
     k: int,
 ) -> None:
-    size = float(np.clip(4000 / max(len(label), 1), 6, 26))
+    size = float(np.clip(9000 / max(len(label), 1), 9, 26))
     for c in range(k):
         own = np.flatnonzero(label == c)
         # Certain points lie on top of uncertain ones.
@@ -139,19 +142,34 @@ def _draw_lines(axes: Axes, effect: Effect, k: int) -> None:
         axes.fill_between(
             effect.grid, mean - reach, mean + reach, color=style.color, alpha=0.25, linewidth=0.0
         )
+        # A white edge sets the line off from the points of its own component.
+        axes.plot(effect.grid, mean, color="white", linewidth=3.0, alpha=0.8)
         axes.plot(effect.grid, mean, color=style.color, linestyle=style.line, linewidth=1.8)
-        if k > 1:
-            axes.annotate(
-                str(c),
-                (effect.grid[-1], mean[-1]),
-                (4, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize="small",
-                color=style.color,
-                fontweight="bold",
-                annotation_clip=False,
-            )
+    if k > 1:
+        _number_lines(axes, effect)
+
+
+def _number_lines(axes: Axes, effect: Effect) -> None:
+    """Write the number of each component at the right end of its line, clear of the others."""
+    ends = effect.mean[-1]
+    points = 72.0 / axes.figure.dpi
+    natural = axes.transData.transform(np.column_stack([np.zeros_like(ends), ends]))[:, 1] * points
+    order = np.argsort(natural)
+    steps = _LABEL_HEIGHT * np.arange(len(order))
+    # The least movement in squares that keeps them this far apart.
+    placed = isotonic_regression(natural[order] - steps).x + steps
+    for c, height in zip(order, placed, strict=True):
+        axes.annotate(
+            str(c),
+            (effect.grid[-1], ends[c]),
+            (4.0, height - natural[c]),
+            textcoords="offset points",
+            va="center",
+            fontsize="small",
+            color=look(int(c)).color,
+            fontweight="bold",
+            annotation_clip=False,
+        )
 
 
 def _draw_levels(axes: Axes, effect: Effect, k: int) -> None:

@@ -73,12 +73,15 @@ class MeanDesign:
             self.to_exog = lambda table: table.to_numpy(dtype=float)
         self.frame = self.all_rows.iloc[picked].reset_index(drop=True)
         self.typical = {name: _typical(column) for name, column in self.all_rows.items()}
-        self.names = [str(name) for name in self.frame.columns if self._matters(str(name))]
+        first = {str(name): self._first_column(str(name)) for name in self.frame.columns}
+        self.names = sorted((n for n, i in first.items() if i >= 0), key=lambda n: first[n])
 
-    def _matters(self, name: str) -> bool:
+    def _first_column(self, name: str) -> int:
+        """The first column of the mean that depends on a variable, -1 when none does."""
         held = self.frame.copy(deep=False)
         held[name] = self._repeated(name, len(held))
-        return not np.array_equal(self.to_exog(held), self.exog)
+        differs = (self.to_exog(held) != self.exog).any(axis=0)
+        return int(np.argmax(differs)) if differs.any() else -1
 
     def _repeated(self, name: str, m: int) -> pd.Series:
         """The typical value of a variable m times, in the type of its column."""
@@ -135,10 +138,11 @@ def effects(
     made = MeanDesign(model, picked)
     wanted = made.names if variables is None else list(variables)
     unknown = [name for name in wanted if name not in made.names]
-    if unknown:
+    if unknown or (made.names and not wanted):
+        what = f"does not depend on {unknown[0]!r}; it depends" if unknown else "depends"
         raise SmmixError(
-            f"The mean does not depend on {unknown[0]!r}; it depends on "
-            f"{', '.join(made.names) or 'no variable'}."
+            f"The mean {what} on {', '.join(made.names) or 'no variable'}: name one of these in "
+            "variables, or leave it out."
         )
     coef = results.unpacked.coef[0].T
     design = model.kept_design

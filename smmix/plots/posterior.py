@@ -70,6 +70,7 @@ def plot_posterior(results: Any, ax: Any = None, *, bins: int = 20, threshold: f
     for c, axes in enumerate(panels.axes):
         _draw(axes, c, edges, every[c], own[c])
         axes.set_ylim(0.0, top)
+        axes.set_yticks(_root_ticks(top))
         axes.set_title(f"{left_out[c]:,.6g} left out (near 0)", fontsize="small", loc="right")
     return panels.result()
 
@@ -93,7 +94,6 @@ def posterior_counts(
     left_out : ndarray, (k,)
     """
     model = results.model
-    model.kept_design  # noqa: B018 - refuses results without data
     k = results.k
     every, own = np.zeros((k, edges.size - 1)), np.zeros((k, edges.size - 1))
     left_out = np.zeros(k)
@@ -110,6 +110,17 @@ def posterior_counts(
             own[c] += np.histogram(value[mine], edges, weights=weight[mine])[0]
             left_out[c] += weight[~shown].sum()
     return every, own, left_out
+
+
+def _root_ticks(top: float) -> list[float]:
+    """Round counts that are about evenly spaced on the root scale up to ``top``."""
+    ticks = {0.0}
+    for part in (0.25, 0.5, 0.75, 0.97):
+        goal = part**2 * top
+        if goal >= 1.0:
+            step = 10.0 ** np.floor(np.log10(goal))
+            ticks.add(float(max(m * step for m in (1, 2, 3, 4, 5, 6, 8) if m * step <= goal)))
+    return sorted(ticks)
 
 
 def _draw(axes: Axes, c: int, edges: np.ndarray, every: np.ndarray, own: np.ndarray) -> None:

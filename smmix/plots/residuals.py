@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import betaincinv, ndtr, ndtri
 
+from smmix.delta import confidence_quantile
 from smmix.plots.style import GREY, open_panels, sample_rows
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ __all__ = ["plot_residuals"]
 #: Quantiles that a QQ plot of many rows is thinned to.
 _QUANTILES = 2000
 #: Groups of fitted values whose mean residual is drawn.
-_BINS = 12
+_BINS, _ROWS_PER_BIN = 12, 30
 
 
 def plot_residuals(
@@ -66,6 +67,7 @@ def plot_residuals(
     """
     residual = results.quantile_residuals.to_numpy()
     sample_rows(1, max_points, 0)
+    confidence_quantile(results, alpha)
     panels = open_panels(2, ax, (5.0, 4.0))
     design = results.model.kept_design
     weight = np.ones(residual.size) if design.freq_weights is None else design.freq_weights
@@ -88,7 +90,11 @@ def _draw_against(
     for level in (-1.96, 0.0, 1.96):
         axes.axhline(level, color=GREY, linewidth=0.9, linestyle="-" if level == 0 else ":")
     order = np.argsort(fitted, kind="stable")
-    parts = [part for part in np.array_split(order, min(_BINS, residual.size // 8)) if part.size]
+    parts = [
+        part
+        for part in np.array_split(order, max(1, min(_BINS, residual.size // _ROWS_PER_BIN)))
+        if part.size
+    ]
     if len(parts) > 2 and np.ptp(fitted) > 0.0:
         means = [
             [np.average(values[part], weights=weight[part]) for part in parts]

@@ -68,10 +68,11 @@ def plot_starts(results: Any, ax: Any = None) -> Any:
             )
     for i in rank[:_NAMED]:
         axes.annotate(
-            f"{hits[i]}x", (i, llf[i]), (0, 9), textcoords="offset points", ha="center",
-            fontsize="small",
+            f"{hits[i]}\N{MULTIPLICATION SIGN}", (i, llf[i]), (0, 9), textcoords="offset points",
+            ha="center", fontsize="small",
         )  # fmt: skip
     axes.margins(y=0.15)
+    axes.set_xlim(-0.75, max(len(starts), 3) - 0.25)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("mode (row of starts)")
     axes.set_ylabel("log-likelihood")

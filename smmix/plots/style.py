@@ -118,16 +118,15 @@ class Panels:
             "fontsize": "small",
             "frameon": False,
         }
-        if self.figure is not None and len(self.axes) > 1:
-            self.figure.legend(loc="outside upper center", ncols=min(len(handles), 6), **options)
-            return
-        self.axes[0].legend(
-            loc="lower center",
-            bbox_to_anchor=(0.5, 1.0),
-            borderaxespad=0.2,
-            ncols=min(len(handles), 4),
-            **options,
-        )
+        across = min(len(handles), 6 if len(self.axes) > 2 else 3)
+        # As few rows as fit, and those of one length.
+        options["ncols"] = -(-len(handles) // -(-len(handles) // across))
+        if self.figure is not None:
+            self.figure.legend(loc="outside upper center", **options)
+        else:
+            self.axes[0].legend(
+                loc="lower center", bbox_to_anchor=(0.5, 1.0), borderaxespad=0.2, **options
+            )
 
 
 def open_panels(
