@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from statsmodels.base.model import GenericLikelihoodModelResults
 
-from smmix import intervals
+from smmix import intervals, plots
 from smmix.components import ComponentView, component_views
 from smmix.core.em import EMStatus
 from smmix.core.modes import Mode, Modes, component_sizes
@@ -173,6 +173,7 @@ class MixtureEstimates(GenericLikelihoodModelResults):
     @property
     def posterior(self) -> pd.DataFrame:
         """Posterior probabilities of the components, n x k, for the rows used."""
+        assert self.model.kept_design is not None
         rows = self.model.units.to_rows(self.model.posterior(self.params))
         return pd.DataFrame(rows, self.model.kept_design.index, self._component_index)
 
@@ -294,3 +295,37 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         """Phase, log-likelihood and largest scale-free score of each iteration on all rows."""
         frame = pd.DataFrame(self.mode_found.trace, columns=["phase", "llf", "score"])
         return frame.rename_axis("iteration")
+
+    # -- pictures -------------------------------------------------------------------------------
+
+    def plot_fit(
+        self,
+        ax: Any = None,
+        *,
+        variables: Sequence[str] | None = None,
+        alpha: float = 0.05,
+        max_points: int = 5000,
+        rng: Any = 0,
+    ) -> Any:
+        """Rows and regression lines with bands; see `smmix.plots.plot_fit`."""
+        return plots.plot_fit(
+            self, ax, variables=variables, alpha=alpha, max_points=max_points, rng=rng
+        )
+
+    def plot_posterior(self, ax: Any = None, *, bins: int = 20, threshold: float = 1e-4) -> Any:
+        """Rootograms of the posterior probabilities; see `smmix.plots.plot_posterior`."""
+        return plots.plot_posterior(self, ax, bins=bins, threshold=threshold)
+
+    def plot_coef(
+        self, ax: Any = None, *, terms: Sequence[str] | None = None, alpha: float = 0.05
+    ) -> Any:
+        """Coefficients with intervals across components; see `smmix.plots.plot_coef`."""
+        return plots.plot_coef(self, ax, terms=terms, alpha=alpha)
+
+    def plot_starts(self, ax: Any = None) -> Any:
+        """Modes that the search found; see `smmix.plots.plot_starts`."""
+        return plots.plot_starts(self, ax)
+
+    def plot_residuals(self, ax: Any = None, *, max_points: int = 5000, alpha: float = 0.05) -> Any:
+        """Quantile residuals and their QQ plot; see `smmix.plots.plot_residuals`."""
+        return plots.plot_residuals(self, ax, max_points=max_points, alpha=alpha)
