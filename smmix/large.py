@@ -15,6 +15,7 @@ from smmix.core.information import unit_design, unit_scores
 from smmix.core.linalg import merge_r, solve_gram
 from smmix.errors import SmmixError
 from smmix.formula.incremental import LearntDesign, learn_design
+from smmix.formula.terms import factor_columns
 from smmix.per_component import present_columns
 from smmix.sources.base import Source
 from smmix.sources.memory import MemorySource
@@ -87,8 +88,8 @@ def refuse_rows(*, removed: bool = False) -> SmmixError:
             "predictions for new data are left."
         )
     return SmmixError(
-        "The rows of this model are not in memory; results.predict(data, which=..) goes through "
-        "them slab by slab, and what needs them all at once can be had from a fit to a sample."
+        "The rows of this model are not in memory: results.predict(which=..) goes through them "
+        "slab by slab; for what needs all of them at once, fit a sample."
     )
 
 
@@ -140,6 +141,8 @@ def build_large(
     model.hasconst = hasconst
     model.large = LargeRows(data, learnt, build)
     model.source = source
+    names = pd.Index(learnt.designer.rules.columns)
+    model.response_columns = factor_columns([learnt.design.endog_name], names)
     model.nobs = found.frequency if found.frequency % 1 else int(found.frequency)
     model.df_resid = model.nobs - model.n_free
     model.told_apart = frozenset(int(c) for c in found.known)

@@ -19,6 +19,8 @@ from smmix.covariance import covariance
 from smmix.errors import DegenerateComponentWarning, SmmixError
 from smmix.estimates import FitRecord, MixtureEstimates
 from smmix.formula import linear_constraint
+from smmix.large import is_large, refuse_rows
+from smmix.lazy import predict_large
 from smmix.prediction import new_rows, own_rows, predict_rows, with_response
 from smmix.summary import summarize
 from smmix.summary_format import MixtureSummary
@@ -158,7 +160,8 @@ class MixtureResults(MixtureEstimates):
         Parameters
         ----------
         exog : DataFrame or array_like, (m, p), optional
-            New rows: for a model of formulas a table with their variables.
+            New rows: for a model of formulas a table with their variables. For what
+            `scan_parquet` gives and for a Dask frame the predictions are made when needed.
         which : str
             "mean": E[y | x, z]; "components": the mean within each component; "prob": P(component
             | z); "posterior" and "label": given y too where it is known (from ``endog``, or from
@@ -196,6 +199,10 @@ class MixtureResults(MixtureEstimates):
         >>> results.predict({"income": [500.0, 900.0]}).shape
         (2,)
         """
+        if is_large(exog) or (exog is None and self.model.large is not None):
+            if any(part is not None for part in (endog, exog_concomitant, offset, groups)):
+                raise refuse_rows()
+            return predict_large(self, exog, which, q)
         if exog is None and which == "posterior" and endog is None:
             return self.posterior
         if exog is None and which == "label" and endog is None:

@@ -16,7 +16,7 @@ from smmix.sources.parquet import ParquetScan, RawSlab
 from smmix.sources.streamed import HeldSource, StreamedSource, in_order
 from smmix.units import Units, make_source
 
-__all__ = ["ParquetTable", "SlabRows", "designed_width"]
+__all__ = ["ParquetTable", "SlabRows", "designed_width", "frame_of"]
 
 Result = TypeVar("Result")
 
@@ -95,7 +95,7 @@ class ParquetTable:
         self, function: Callable[[pd.DataFrame, str], Result], columns: Sequence[str], group: Any
     ) -> list[Result]:
         def work(_: int, raw: RawSlab) -> Result:
-            return function(*_frame(raw))
+            return function(*frame_of(raw))
 
         return list(
             in_order(lambda: self.scan.slabs(columns, self.rows, group), work, self.threads)
@@ -103,7 +103,7 @@ class ParquetTable:
 
     def frames(self, columns: Sequence[str], group: Any) -> Iterator[tuple[pd.DataFrame, str]]:
         for raw in self.scan.slabs(columns, self.rows, group):
-            yield _frame(raw)
+            yield frame_of(raw)
 
     def regroup(self, group: str) -> str:
         return f"sort the data by {group!r} first"
@@ -159,10 +159,11 @@ class _Build:
     rows: SlabRows
 
     def __call__(self, raw: RawSlab) -> MemorySource | None:
-        return self.rows(*_frame(raw))
+        return self.rows(*frame_of(raw))
 
 
-def _frame(raw: RawSlab) -> tuple[pd.DataFrame, str]:
+def frame_of(raw: RawSlab) -> tuple[pd.DataFrame, str]:
+    """Rows as read, with row numbers as labels, and where they come from."""
     frame = raw.table.to_pandas(ignore_metadata=True)
     frame.index = pd.RangeIndex(raw.first, raw.first + len(frame))
     return frame, f"{raw.path}"

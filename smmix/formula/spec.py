@@ -125,6 +125,11 @@ class FormulaSpec:
             if isinstance(c.dtype, pd.CategoricalDtype)
         }
 
+    @property
+    def columns(self) -> list[str]:
+        """Columns of the data that the formulas use, those of the response first."""
+        return list(dict.fromkeys(name for part in self._columns for name in part))
+
     def transform(self, new_data: Any, *, need_endog: bool = False) -> NewRows:
         """Make the model's columns from new data.
 
