@@ -12,7 +12,6 @@ from helpers_model import engel, engel_fit, everything_fit
 from scipy import stats
 
 import smmix
-from smmix import plots
 from smmix.errors import SmmixError
 
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -244,15 +243,6 @@ def test_qq_points_of_many_rows_are_thinned_but_keep_the_ends():
     assert inside.mean() > 0.8
 
 
-def test_criteria_are_drawn_against_k():
-    table = pd.DataFrame(
-        {"aic": [3.0, 1, 2], "bic": [4.0, 3, 5], "icl": [4.0, 6, 7]}, index=[1, 2, 3]
-    )
-    ax = plots.plot_selection(table, 2)
-    np.testing.assert_array_equal(ax.lines[0].get_ydata(), [3, 1, 2])
-    assert [text.get_text() for text in ax.figure.legends[0].get_texts()] == ["AIC", "BIC", "ICL"]
-
-
 # -- Axes ------------------------------------------------------------------------------------------
 
 
@@ -349,11 +339,6 @@ def test_without_a_covariance_there_are_no_bands():
 def test_options_that_make_no_sense_are_named(name, options, message):
     with pytest.raises(SmmixError, match=message):
         getattr(engel_fit(2), name)(**options)
-
-
-def test_a_table_without_the_criterion_is_refused():
-    with pytest.raises(SmmixError, match="no column 'icl'"):
-        plots.plot_selection(pd.DataFrame({"aic": [1.0], "bic": [2.0]}, index=[1]))
 
 
 @pytest.mark.parametrize("name", ["plot_fit", "plot_posterior", "plot_residuals"])

@@ -8,7 +8,6 @@ from smmix.plots.coef import plot_coef
 from smmix.plots.fit import plot_fit
 from smmix.plots.posterior import plot_posterior
 from smmix.plots.residuals import plot_residuals
-from smmix.plots.selection import plot_selection
 from smmix.plots.starts import plot_starts
 
 __all__ = [
@@ -16,6 +15,5 @@ __all__ = [
     "plot_fit",
     "plot_posterior",
     "plot_residuals",
-    "plot_selection",
     "plot_starts",
 ]
