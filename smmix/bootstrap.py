@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from smmix.callers import user_level
 from smmix.draws import generator
 from smmix.errors import SmmixError
 from smmix.fitting import one_blas_thread
@@ -336,7 +337,8 @@ def _collected(
 def _counted(failures: pd.Series) -> pd.Series:
     """How many replicates failed for each reason, whatever the numbers in it."""
     reasons = failures.mask(
-        failures.str.startswith("component "), "a component rests on too few rows or none varies"
+        failures.str.startswith("component "),
+        "a degenerate component (too few rows, or hardly any variance)",
     )
     return reasons.value_counts()
 
@@ -348,7 +350,7 @@ def _warn_of(found: BootstrapResults) -> None:
             f"The bootstrap was interrupted after {len(found.replicates)} of {found.n_boot} "
             "replicates; the result rests on these.",
             RuntimeWarning,
-            stacklevel=4,
+            stacklevel=user_level(),
         )
     if found.n_failed:
         why = "; ".join(f"{why}: {number}" for why, number in _counted(found.failures).items())
@@ -356,5 +358,5 @@ def _warn_of(found: BootstrapResults) -> None:
             f"{found.n_failed} of {len(found.replicates)} bootstrap replicates could not be "
             f"fitted and are left out ({why}); see bootstrap().failures.",
             RuntimeWarning,
-            stacklevel=4,
+            stacklevel=user_level(),
         )
