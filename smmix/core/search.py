@@ -50,13 +50,9 @@ __all__ = ["SearchControl", "climb", "find_modes"]
 SHORT_PASSES = 15
 #: Short runs followed to their modes, and how many degenerate ones besides.
 FOLLOWED, FOLLOWED_DEGENERATE = 16, 4
-#: Rounds of moves without a better mode before they end.
-PATIENCE = 6
-#: Moves are not made when this share of the starts followed has met in one mode (two components),
-#: or in one round only (more components).
-CLEAR_SHARE = 0.5
-#: Fewer rows than this for each parameter leave nothing clear.
-ROWS_PER_PARAMETER = 15
+#: Rounds of moves without a better mode before they end; fewer when this share of the starts
+#: followed has met in one mode, fewest when there are also so many rows for each parameter.
+PATIENCE, CLEAR_SHARE, ROWS_PER_PARAMETER = 6, 0.5, 15
 #: Densities that a round of moves evaluates per pass, within these numbers of moves.
 MOVES_DENSITIES, MOVES = 150_000, (48, 300)
 #: Modes that moves start from, and the share of the moves that is followed.
@@ -180,9 +176,7 @@ class _Search:
         """
         pilot = data.source
         best, idle = -np.inf, 0
-        clear = runs.hits.max() > CLEAR_SHARE * runs.hits.sum()
-        clear &= pilot.n_rows >= ROWS_PER_PARAMETER * spec.layout.size
-        patience = min(spec.layout.k - 2, 1) if clear else PATIENCE
+        patience = self.patience(runs, pilot, spec)
         while idle < patience and not self.interrupted:
             moved = self.begin(self.moves(runs, data, spec), pilot, spec)
             number = int(MOVES_FOLLOWED * moved.hits.size) + 1
@@ -191,6 +185,15 @@ class _Search:
             idle = 0 if np.isfinite(best) and value > best + 1e-6 else idle + 1
             best = max(best, value)
         return runs
+
+    @staticmethod
+    def patience(runs: Runs, pilot: MemorySource, spec: MixtureSpec) -> int:
+        """Rounds of moves without a better mode before they end."""
+        if runs.hits.max() <= CLEAR_SHARE * runs.hits.sum():
+            return PATIENCE
+        if pilot.n_rows < ROWS_PER_PARAMETER * spec.layout.size:
+            return PATIENCE // 3
+        return min(spec.layout.k - 2, 1)
 
     def moves(self, runs: Runs, data: Pilot, spec: MixtureSpec) -> np.ndarray:
         """Labels: each component of the best modes dropped in turn, and a new one found."""
