@@ -15,6 +15,7 @@ from smmix.model import MixtureOLS, from_formula
 from smmix.ols import NormalEquationOLS, solve_normal_equations
 from smmix.persistence import read_json
 from smmix.results import MixtureResults
+from smmix.selection import select_k
 from smmix.simulate import simulate_mixture
 from smmix.sources.parquet import scan_parquet
 
@@ -30,6 +31,7 @@ __all__ = [
     "from_formula",
     "read_json",
     "scan_parquet",
+    "select_k",
     "simulate_mixture",
     "solve_normal_equations",
 ]

@@ -1,0 +1,268 @@
+"""Searches for k components that start from the fit with k - 1: its log-likelihood never falls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+import numpy as np
+
+from smmix.core.coordinates import PooledFit, Setting, totals, working_setting
+from smmix.core.em import Ascent, EMControl, Objective, expectation_maximisation, newton
+from smmix.core.mixture import MixtureSpec, project
+from smmix.core.modes import Mode, Modes, component_sizes, degeneracy
+from smmix.core.params import MixtureParams, concatenate
+from smmix.core.search import SearchControl, climb, find_modes
+from smmix.core.starts import Pilot, default_starts
+from smmix.errors import SmmixError
+from smmix.fitting import FitOptions, check_estimable, one_blas_thread
+
+if TYPE_CHECKING:
+    from smmix.mixture_model import MixtureModel
+    from smmix.sources.base import Source
+    from smmix.sources.memory import MemorySource
+
+__all__ = ["Fewer", "best_sound", "search_from_fewer", "seeded_modes", "with_components"]
+
+#: Rows of the sample on which starts of all kinds are made when there are more.
+PILOT_ROWS = 2000
+#: Iterations and score that end the search on the sample, and how many of its modes go on.
+PILOT_ITERATIONS, PILOT_SCORE, FROM_PILOT = 20, 1e-4, 4
+#: Twins of each component of the smaller fit, and how far their lines are moved apart, in sigmas
+#: per standard deviation of a column.
+TWINS, APART = 2, 0.3
+#: EM passes before runs are judged; how many are followed at a time, unless so far behind.
+SHORT_PASSES, FOLLOWED, HOPELESS = 15, 3, 50.0
+#: Newton iterations, and the score that ends them, when runs are only to be ranked.
+RANKING_ITERATIONS, RANKING_SCORE = 12, 1e-4
+#: Runs whose log-likelihoods differ by less than this are the same.
+SAME_RUN = 1e-3
+#: Relative differences of log-likelihoods, and of sizes, under modes that are the same.
+SAME_LOGLIKE, SAME_SIZE = 1e-8, 1e-4
+
+
+class Fewer(NamedTuple):
+    """A fit with one component fewer: its mixture, estimates and log-likelihood."""
+
+    spec: MixtureSpec
+    params: MixtureParams
+    loglike: float
+
+
+def with_components(model: MixtureModel, k: int) -> MixtureModel:
+    """The same model of the same data with another number of components.
+
+    Raises
+    ------
+    SmmixError
+        If the model has restrictions that mean nothing for another k.
+    """
+    if model.equalities is not None or not model.present.all():
+        raise SmmixError(
+            "The model restricts single components (fixed, constraints, or a formula for each), "
+            "which means nothing for another number of components."
+        )
+    if model.k == k:
+        return model
+    other = type(model).__new__(type(model))
+    other._build(model.kept_design, k, model.variance, None, None, model.hasconst)
+    other._table, other.formula = model._table, model.formula
+    other.concomitant = model.concomitant
+    return other
+
+
+def search_from_fewer(
+    model: MixtureModel,
+    fewer: Fewer | None,
+    options: FitOptions,
+    report: Callable[[str, int, int, float], None] | None,
+) -> Modes:
+    """Modes of a model under the options of fit(), from ``fewer`` as well when it is given."""
+    check_estimable(model)
+    source = model.source
+    if options.threads is not None:
+        source = replace(source, threads=options.threads)
+    with one_blas_thread():
+        control = options.control(report)
+        return seeded_modes(model.spec, source, control, options.rng, fewer, model.pooled)
+
+
+def seeded_modes(
+    spec: MixtureSpec,
+    source: Source,
+    control: SearchControl,
+    rng: np.random.Generator,
+    fewer: Fewer | None,
+    pooled: PooledFit | None = None,
+) -> Modes:
+    """Modes of a mixture, from starts of all kinds and from the fit with one component fewer.
+
+    A fit with k - 1 components is one with k of which two, twins, are the same: moved apart they
+    climb from there, so that no fit ends below it. On few rows this comes after the search of
+    fit(). On many, starts of all kinds are brought near their modes on a sample only; the best of
+    these runs and of the twins are followed to their ends on all rows.
+
+    Parameters
+    ----------
+    spec : MixtureSpec
+    source : Source
+    control : SearchControl
+    rng : Generator
+    fewer : Fewer, optional
+        By default the search is that of fit().
+    pooled : PooledFit, optional
+        One regression of all rows, when it is known already.
+
+    Returns
+    -------
+    Modes
+    """
+    search = partial(find_modes, spec, source, control, rng, pooled=pooled)
+    follow = partial(climb, spec, source, control=control, pooled=pooled)
+    if fewer is None:
+        return search()
+    setting = working_setting(spec, source, pooled)
+    twins = setting.coordinates.to_working(_twins(fewer.params, source))
+    parts: list[Modes] = []
+    runs = [_moved_apart(setting.objective, twins, rng) for _ in range(TWINS)]
+    pilot = source.sample(max(int(PILOT_ROWS * source.n_units / source.n_rows), 50), rng)
+    if spec.layout.k == 2 or pilot.n_units == source.n_units:
+        parts.append(search())
+    else:
+        runs.append(setting.coordinates.to_working(_from_pilot(spec, pilot, control, rng, fewer)))
+    if spec.layout.k > 2:
+        parts += _followed(setting, concatenate(runs), follow)
+    if max(map(best_sound, parts), default=-np.inf) < fewer.loglike:
+        parts.append(follow(setting.coordinates.from_working(twins)))
+    return merged(parts)
+
+
+def best_sound(modes: Modes) -> float:
+    """Largest log-likelihood of the modes that are not degenerate."""
+    return max((mode.loglike for mode in modes.modes if not mode.degenerate), default=-np.inf)
+
+
+def _from_pilot(
+    spec: MixtureSpec,
+    pilot: MemorySource,
+    control: SearchControl,
+    rng: np.random.Generator,
+    fewer: Fewer,
+) -> MixtureParams:
+    """The best modes of a sample, from starts of all kinds, in natural coordinates."""
+    posterior = np.concatenate(
+        [fewer.spec.posterior(fewer.params, b)[0][0] for b in pilot.blocks(fewer.params.k)], axis=1
+    )
+    coordinates, objective, _ = working_setting(fewer.spec, pilot)
+    response = pilot.y if pilot.offset is None else pilot.y - pilot.offset
+    data = Pilot(cast("MemorySource", objective.source), np.ravel(response))
+    known = posterior, coordinates.to_working(fewer.params).coef[0]
+    labels = default_starts(data, spec.layout.k, control.n_starts, known, rng)
+    starts = (labels[:, None, :] == np.arange(spec.layout.k)[:, None]).astype(float)
+    rough = replace(control, maxiter=PILOT_ITERATIONS, gtol=PILOT_SCORE, progress=None)
+    modes = find_modes(spec, pilot, rough, rng, starts).modes
+    sound = [mode for mode in modes if not mode.degenerate] or modes
+    return concatenate([mode.params for mode in sound[:FROM_PILOT]])
+
+
+def _twins(params: MixtureParams, source: Source) -> MixtureParams:
+    """The same mixture with one more component: each component in turn as two equal halves.
+
+    Exact when a combination of the mixing design's columns is constant, as with an intercept.
+    """
+    sums = totals(source)
+    one = np.linalg.lstsq(sums.z_gram, sums.z_sums, rcond=None)[0]
+    logits = np.concatenate([np.zeros((1, 1, one.size)), params.mixing], axis=1)
+    out = []
+    for c in range(params.k):
+        order = np.r_[np.arange(params.k), c]
+        halved = logits[:, order]
+        halved[:, [c, -1]] -= np.log(2.0) * one
+        mixing = halved[:, 1:] - halved[:, :1]
+        out.append(MixtureParams(params.coef[:, order], params.nuisance[:, order], mixing))
+    return concatenate(out)
+
+
+def _moved_apart(
+    objective: Objective, twins: MixtureParams, rng: np.random.Generator
+) -> MixtureParams:
+    """Twins (set c: components c and the last, in working coordinates) with unlike lines."""
+    first, last = np.arange(twins.size), twins.k - 1
+    coef, nuisance = twins.coef.copy(), twins.nuisance.copy()
+    step = APART * rng.standard_normal((twins.size, coef.shape[2])) / objective.x_scale
+    if objective.spec.layout.d:
+        step *= nuisance[first, last, :1]
+        ratio = np.exp(APART * rng.standard_normal((twins.size, 1)))
+        nuisance[first, first] *= ratio
+        nuisance[first, last] /= ratio
+    coef[first, first] += step
+    coef[first, last] -= step
+    moved = MixtureParams(coef, nuisance, twins.mixing)
+    return project(objective.spec, moved)
+
+
+def _followed(
+    setting: Setting, begun: MixtureParams, to_the_end: Callable[[MixtureParams], Modes]
+) -> list[Modes]:
+    """The best of some runs, after a few passes, followed to its mode.
+
+    The next best are followed as well until one ends in a mode that is not degenerate.
+    """
+    coordinates, objective, n_rows = setting
+    short = EMControl(RANKING_ITERATIONS, RANKING_SCORE, 1.0 / n_rows, polish=False)
+    ascent = expectation_maximisation(objective, begun, short, SHORT_PASSES)
+    left, value = ascent.params, _judged(objective, ascent)
+    found: list[Modes] = []
+    while not found and (value > -np.inf).any():
+        order = np.argsort(-value, kind="stable")
+        order = order[value[order] > value.max() - HOPELESS][:FOLLOWED]
+        ascent = newton(objective, left.take(order), short)
+        ranked = _judged(objective, ascent)
+        value[order] = -np.inf
+        while not found and (ranked > -np.inf).any():
+            i = int(ranked.argmax())
+            run = coordinates.from_working(ascent.params.take(slice(i, i + 1)))
+            modes = to_the_end(run)
+            modes.modes[0].hits = int((ranked > ranked[i] - SAME_RUN).sum())
+            ranked[i] = -np.inf
+            found += [modes] if np.isfinite(best_sound(modes)) else []
+    return found
+
+
+def _judged(objective: Objective, ascent: Ascent) -> np.ndarray:
+    """Log-likelihoods (S,); minus infinity for runs that are degenerate."""
+    sizes = component_sizes(objective.spec, ascent.params, objective.source)
+    degenerate, _ = degeneracy(objective.spec, ascent.params, sizes)
+    return np.where(degenerate, -np.inf, ascent.loglike)
+
+
+def merged(parts: list[Modes]) -> Modes:
+    """The distinct modes of several searches, best first."""
+    modes: list[Mode] = []
+    every = [mode for part in parts for mode in part.modes]
+    for mode in sorted(every, key=lambda m: -m.loglike):
+        same = next((kept for kept in modes if _same(kept, mode)), None)
+        if same is None:
+            modes.append(mode)
+        else:
+            same.hits += mode.hits
+            # Each search knows the curvature of the mode that it selects.
+            same.curvature = mode.curvature if np.isnan(same.curvature) else same.curvature
+    sound = [i for i, mode in enumerate(modes) if not mode.degenerate]
+    return Modes(
+        modes,
+        sound[0] if sound else 0,
+        sum(part.n_passes for part in parts),
+        sum(part.n_starts for part in parts),
+        any(part.interrupted for part in parts),
+    )
+
+
+def _same(one: Mode, other: Mode) -> bool:
+    return (
+        abs(one.loglike - other.loglike) <= SAME_LOGLIKE * (1.0 + abs(one.loglike))
+        and bool(np.isclose(one.min_size, other.min_size, rtol=SAME_SIZE))
+        and bool(np.isclose(one.sigma_ratio, other.sigma_ratio, rtol=SAME_SIZE))
+    )

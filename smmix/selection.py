@@ -1,0 +1,398 @@
+"""How many components: fits with several k side by side, and the choice among them."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from smmix.covariance import check_cov_type
+from smmix.criteria import CRITERIA
+from smmix.crossval import cross_validated, make_folds
+from smmix.draws import generator
+from smmix.errors import SmmixError
+from smmix.fitting import FitOptions, check_estimable
+from smmix.frames import similar_names
+from smmix.model import MixtureOLS
+from smmix.per_component import check_k
+from smmix.progress import progress_bar
+from smmix.results import FitRecord, MixtureResults, MixtureResultsWrapper, warn_of
+from smmix.seeding import Fewer, search_from_fewer, with_components
+from smmix.selection_report import plot_selection, summarize_selection
+from smmix.summary_format import MixtureSummary
+
+__all__ = ["Selection", "select_k"]
+
+#: Criteria that k can be chosen by: small values are better, but for the last.
+CHOICES = (*CRITERIA[: CRITERIA.index("entropy")], "bic_groups", "cv")
+#: Columns of the table that come first, in this order.
+FIRST = (
+    "llf", "df", "aic", "bic", "icl", "entropy_r2", "min_weight", "converged", "hits",
+)  # fmt: skip
+#: A component with less than this share of the rows is pointed out.
+TINY_SHARE = 0.05
+#: With k="auto", fits beyond the best one before the scan ends.
+PATIENCE = 2
+#: Options of fit() that belong to one number of components.
+TIED_TO_K = ("start_params", "starts")
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """Fits with several numbers of components, and the one that a criterion prefers.
+
+    Attributes
+    ----------
+    table : DataFrame, index k
+        ``llf``, ``df``, ``aic``, ``bic``, ``icl``, ``entropy_r2``, ``min_weight``, ``converged``,
+        ``hits`` (starts that led to the fit), then all other criteria, and ``warning``: what is
+        doubtful about a fit, empty when nothing is.
+    criterion : str
+    best_k : int
+        Of the fits that are not degenerate, the one of best criterion.
+    fits : dict of int to MixtureResults
+    interrupted : bool
+        Whether the scan was cut short from the keyboard.
+
+    See Also
+    --------
+    select_k : makes it.
+    """
+
+    table: pd.DataFrame
+    criterion: str
+    best_k: int
+    fits: Mapping[int, MixtureResultsWrapper]
+    interrupted: bool = False
+
+    @property
+    def best(self) -> MixtureResultsWrapper:
+        """The fit with ``best_k`` components."""
+        return self.fits[self.best_k]
+
+    def summary(self) -> MixtureSummary:
+        """The table with notes on doubtful fits, as text, HTML or LaTeX."""
+        return summarize_selection(self)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the criteria by k, and how well the posteriors tell the components apart.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        Axes
+            That of the criteria; entropy R2 has an axis of its own on the right.
+        """
+        return plot_selection(self, ax)
+
+    def _repr_html_(self) -> str:
+        return str(self.summary().as_html())
+
+
+@dataclass
+class _Scan:
+    """The fits made so far."""
+
+    criterion: str
+    fits: dict[int, MixtureResultsWrapper] = field(default_factory=dict)
+    rows: dict[int, dict[str, Any]] = field(default_factory=dict)
+    caught: dict[int, list[warnings.WarningMessage]] = field(default_factory=dict)
+    interrupted: bool = False
+
+    def value(self, k: int) -> float:
+        """The criterion, turned so that small values are better; infinite where degenerate."""
+        if self.fits[k].mode_found.degenerate:
+            return np.inf
+        value = float(self.rows[k][self.criterion])
+        return -value if self.criterion == "cv" else value
+
+    @property
+    def best_k(self) -> int:
+        return min(self.fits, key=lambda k: (self.value(k), k))
+
+    def fewer(self, k: int) -> Fewer | None:
+        """The fit with one component fewer, as starts are made from it."""
+        if k - 1 not in self.fits:
+            return None
+        fit = self.fits[k - 1]
+        return Fewer(fit.model.spec, fit.unpacked, fit.llf)
+
+    def selection(self) -> Selection:
+        table = pd.DataFrame.from_dict(self.rows, orient="index").rename_axis("k")
+        others = [name for name in table.columns if name not in (*FIRST, "warning")]
+        table = table[[*FIRST, *others, "warning"]]
+        return Selection(table, self.criterion, self.best_k, self.fits, self.interrupted)
+
+
+def select_k(
+    formula: Any,
+    data: Any = None,
+    k: Iterable[int] | int | str = range(1, 6),
+    *,
+    criterion: str = "bic",
+    folds: int = 5,
+    on_fit: Callable[[MixtureResultsWrapper], Any] | None = None,
+    progress: bool | None = None,
+    **options: Any,
+) -> Selection:
+    """Fit mixtures with several numbers of components and choose among them.
+
+    Each k is searched as fit() does, and from the fit with k - 1 components, of which each
+    component in turn is doubled and the twins are moved apart: the log-likelihood never falls
+    from k - 1 to k. On more than a few thousand rows starts of all kinds are made on a sample.
+
+    Parameters
+    ----------
+    formula : str or MixtureOLS
+        As in `from_formula`; or a model, whose data and options are taken.
+    data : DataFrame, or any table that `from_formula` takes
+        Leave it out when ``formula`` is a model.
+    k : iterable of int, int or "auto"
+        Numbers of components. "auto" goes up from 1 until the criterion has not improved for two
+        further k, or the rows are too few for more.
+    criterion : str
+        "bic", "icl", "aic" or any other of `info_criteria`, of which small values are better, or
+        "cv": the log-likelihood of each part of the data under the fit to the others.
+    folds : int
+        Parts for "cv".
+    on_fit : callable, optional
+        Called with the results of each fit as soon as there are any.
+    progress : bool, optional
+        True and False force a progress bar on and off.
+    **options
+        Further arguments of `from_formula` (``concomitant``, ``groups``, ``variance``, ..) and of
+        `MixtureOLS.fit` (``n_starts``, ``rng``, ``threads``, ``cov_type``, ..).
+
+    Returns
+    -------
+    Selection
+        ``table``, ``best_k``, ``best``, ``fits``, ``summary()``, ``plot()``.
+
+    Raises
+    ------
+    TypeError
+        For an unknown option.
+    SmmixError
+        For an unknown criterion, or data that do not suffice for a k.
+
+    Notes
+    -----
+    Which fit is degenerate, did not converge or has a tiny component is said in ``table`` and in
+    the summary. A degenerate fit, whose likelihood means nothing, is never the best. With theory
+    behind it, BIC finds the number of components as n grows [1]_; ICL counts the components that
+    the posteriors tell apart, which are fewer where components overlap [2]_; AIC takes too many.
+
+    References
+    ----------
+    .. [1] Keribin, C. (2000). Consistent estimation of the order of mixture models. Sankhya A 62,
+       49-66.
+    .. [2] Biernacki, C., Celeux, G. and Govaert, G. (2000). Assessing a mixture model for
+       clustering with the integrated completed likelihood. IEEE PAMI 22, 719-725.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> from smmix.selection import select_k
+    >>> data = sm.datasets.engel.load_pandas().data
+    >>> select_k("foodexp ~ income", data, k=range(1, 5)).best_k
+    3
+    """
+    build_with, fit_with = _split(options)
+    numbers = _numbers_of_components(k)
+    if isinstance(formula, MixtureOLS):
+        base = _checked_base(formula, data, build_with)
+    else:
+        _refuse_parts(formula)
+        build_with["eval_env"] = build_with.get("eval_env", 0) + 1
+        base = MixtureOLS.from_formula(formula, data, 1, **build_with)
+    search = _Searches(base, fit_with, _checked_criterion(base, criterion), folds)
+    if k != "auto":
+        for number in numbers:
+            check_estimable(search.model(number))
+    scan = _Scan(criterion)
+    with progress_bar(progress) as report:
+        for number in numbers:
+            try:
+                search.fit(number, scan, report)
+            except KeyboardInterrupt:
+                if not scan.fits:
+                    raise
+                scan.interrupted = True
+                break
+            except SmmixError:
+                if k != "auto" or not scan.fits:
+                    raise
+                break
+            if on_fit is not None:
+                on_fit(scan.fits[number])
+            scan.interrupted = scan.fits[number].interrupted
+            if scan.interrupted or (k == "auto" and number >= scan.best_k + PATIENCE):
+                break
+    return _announced(scan)
+
+
+def _announced(scan: _Scan) -> Selection:
+    """The selection, after the warnings that the chosen fit deserves."""
+    selection = scan.selection()
+    warn_of(selection.best._results)
+    for caught in scan.caught[selection.best_k]:
+        warnings.warn_explicit(caught.message, caught.category, caught.filename, caught.lineno)
+    return selection
+
+
+class _Searches:
+    """One model with any number of components, and how it is fitted."""
+
+    def __init__(self, base: MixtureOLS, options: Mapping[str, Any], criterion: str, folds: int):
+        self.base, self.criterion = base, criterion
+        defaults = _defaults(MixtureOLS.fit)
+        self.options = {**defaults, **options}
+        if self.options["cov_type"] is None:
+            self.options["cov_type"] = "nonrobust" if base.prob_weights is None else "HC0"
+        check_cov_type(self.options["cov_type"], dict(self.options["cov_kwds"] or {}))
+        self.folds: list[np.ndarray] = []
+        if criterion == "cv":
+            rng = generator(self.options["rng"])
+            self.folds = make_folds(base.source.n_units, folds, rng)
+
+    def model(self, k: int) -> MixtureOLS:
+        """The model with ``k`` components."""
+        return with_components(self.base, k)
+
+    def fit(self, k: int, scan: _Scan, report: Any) -> None:
+        """Fit ``k`` components and enter the fit into the scan."""
+        model, given = self.model(k), self.options
+        names = ("method", "n_starts", "starts", "maxiter", "gtol", "order", "threads", "callback")
+        taken = {name: given[name] for name in names}
+        options = FitOptions.checked(model, given["rng"], progress=False, **taken)
+        tell = None if report is None else _named(report, k)
+        with _caught() as caught:
+            modes = search_from_fewer(model, scan.fewer(k), options, tell)
+            record = FitRecord(modes, options.method, options.order)
+            results = MixtureResults(
+                model, record, modes.selected, given["cov_type"], given["cov_kwds"], given["use_t"]
+            )
+        row = describe_fit(results, [str(warning.message) for warning in caught])
+        if self.criterion == "cv":
+            row["cv"] = cross_validated(model, options, self.folds)
+        scan.fits[k], scan.rows[k], scan.caught[k] = MixtureResultsWrapper(results), row, caught
+
+
+def _named(report: Any, k: int) -> Callable[[str, int, int, float], None]:
+    def tell(stage: str, done: int, total: int, best: float) -> None:
+        report(f"k={k}: {stage}", done, total, best)
+
+    return tell
+
+
+@contextmanager
+def _caught() -> Iterator[list[warnings.WarningMessage]]:
+    """Warnings of one fit; they stand in the table, and those of the chosen fit are given."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield caught
+
+
+def describe_fit(results: MixtureResults, warned: list[str]) -> dict[str, Any]:
+    """A row of the table.
+
+    Parameters
+    ----------
+    results : MixtureResults
+    warned : list of str
+        What was warned of while the results were made.
+    """
+    mode, share = results.mode_found, float(results.mixing_weights.min())
+    doubts = list(warned)
+    if mode.degenerate:
+        doubts.insert(0, f"degenerate: {mode.reason}")
+    elif not results.converged:
+        doubts.insert(0, f"not converged: {results.status}")
+    if share < TINY_SHARE and not mode.degenerate:
+        doubts.append(f"a component has {100.0 * share:.1f} % of the rows")
+    criteria = results.info_criteria()
+    return {
+        "llf": results.llf,
+        "df": int(results.n_free),
+        **criteria.to_dict(),
+        "min_weight": share,
+        "converged": bool(results.converged),
+        "hits": int(mode.hits),
+        "warning": "; ".join(doubts),
+    }
+
+
+# -- what the caller asked for --------------------------------------------------------------------
+
+
+def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
+    """Names and defaults of a function's keyword arguments."""
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def _split(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Options of from_formula, and options of fit."""
+    of_model, of_fit = _defaults(MixtureOLS.from_formula), _defaults(MixtureOLS.fit)
+    for name in options:
+        if name in TIED_TO_K:
+            raise SmmixError(
+                f"{name} belongs to one number of components; give it to fit() of that model."
+            )
+        if name not in of_model and name not in of_fit:
+            close = similar_names(name, [*of_model, *of_fit])
+            raise TypeError(f"select_k() got an unexpected keyword argument {name!r}{close}")
+    model = {name: value for name, value in options.items() if name in of_model}
+    return model, {name: value for name, value in options.items() if name in of_fit}
+
+
+def _numbers_of_components(k: Any) -> list[int]:
+    """The numbers asked for, rising; for "auto" as many as there might be."""
+    if isinstance(k, str):
+        if k != "auto":
+            raise SmmixError(f"k must be whole numbers such as range(1, 6), or 'auto', not {k!r}.")
+        return list(range(1, 1000))
+    numbers = list(k) if isinstance(k, Iterable) else [k]
+    if not numbers:
+        raise SmmixError("k is empty; give at least one number of components.")
+    for number in numbers:
+        check_k(number)
+    return sorted({int(number) for number in numbers})
+
+
+def _checked_criterion(base: MixtureOLS, criterion: Any) -> str:
+    names = [name for name in CHOICES if name != "bic_groups" or base.group_labels is not None]
+    if criterion not in names:
+        raise SmmixError(
+            f"criterion={criterion!r} must be one of {', '.join(names)}"
+            f"{similar_names(criterion, names)}."
+        )
+    if criterion == "cv" and base.large is not None:
+        raise SmmixError(
+            "criterion='cv' needs the rows in memory; choose by another criterion, or on a sample."
+        )
+    return str(criterion)
+
+
+def _refuse_parts(formula: Any) -> None:
+    if not isinstance(formula, str):
+        raise SmmixError(
+            "select_k needs one formula for all components, as text, or a MixtureOLS model."
+        )
+
+
+def _checked_base(model: MixtureOLS, data: Any, options: Mapping[str, Any]) -> MixtureOLS:
+    if data is not None or options:
+        given = next(iter(options), "data")
+        raise SmmixError(f"{given} is part of the model that was given; leave it out.")
+    return model
