@@ -131,6 +131,12 @@ def saved_fit(tmp_path_factory):
     return path
 
 
+def test_plot_is_written(tmp_path, capsys):
+    picture = tmp_path / "fit.png"
+    assert main([*ENGEL, "--plot", str(picture)]) == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
 def test_predicted_lines_are_those_of_the_reference(saved_fit, capsys):
     assert main(["predict", saved_fit, "--dataset", "engel", "--which", "components"]) == 0
     found = pd.read_csv(io.StringIO(capsys.readouterr().out))
@@ -260,8 +266,13 @@ WRONG_CALLS = {
     ("fit", "foodexp ~ income +", "--dataset", "engel"): "income +",
     ("fit", "foodexp ~ income", "--dataset", "engel", "--groups", "id"): "--groups",
     ("fit", "foodexp ~ income", "--dataset", "engel", "--weights", "w"): "income, foodexp",
+    ("fit", "foodexp ~ income", "--dataset", "engel", "--plot", "fit.docx"): ".png",
     ("fit", "foodexp ~ income", "--dataset", "engel", "--save", "no/such/fit.json"): "no folder",
     ("fit", "foodexp ~ income", "--dataset", "engel", "--cov-type", "HC9"): "HC9",
+    ("select", "--dataset", "engel"): "--response",
+    ("select", "--dataset", "engel", "--response", "food"): "--response",
+    ("select", "y ~ x", "--dataset", "engel", "--k", "3:1"): "empty range",
+    ("select", "y ~ x", "--dataset", "engel", "--k", "many"): "'many'",
     ("simulate", "--coef", "1,2;3"): "differ in length",
     ("simulate", "--coef", "1,b"): "'1,b'",
     ("predict", "no-such-fit.json", "--dataset", "engel"): "no-such-fit.json",
@@ -273,7 +284,7 @@ def test_wrong_call_is_refused_in_one_line(capsys, args):
     assert WRONG_CALLS[args] in refusal(capsys, *args)
 
 
-@pytest.mark.parametrize("command", ["fit", "simulate", "predict", "ols"])
+@pytest.mark.parametrize("command", ["fit", "select", "simulate", "predict", "ols"])
 def test_every_command_has_help(capsys, command):
     assert main([command, "--help"]) == 0
     assert f"usage: smmix {command}" in capsys.readouterr().out
@@ -297,19 +308,71 @@ def test_failure_of_a_function_in_the_formula_is_one_line(capsys):
     )
 
 
-def test_simulated_data_come_back_through_fit(tmp_path, capsys):
+SIMULATE = ["simulate", "--n", "600", "--coef", "0.5,1.5,2,3; 1,2,3,-4", "--seed", "42"]
+
+
+def test_simulation_prints_its_truth(tmp_path, capsys):
     path = str(tmp_path / "sim.csv")
-    coef = "0.5,1.5,2,3; 1,2,3,-4"
-    call = ["simulate", "--n", "600", "--coef", coef, "--weights", "0.4,0.6", "--seed", "42"]
-    assert main([*call, "-o", path]) == 0
+    assert main([*SIMULATE, "--weights", "0.4,0.6", "-o", path]) == 0
     truth = pd.read_csv(io.StringIO(capsys.readouterr().out), sep=r"\s+", skiprows=[1])
     assert truth["x3"].tolist() == [3, -4]
     assert truth["weight"].tolist() == [0.4, 0.6]
-    assert list(pd.read_csv(path).columns) == ["x1", "x2", "x3", "y", "component"]
-    assert main(["fit", "y ~ x1 + x2 + x3", path, "--json"]) == 0
+    frame = pd.read_csv(path)
+    assert list(frame.columns) == ["x1", "x2", "x3", "y", "component"]
+    for component, coef in enumerate([[0.5, 1.5, 2, 3], [1, 2, 3, -4]]):
+        rows = frame[frame["component"] == component]
+        ols = sm.OLS(rows["y"], sm.add_constant(rows[["x1", "x2", "x3"]])).fit()
+        assert (np.abs(ols.params.to_numpy() - coef) < 4 * ols.bse.to_numpy()).all()
+
+
+def test_select_takes_all_columns_but_the_true_label(tmp_path, capsys):
+    path, picture = str(tmp_path / "sim.csv"), tmp_path / "k.png"
+    assert main([*SIMULATE, "-o", path]) == 0
+    capsys.readouterr()
+    call = ["select", path, "--response", "y", "--k", "1:3", "--json", "--plot", str(picture)]
+    assert main(call) == 0
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert found["best"]["formula"] == "y ~ x1 + x2 + x3"
+    assert found["best_k"] == 2
+    assert [row["k"] for row in found["table"]] == [1, 2, 3]
+    lines = err.splitlines()
+    assert lines[0] == (
+        "smmix: note: column 'component' is taken for the true label and is no regressor."
+    )
+    assert lines[1:] == [f"smmix: k={row['k']}: bic {row['bic']:.2f}" for row in found["table"]]
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_select_finds_the_reference_values(capsys):
+    path = str(locate("data", "NPreg.csv"))
+    assert main(["select", "yn ~ x + I(x**2)", path, "--k", "1,2", "--quiet", "--json"]) == 0
+    out, err = capsys.readouterr()
+    table = json.loads(out)["table"]
+    reference = load_case("npreg_k2").optimum
+    data = load_frame("NPreg.csv")
+    design = sm.add_constant(np.column_stack([data["x"], data["x"] ** 2]))
+    assert err == ""
+    assert table[0]["llf"] == pytest.approx(sm.OLS(data["yn"], design).fit().llf, abs=1e-8)
+    assert table[1]["llf"] == pytest.approx(reference["loglik"], abs=1e-6)
+    assert table[1]["bic"] == pytest.approx(reference["bic"], abs=1e-5)
+
+
+def test_select_prints_the_criteria_and_the_best_fit(capsys):
+    assert main(["select", "foodexp ~ income", "--dataset", "engel", "--k", "1:2"]) == 0
+    out, err = capsys.readouterr()
+    assert out.index("Number of Components") < out.index("Mixture of Linear Regressions Results")
+    assert err.count("\n") == 2
+
+
+def test_select_quotes_names_that_are_no_identifiers(tmp_path, capsys):
+    path = tmp_path / "names.csv"
+    data = load_frame("engel.csv").rename(columns={"income": "net income", "foodexp": "class"})
+    data.assign(id=range(len(data))).to_csv(path, index=False)
+    call = ["select", str(path), "--response", "class", "--exclude", "id", "--k", "1"]
+    assert main([*call, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["params"]["x3[0]"] == pytest.approx(-4, abs=0.3)
-    assert found["params"]["x3[1]"] == pytest.approx(3, abs=0.3)
+    assert found["best"]["formula"] == "Q('class') ~ Q('net income')"
 
 
 def test_ols_is_the_filter_on_standard_input():

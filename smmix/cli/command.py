@@ -104,6 +104,7 @@ def _dispatch(argv: list[str]) -> int:
 Command = tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]
 COMMANDS: dict[str, Command] = {
     "fit": (options.describe_fit, run.fit),
+    "select": (options.describe_select, run.select),
     "simulate": (options.describe_simulate, run.simulate),
     "predict": (options.describe_predict, run.predict),
     "ols": (options.describe_ols, run.ols),

@@ -9,6 +9,7 @@ __all__ = [
     "describe_fit",
     "describe_ols",
     "describe_predict",
+    "describe_select",
     "describe_simulate",
     "model_and_fit_options",
 ]
@@ -40,6 +41,7 @@ def _describe_model(parser: argparse.ArgumentParser) -> None:
 
 def _describe_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument("--plot", metavar="FILE", help="a picture: .png, .pdf, .svg")
     parser.add_argument("--save", metavar="FILE", help="the fit as JSON, for smmix predict")
 
 
@@ -50,6 +52,20 @@ def describe_fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-k", "--k", type=_positive, default=2, help="number of components (default 2)"
     )
+    _describe_model(parser)
+    _describe_output(parser)
+
+
+def describe_select(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``smmix select``."""
+    parser.add_argument("formula", nargs="?", metavar="FORMULA", help="not with --response")
+    _describe_data(parser)
+    parser.add_argument("--response", metavar="COLUMN", help="all other columns are regressors ..")
+    parser.add_argument("--exclude", default="", metavar="COLUMNS", help=".. but these: id,label")
+    parser.add_argument(
+        "-k", "--k", type=_k_range, default="auto", help="1:5 or 1,2,4; auto stops by itself"
+    )
+    parser.add_argument("--criterion", default="bic", help="bic (the default), icl, aic, ..")
     _describe_model(parser)
     _describe_output(parser)
 
@@ -137,3 +153,16 @@ def _matrix(text: str) -> list[list[float]]:
     if len({len(row) for row in rows}) > 1:
         raise argparse.ArgumentTypeError(f"the rows of {text!r} differ in length")
     return rows
+
+
+def _k_range(text: str) -> str | range | list[int]:
+    if text == "auto":
+        return text
+    try:
+        low, colon, high = text.partition(":")
+        values = range(int(low), int(high) + 1) if colon else [int(k) for k in text.split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 1:5, 1,2,4 or auto") from error
+    if not values:
+        raise argparse.ArgumentTypeError(f"{text!r} is an empty range")
+    return values

@@ -1,20 +1,46 @@
-"""What the commands print: tables and JSON on standard output, lines on standard error."""
+"""What the commands print and write: JSON records, pictures, saved fits."""
 
+import argparse
 import json
 import math
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import smmix
+from smmix.errors import SmmixError
 
-__all__ = ["print_json", "print_text", "record", "say"]
+__all__ = ["deliver", "print_json", "print_text", "record", "require_picture", "say"]
 
 
 def say(text: str) -> None:
     """Write one line to standard error."""
     sys.stderr.write(f"smmix: {' '.join(text.split())}\n")
+
+
+def require_picture(path: str) -> None:
+    """Refuse a picture file that matplotlib cannot write, before the fit rather than after it."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+    except ImportError as error:
+        raise SmmixError('--plot needs matplotlib (pip install "smmix[plot]").') from error
+    known = sorted(FigureCanvasAgg.get_supported_filetypes())
+    if Path(path).suffix.lower().lstrip(".") not in known:
+        raise SmmixError(f"--plot: {path!r} should end in one of .{', .'.join(known)}.")
+
+
+def deliver(args: argparse.Namespace, draw: Callable[[], Any], results: Any) -> None:
+    """Write the files that --plot and --save ask for."""
+    if args.plot is not None:
+        import matplotlib as mpl
+
+        mpl.use("agg")
+        draw().figure.savefig(args.plot)
+    if args.save is not None:
+        results.to_json(args.save)
 
 
 def record(results: Any, formula: str, name: str) -> dict[str, Any]:

@@ -2,9 +2,12 @@
 
 import argparse
 import contextlib
+import keyword
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -12,7 +15,7 @@ import smmix
 from smmix import ols_filter
 from smmix.cli.formulas import build_model
 from smmix.cli.options import model_and_fit_options
-from smmix.cli.report import print_json, print_text, record, say
+from smmix.cli.report import deliver, print_json, print_text, record, require_picture, say
 from smmix.cli.tables import (
     load_dataset,
     read_table,
@@ -21,8 +24,10 @@ from smmix.cli.tables import (
 )
 from smmix.errors import SmmixError
 
-__all__ = ["fit", "ols", "predict", "simulate"]
+__all__ = ["fit", "ols", "predict", "select", "simulate"]
 
+# What `smmix simulate` and the generator that smmix replaces call the true component of a row.
+LABEL_COLUMNS = ("component", "cluster")
 NOT_CONVERGED = 1
 
 
@@ -39,9 +44,77 @@ def fit(args: argparse.Namespace) -> int:
         print_json(record(results, args.formula, name))
     else:
         print_text(results.summary())
-    if args.save is not None:
-        results.to_json(args.save)
+    deliver(args, results.plot_fit, results)
     return 0 if results.converged else NOT_CONVERGED
+
+
+def select(args: argparse.Namespace) -> int:
+    """Fit several numbers of components and print the criteria and the best fit."""
+    if args.response is not None and args.file is None:
+        args.formula, args.file = None, args.formula
+    frame, name = _data(args)
+    formula = _formula(args, frame, name)
+    _check_call(args, frame, name)
+    model_options, fit_options = model_and_fit_options(args)
+    with _about(name):
+        model = build_model(formula, frame, {"k": 1} | model_options)
+        _note_missing(model, frame, name)
+        selection = smmix.select_k(
+            model,
+            k=args.k,
+            criterion=args.criterion,
+            on_fit=None if args.quiet else partial(_tell, args.criterion),
+            **fit_options,
+        )
+    best = selection.best
+    if args.json:
+        print_json(
+            {
+                "criterion": args.criterion,
+                "best_k": selection.best_k,
+                "table": selection.table.reset_index().to_dict("records"),
+                "best": record(best, formula, name),
+            }
+        )
+    else:
+        print_text(selection.summary())
+        print_text(best.summary())
+    deliver(args, selection.plot, best)
+    return 0 if best.converged else NOT_CONVERGED
+
+
+def _tell(criterion: str, results: Any) -> None:
+    """One line on standard error for each fit of a scan, as soon as it is made."""
+    criteria = results.info_criteria()
+    shown = criterion if criterion in criteria.index else "llf"
+    value = criteria[shown] if shown != "llf" else results.llf
+    say(f"k={results.k}: {shown} {value:.2f}")
+
+
+def _formula(args: argparse.Namespace, frame: pd.DataFrame, name: str) -> str:
+    if args.response is None:
+        if args.formula is None:
+            raise SmmixError("give a formula, or the response with --response COLUMN.")
+        if args.exclude:
+            raise SmmixError("--exclude goes with --response; leave the column out of the formula.")
+        return str(args.formula)
+    if args.formula is not None:
+        raise SmmixError("give a formula or --response, not both.")
+    left_out = [column.strip() for column in args.exclude.split(",") if column.strip()]
+    named = [("--exclude", column) for column in left_out]
+    require_columns(frame, [("--response", args.response), *named], name)
+    for label in LABEL_COLUMNS:
+        if label in frame.columns and label not in left_out and label != args.response:
+            say(f"note: column {label!r} is taken for the true label and is no regressor.")
+            left_out.append(label)
+    other = [args.weights, args.prob_weights, args.offset, args.groups, args.response, *left_out]
+    regressors = [_term(column) for column in frame.columns if column not in other]
+    return f"{_term(args.response)} ~ {' + '.join(regressors) or '1'}"
+
+
+def _term(column: str) -> str:
+    plain = column.isidentifier() and not keyword.iskeyword(column)
+    return column if plain else f"Q({column!r})"
 
 
 def simulate(args: argparse.Namespace) -> int:
@@ -130,5 +203,9 @@ def _check_call(args: argparse.Namespace, frame: pd.DataFrame, name: str) -> Non
     options = ("groups", "weights", "prob_weights", "offset", "cluster")
     given = [(f"--{option.replace('_', '-')}", getattr(args, option)) for option in options]
     require_columns(frame, [pair for pair in given if pair[1] is not None], name)
-    if args.save is not None and not Path(args.save).absolute().parent.is_dir():
-        raise SmmixError(f"--save: there is no folder {Path(args.save).parent}.")
+    for option in ("plot", "save"):
+        path = getattr(args, option)
+        if path is not None and not Path(path).absolute().parent.is_dir():
+            raise SmmixError(f"--{option}: there is no folder {Path(path).parent}.")
+    if args.plot is not None:
+        require_picture(args.plot)
