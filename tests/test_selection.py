@@ -320,7 +320,7 @@ def test_requests_that_make_no_sense_are_refused(npreg, message):
 
 
 def test_unknown_options_and_formulas_by_component_are_refused(npreg):
-    with pytest.raises(TypeError, match="concomitnt.*concomitant"):
+    with pytest.raises(TypeError, match=r"concomitnt.*concomitant"):
         select_k("yn ~ x", npreg, concomitnt="~ x")
     with pytest.raises(SmmixError, match="one formula for all components"):
         select_k(["yn ~ x", "yn ~ 1"], npreg)
