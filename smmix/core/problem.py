@@ -53,21 +53,20 @@ class GramStats(NamedTuple):
 def gram_step(rows: Rows, view: View, coef: np.ndarray, with_r_factor: bool) -> GramStats:
     """Sums of one block."""
     x, y, weight = view(rows)
-    with np.errstate(over="ignore", invalid="ignore"):
-        residual = residuals(x, y, coef)
-        if weight is None:
-            weighted, gram = residual, x.T @ x
-        else:
-            weighted = weight * residual
-            gram = x.T @ (x * weight[:, None])
-        r_factor = None
-        if with_r_factor:
-            joined = np.column_stack([x, residual])
-            if weight is not None:
-                joined *= np.sqrt(weight)[:, None]
-            finite = bool(np.isfinite(joined).all())
-            r_factor = merge_r(joined[:0], joined) if finite else joined[:0]
-        return GramStats(len(y), gram, weighted @ x, float(weighted @ residual), r_factor)
+    residual = residuals(x, y, coef)
+    if weight is None:
+        weighted, gram = residual, x.T @ x
+    else:
+        weighted = weight * residual
+        gram = x.T @ (x * weight[:, None])
+    r_factor = None
+    if with_r_factor:
+        joined = np.column_stack([x, residual])
+        if weight is not None:
+            joined *= np.sqrt(weight)[:, None]
+        finite = bool(np.isfinite(joined).all())
+        r_factor = merge_r(joined[:0], joined) if finite else joined[:0]
+    return GramStats(len(y), gram, weighted @ x, float(weighted @ residual), r_factor)
 
 
 def merge_gram(a: GramStats, b: GramStats) -> GramStats:
@@ -75,8 +74,7 @@ def merge_gram(a: GramStats, b: GramStats) -> GramStats:
     r_factor = None
     if a.r_factor is not None and b.r_factor is not None:
         r_factor = merge_r(a.r_factor, b.r_factor)
-    with np.errstate(over="ignore", invalid="ignore"):
-        return GramStats(a.nobs + b.nobs, a.xwx + b.xwx, a.xwr + b.xwr, a.rwr + b.rwr, r_factor)
+    return GramStats(a.nobs + b.nobs, a.xwx + b.xwx, a.xwr + b.xwr, a.rwr + b.rwr, r_factor)
 
 
 def residuals(x: np.ndarray, y: np.ndarray, coef: np.ndarray) -> np.ndarray:
@@ -160,12 +158,13 @@ class Problem:
 def _guess(head: Rows, n_rows: int | None) -> np.ndarray:
     """Coefficients from some rows only, as few of them as leave the rest of the way short enough.
 
-    The rounding of X'WX acts on the distance from the guess to the solution. How large that may be
-    depends on the number of rows (unknown for blocks), because standard errors shrink with it.
+    The rounding of X'WX acts on the way from the guess to the solution, and the residual sum of
+    squares is a difference that loses digits with its length. All lengths grow with the root of
+    the number of rows (unknown for blocks) but the standard errors, in which they count.
     """
+    weighted_x = head.x if head.weight is None else head.x * head.weight[:, None]
+    weighted_y = head.y if head.weight is None else head.y * head.weight
     with np.errstate(over="ignore", invalid="ignore"):
-        weighted_x = head.x if head.weight is None else head.x * head.weight[:, None]
-        weighted_y = head.y if head.weight is None else head.y * head.weight
         gram, rhs = weighted_x.T @ head.x, weighted_x.T @ head.y
         norm = float(weighted_y @ head.y)
         if not (np.isfinite(gram).all() and np.isfinite(rhs).all() and np.isfinite(norm)):
@@ -173,11 +172,14 @@ def _guess(head: Rows, n_rows: int | None) -> np.ndarray:
         coef = solve_gram(gram, rhs)[0]
         if n_rows is None:
             return coef
-        least = max(norm - float(rhs @ coef), 0.0)
         diagonal = np.where(np.diag(gram) > 0.0, np.diag(gram), np.inf)
         gains = rhs * (rhs / diagonal)
-    bound = (0.5 * LOST_OF_ERROR / (SUM_ERROR * EPS)) ** 2 / n_rows
-    allowed = min(bound, LOOSEST_GUESS) * least
+        least = max(norm - float(rhs @ coef), 0.0)
+        sizes = np.abs(coef) * np.sqrt(np.diag(gram))
+        # The least error allowed to any coefficient, per root of a row.
+        lost = np.maximum(LOST * sizes, LOST_OF_ERROR * np.sqrt(least / n_rows)).min()
+        way = (0.5 * lost / (SUM_ERROR * EPS)) ** 2
+        allowed = least + min(way, LOOSEST_GUESS * least)
     best = int(gains.argmax())
     single = np.zeros(len(coef))
     if norm > allowed:

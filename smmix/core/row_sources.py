@@ -16,11 +16,11 @@ from smmix.errors import SmmixError
 Stats = TypeVar("Stats")
 
 #: Entries of X handled at a time: small enough to stay in cache from one product to the next.
-BLOCK_ENTRIES = 1 << 16
+BLOCK_ENTRIES = 1 << 17
 #: Rows of such a block at least.
 FEWEST_ROWS = 1 << 10
 #: Blocks that one task of the pool adds up before it hands over.
-BLOCKS_PER_TASK = 8
+BLOCKS_PER_TASK = 4
 #: Below this many entries of X a pass takes less time than the start of threads.
 THREADED_ENTRIES = 1 << 19
 #: Blocks of a source that can be read only once are kept when they have fewer entries together.
@@ -68,9 +68,16 @@ def _rows_at_a_time(n_columns: int, entries: int) -> int:
     return max(entries // n_columns, FEWEST_ROWS * entries // BLOCK_ENTRIES)
 
 
-def _fold(parts: Iterable[Rows], step: Callable[[Rows], Stats],
-          merge: Callable[[Stats, Stats], Stats]) -> Stats:  # fmt: skip
-    return reduce(merge, map(step, parts))
+def _fold(
+    parts: Iterable[Rows], step: Callable[[Rows], Stats], merge: Callable[[Stats, Stats], Stats]
+) -> Stats:
+    return _merged(map(step, parts), merge)
+
+
+def _merged(stats: Iterable[Stats], merge: Callable[[Stats, Stats], Stats]) -> Stats:
+    # A value that is not finite shows in the sums, where it is dealt with.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return reduce(merge, stats)
 
 
 class ArrayRows:
@@ -121,12 +128,12 @@ class ArrayRows:
         tasks = list(self.rows.cut(size * BLOCKS_PER_TASK))
         cores = min(_available_cores(), len(tasks))
         if cores == 1 or self.rows.x.size < THREADED_ENTRIES:
-            return reduce(merge, (_fold(task.cut(size), step, merge) for task in tasks))
+            return _merged((_fold(task.cut(size), step, merge) for task in tasks), merge)
         with (
             _blas().limit(limits=1, user_api="blas"),
             ThreadPoolExecutor(cores, thread_name_prefix="smmix") as pool,
         ):
-            return reduce(merge, pool.map(lambda t: _fold(t.cut(size), step, merge), tasks))
+            return _merged(pool.map(lambda t: _fold(t.cut(size), step, merge), tasks), merge)
 
 
 class BlockRows:
