@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["SearchControl", "climb", "find_modes"]
 
 #: EM passes of a short run.
-SHORT_PASSES = 15
+SHORT_PASSES = 12
 #: Short runs followed to their modes, and how many degenerate ones besides.
 FOLLOWED, FOLLOWED_DEGENERATE = 16, 4
 #: Rounds of moves without a better mode before they end; fewer when this share of the starts
@@ -60,7 +60,7 @@ MOVED, MOVES_FOLLOWED = 4, 1 / 8
 #: Rows of the samples on which short runs and then their modes are found when there are more.
 PILOT_ROWS, SECOND_ROWS = 2000, 20000
 #: EM passes, Newton iterations and the score that ends them when modes are only to be ranked.
-RANKING_PASSES, RANKING_ITERATIONS, RANKING_SCORE = 10, 8, 1e-4
+RANKING_PASSES, RANKING_ITERATIONS, RANKING_SCORE = 6, 8, 1e-4
 #: Newton iterations for degenerate modes beside sound ones.
 DEGENERATE_ITERATIONS = 6
 #: Mean absolute difference of the units' log-likelihoods under runs that are as good as the same.
