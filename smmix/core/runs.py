@@ -53,8 +53,9 @@ class Runs:
         """The runs after an ascent; it is recorded when ``shift``, to natural units, is given."""
         traces = [list(trace) for trace in self.traces]
         if shift is not None:
-            for phase, loglike, norm in ascent.trace:
-                for i, trace in enumerate(traces):
+            for i, trace in enumerate(traces):
+                # The batch goes on when this run has ended.
+                for phase, loglike, norm in ascent.trace[: ascent.n_iter[i] + 1]:
                     trace.append((phase, float(loglike[i]) + shift, float(norm[i])))
         return Runs(ascent.params, self.hits, traces, self.n_iter + ascent.n_iter)
 
