@@ -18,8 +18,8 @@ import statsmodels.api as sm
 import smmix.ols
 
 SIZES = [(1_000_000, 10), (100_000, 100)]
-ROUNDS = 9
-SLOW_ROUNDS = 3
+ROUNDS = 40
+SLOW_ROUNDS = 2
 #: Coefficients: at most so many times one X.T @ X.
 MOST_GRAMS = 1.6
 #: With standard errors: so many times faster than statsmodels' OLS by the pseudo-inverse.
