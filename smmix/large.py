@@ -229,17 +229,13 @@ def rows_at_hand(model: MixtureModel) -> MemorySource:
 
 def frequency_meat(model: MixtureModel, params: np.ndarray, visible: np.ndarray) -> np.ndarray:
     """Sum of frequency times outer products of the rows' own scores."""
-    if "prob_weights" in model.large.extras:
-        raise SmmixError(
-            "Robust covariances with both freq_weights and prob_weights need the rows in memory; "
-            "use prob_weights alone, multiplied by the frequencies."
-        )
     unpacked, spec = model.unpack(params), model.spec
     basis = model.expand.basis @ visible
 
     def step(block: Block) -> np.ndarray:
         scores = unit_scores(spec, unpacked, block)[0]
-        scores = basis.T @ (scores / np.sqrt(np.ravel(block.weight)))
+        frequency = block.weight if block.repeat is None else block.repeat
+        scores = basis.T @ (scores / np.sqrt(frequency))
         return np.asarray(scores @ scores.T)
 
     return model.source.reduce(step, 3 * model.k)

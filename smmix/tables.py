@@ -42,16 +42,15 @@ class SlabRows:
         if design is None:
             return None
         units = Units.of(design.groups)
-        if units.first is not None and design.concomitant is not None:
-            # The first row of a group counts; where it differs, the user was told before.
-            shared = units.to_rows(design.concomitant[units.first])
-            design = replace(design, concomitant=shared)
         rows = make_source(design, units, self.k)
         given = design.prob_weights
         if given is None:
             return rows
         frequency = np.ones(given.size) if design.freq_weights is None else design.freq_weights
         correction = self.sampling_scale * float(frequency @ given) / float(frequency.sum())
+        if units.codes is None and design.freq_weights is not None:
+            # Rows that are their own units ignore it; robust covariances need it by itself.
+            rows = replace(rows, repeat=design.freq_weights)
         return replace(rows, weight=rows.weight * correction)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -233,7 +234,7 @@ def _condition(subset: Any, table: TableSlabs, caller: Mapping[str, Any]) -> dic
             "subset must be a condition such as 'x > 0', for the rows are not in memory."
         )
     words = {name for name in table.names if name in subset}
-    names = {name: caller[name] for name in caller if f"@{name}" in subset}
+    names = {name: caller[name] for name in re.findall(r"@(\w+)", subset) if name in caller}
     return {"subset": subset, "subset_columns": sorted(words), "names": names}
 
 
