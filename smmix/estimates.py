@@ -173,7 +173,6 @@ class MixtureEstimates(GenericLikelihoodModelResults):
     @property
     def posterior(self) -> pd.DataFrame:
         """Posterior probabilities of the components, n x k, for the rows used."""
-        assert self.model.kept_design is not None
         rows = self.model.units.to_rows(self.model.posterior(self.params))
         return pd.DataFrame(rows, self.model.kept_design.index, self._component_index)
 
@@ -322,9 +321,9 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         """Coefficients with intervals across components; see `smmix.plots.plot_coef`."""
         return plots.plot_coef(self, ax, terms=terms, alpha=alpha)
 
-    def plot_starts(self, ax: Any = None) -> Any:
+    def plot_starts(self, ax: Any = None, *, max_modes: int = 25) -> Any:
         """Modes that the search found; see `smmix.plots.plot_starts`."""
-        return plots.plot_starts(self, ax)
+        return plots.plot_starts(self, ax, max_modes=max_modes)
 
     def plot_residuals(self, ax: Any = None, *, max_points: int = 5000, alpha: float = 0.05) -> Any:
         """Quantile residuals and their QQ plot; see `smmix.plots.plot_residuals`."""

@@ -220,7 +220,17 @@ def test_modes_stand_at_their_log_likelihood():
     found = points[np.argsort(points[:, 0])]
     np.testing.assert_allclose(found[:, 1], results.starts["llf"])
     texts = [text.get_text() for text in ax.texts]
-    assert texts == [f"{hits}\N{MULTIPLICATION SIGN}" for hits in results.starts["hits"]][:12]
+    assert texts == [f"{hits}\N{MULTIPLICATION SIGN}" for hits in results.starts["hits"]]
+
+
+def test_of_many_modes_the_best_are_drawn_and_always_this_fit():
+    results = engel_fit(2)
+    count = len(results.starts)
+    ax = results.plot_starts(max_modes=1)
+    assert len(ax.texts) == 1
+    caption = ax.figure.legends[0].get_title().get_text()
+    assert caption.startswith(f"the best 1 of {count} modes")
+    assert len(results.mode(1).plot_starts(max_modes=1).texts) == 2
 
 
 def test_qq_points_are_those_of_statsmodels():
@@ -332,6 +342,7 @@ def test_without_a_covariance_there_are_no_bands():
         ("plot_coef", {"terms": ["age"]}, "no term 'age'; there are Intercept, income, sigma"),
         ("plot_coef", {"terms": []}, "names no term"),
         ("plot_coef", {"alpha": 0.0}, "alpha"),
+        ("plot_starts", {"max_modes": 0}, "max_modes"),
         ("plot_residuals", {"max_points": 1.5}, "max_points"),
         ("plot_residuals", {"alpha": 1.0}, "alpha"),
     ],

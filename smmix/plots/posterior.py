@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from smmix.errors import SmmixError
-from smmix.plots.style import look, open_panels
+from smmix.plots.style import check_whole, look, open_panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,8 +58,7 @@ def plot_posterior(results: Any, ax: Any = None, *, bins: int = 20, threshold: f
     >>> [ax.get_xlabel() for ax in results.plot_posterior()]
     ['posterior of component 0', 'posterior of component 1']
     """
-    if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 1:
-        raise SmmixError(f"bins must be a whole number of at least 1, not {bins!r}.")
+    check_whole("bins", bins)
     if not 0.0 <= threshold < 1.0:
         raise SmmixError(f"threshold must be at least 0 and below 1, not {threshold!r}.")
     edges = np.linspace(0.0, 1.0, bins + 1)

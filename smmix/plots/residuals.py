@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import betaincinv, ndtr, ndtri
 
 from smmix.delta import confidence_quantile
-from smmix.plots.style import GREY, open_panels, sample_rows
+from smmix.plots.style import GREY, check_whole, open_panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +66,7 @@ def plot_residuals(
     ['fitted mean of foodexp', 'normal quantile']
     """
     residual = results.quantile_residuals.to_numpy()
-    sample_rows(1, max_points, 0)
+    check_whole("max_points", max_points)
     confidence_quantile(results, alpha)
     panels = open_panels(2, ax, (5.0, 4.0))
     design = results.model.kept_design

@@ -6,15 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from smmix.plots.style import GREY, open_panels
+from smmix.plots.style import GREY, check_whole, open_panels
 
 __all__ = ["plot_starts"]
 
-#: Modes that are named in the picture.
-_NAMED = 12
 
-
-def plot_starts(results: Any, ax: Any = None) -> Any:
+def plot_starts(results: Any, ax: Any = None, *, max_modes: int = 25) -> Any:
     """Draw the distinct modes that the search found: their log-likelihood and their hits.
 
     Modes stand in the order of ``results.starts``, so that the number below a stem opens it by
@@ -26,6 +23,9 @@ def plot_starts(results: Any, ax: Any = None) -> Any:
     results : MixtureResults
     ax : Axes, optional
         By default a new figure.
+    max_modes : int
+        Of more modes than this only the best are drawn (but this fit in any case), which the
+        legend says.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def plot_starts(results: Any, ax: Any = None) -> Any:
     Raises
     ------
     SmmixError
-        If matplotlib is missing.
+        If matplotlib is missing or ``max_modes`` is no positive number.
 
     Examples
     --------
@@ -45,11 +45,13 @@ def plot_starts(results: Any, ax: Any = None) -> Any:
     >>> results.plot_starts().get_ylabel()
     'log-likelihood'
     """
+    check_whole("max_modes", max_modes)
     panels = open_panels(1, ax, (6.4, 4.0))
     from matplotlib.ticker import MaxNLocator
 
     axes = panels.axes[0]
-    starts = results.starts
+    found = results.starts
+    starts = found.iloc[: max(max_modes, int(np.argmax(found["selected"])) + 1)]
     rank, llf, hits = np.arange(len(starts)), starts["llf"].to_numpy(), starts["hits"].to_numpy()
     degenerate, selected = (
         starts[name].to_numpy(dtype=bool) for name in ("degenerate", "selected")
@@ -66,15 +68,18 @@ def plot_starts(results: Any, ax: Any = None) -> Any:
             axes.scatter(
                 rank[which], llf[which], s=size, marker=marker, color=color, label=name, zorder=3
             )
-    for i in rank[:_NAMED]:
+    for i in rank:
         axes.annotate(
             f"{hits[i]}\N{MULTIPLICATION SIGN}", (i, llf[i]), (0, 9), textcoords="offset points",
-            ha="center", fontsize="small",
+            ha="center", fontsize="small" if len(rank) <= 15 else "xx-small",
         )  # fmt: skip
     axes.margins(y=0.15)
     axes.set_xlim(-0.75, max(len(starts), 3) - 0.25)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("mode (row of starts)")
     axes.set_ylabel("log-likelihood")
-    panels.legend(axes.get_legend_handles_labels()[0], "above a mode: the starts that led there")
+    caption = "above a mode: the starts that led there"
+    if len(starts) < len(found):
+        caption = f"the best {len(starts)} of {len(found)} modes; {caption}"
+    panels.legend(axes.get_legend_handles_labels()[0], caption)
     return panels.result()

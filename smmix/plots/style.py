@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import FigureBase
 
-__all__ = ["GREY", "Look", "Panels", "certainty", "faded", "look", "open_panels", "sample_rows"]
+__all__ = [
+    "GREY",
+    "Look",
+    "Panels",
+    "certainty",
+    "check_whole",
+    "faded",
+    "look",
+    "open_panels",
+    "sample_rows",
+]
 
 # Neighbours differ in lightness too; the three cycles have different lengths, so that no two of
 # the first 72 components look the same.
@@ -78,10 +88,15 @@ def faded(color: str, strength: np.ndarray) -> np.ndarray:
     return _PALE + strength[:, None] * (np.array(to_rgb(color)) - _PALE)
 
 
+def check_whole(name: str, value: Any) -> None:
+    """Refuse what is no whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise SmmixError(f"{name} must be a whole number of at least 1, not {value!r}.")
+
+
 def sample_rows(n: int, most: int, rng: Any) -> np.ndarray:
     """Positions of all n rows, or of ``most`` of them drawn without replacement, in order."""
-    if isinstance(most, bool) or not isinstance(most, int | np.integer) or most < 1:
-        raise SmmixError(f"max_points must be a whole number of at least 1, not {most!r}.")
+    check_whole("max_points", most)
     if n <= most:
         return np.arange(n)
     return np.sort(generator(rng).choice(n, int(most), replace=False))
