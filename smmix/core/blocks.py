@@ -54,7 +54,9 @@ class Block(NamedTuple):
         return self.x.shape[0] if self.group is None else self.group.shape[0]
 
     def group_sizes(self) -> np.ndarray:
-        """Rows of each group, (u,)."""
+        """Rows of each unit, (u,)."""
+        if self.group is None:
+            return np.ones(self.x.shape[0], dtype=np.intp)
         return np.diff(self.group, append=self.x.shape[0])
 
     def to_units(self, rows: np.ndarray) -> np.ndarray:

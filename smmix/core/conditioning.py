@@ -84,6 +84,6 @@ def conditioned(
         x, z = turned(block.x, x_factor), turned(block.z, z_factor)
         return information(spec, working, block._replace(x=x, z=z, products=None))
 
-    info = InfoStats(*(part[0] for part in source.reduce(step, params.k)))
+    info = InfoStats(*(np.asarray(part)[0] for part in source.reduce(step, params.k)))
     basis, shape = np.linalg.qr(to_working @ given.full)
     return Directions(info, basis, np.linalg.solve(shape.T, given.visible.T).T)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, overload
 
 import numpy as np
 
@@ -141,6 +141,10 @@ def orthonormal_factor(
     return factor * width / np.sqrt(n_rows)
 
 
+@overload
+def turned(columns: np.ndarray, factor: np.ndarray | None) -> np.ndarray: ...
+@overload
+def turned(columns: None, factor: np.ndarray | None) -> None: ...
 def turned(columns: np.ndarray | None, factor: np.ndarray | None) -> np.ndarray | None:
     """``columns`` @ ``factor``^-1; as they are without a factor."""
     if columns is None or factor is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -104,9 +104,9 @@ class Objective:
         """E-step over all blocks."""
         spec = self.spec
 
-        @np.errstate(all="ignore")
         def step(block: Block) -> EStats:
-            return spec.e_step(params, block)
+            with np.errstate(all="ignore"):
+                return spec.e_step(params, block)
 
         return self.source.reduce(step, params.size * params.k)
 
@@ -114,9 +114,10 @@ class Objective:
         """Score and Hessian over all blocks."""
         spec = self.spec
 
-        @np.errstate(all="ignore")
+        # As a decorator the state could not be sent to other processes.
         def step(block: Block) -> InfoStats:
-            return information(spec, params, block, cross_products=False)
+            with np.errstate(all="ignore"):
+                return information(spec, params, block, cross_products=False)
 
         return self.source.reduce(step, params.size * params.k)
 
@@ -219,10 +220,14 @@ def _em_passes(
 
 def _where(mask: np.ndarray, left: EStats, right: EStats) -> EStats:
     """Statistics of ``left`` where ``mask`` (S,) holds, else of ``right``."""
+    return EStats(*(_chosen(mask, a, b) for a, b in zip(left, right, strict=True)))
+
+
+def _chosen(mask: np.ndarray, left: Any, right: Any) -> Any:
     if left is None:
         return left
     if isinstance(left, tuple):
-        return type(left)(*(_where(mask, a, b) for a, b in zip(left, right, strict=True)))
+        return type(left)(*(_chosen(mask, a, b) for a, b in zip(left, right, strict=True)))
     return np.where(mask.reshape(-1, *(1,) * (left.ndim - 1)), left, right)
 
 

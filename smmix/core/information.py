@@ -188,7 +188,7 @@ class _Terms:
                     hessian.nuisance[..., j, i] += value
         expected = self.spec.family.nuisance_information(tau.sum(axis=2), self.params.nuisance)
         np.einsum("skdd->skd", complete.nuisance)[:] += expected / self.params.nuisance**2
-        if not rows_are_units:
+        if self.component_scores is not None:
             scores = self.component_scores
             moments = (scores * self.weighted_posterior[:, :, None]) @ np.swapaxes(scores, 2, 3)
             p = layout.p

@@ -105,6 +105,7 @@ class MixtureSpec:
 
     def _restricted_step(self, params: MixtureParams, wls: WLSStats) -> np.ndarray:
         """Coefficient increments along ``coef_basis``: least squares stacked over components."""
+        assert self.coef_basis is not None, "without restrictions the steps are separate"
         size, k, p = params.coef.shape
         precision = self._precision(params)
         basis = self.coef_basis.reshape(k, p, -1)

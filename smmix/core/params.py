@@ -33,9 +33,9 @@ class MixtureParams(NamedTuple):
     def k(self) -> int:
         return self.coef.shape[1]
 
-    def take(self, index: object) -> MixtureParams:
+    def take(self, index: slice | np.ndarray) -> MixtureParams:
         """The parameter sets that ``index`` selects (an integer array or a slice)."""
-        return MixtureParams(*(part[index] for part in self))  # type: ignore[index]
+        return MixtureParams(*(part[index] for part in self))
 
     def where(self, mask: np.ndarray, other: MixtureParams) -> MixtureParams:
         """Self where ``mask`` (S,) holds, else ``other``."""

@@ -241,7 +241,8 @@ class _Search:
         sound, bad = np.flatnonzero(~bad), np.flatnonzero(bad)
         few = FOLLOWED_DEGENERATE
         order = np.concatenate([sound[:number], bad[:few], sound[number:], bad[few:]])
-        found, value = None, -np.inf
+        found: Runs | None = None
+        value = -np.inf
         while order.size and not np.isfinite(value):
             batch = self.rank(left.take(order[: number + few]), source, spec)
             order = order[number + few :]
@@ -249,6 +250,7 @@ class _Search:
             found, value = self.join(found, source, spec, SAME_MODE)
             if self.interrupted:
                 break
+        assert found is not None, "there is at least one run"
         return found
 
     def rank(self, runs: Runs, source: MemorySource, spec: MixtureSpec) -> Runs:

@@ -7,7 +7,7 @@ its digits however large the response is.
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
@@ -54,8 +54,12 @@ Stats = TypeVar("Stats")
 
 def merge(left: Stats, right: Stats) -> Stats:
     """Add two statistics of the same kind, field by field."""
+    return cast("Stats", _sum(left, right))
+
+
+def _sum(left: Any, right: Any) -> Any:
     if left is None:
         return left
     if isinstance(left, tuple):
-        return type(left)(*map(merge, left, right))  # type: ignore[call-arg,arg-type]
-    return left + right  # type: ignore[operator]
+        return type(left)(*map(_sum, left, right))
+    return left + right

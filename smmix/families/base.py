@@ -33,9 +33,12 @@ class Family(Protocol):
     """What a component distribution must offer."""
 
     name: str
-    nuisance_names: tuple[str, ...]
     #: whether y -> (y - x'b) / s maps the family to itself, with b and s known
     location_scale: bool
+
+    @property
+    def nuisance_names(self) -> tuple[str, ...]:
+        """Names of the nuisance parameters of a component, such as ``sigma``."""
 
     def evaluate(self, y: np.ndarray, eta: np.ndarray, nuisance: np.ndarray) -> Working:
         """Log-density and working regression; ``eta`` may be overwritten."""

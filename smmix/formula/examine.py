@@ -224,7 +224,8 @@ def _note(what: str, value: np.ndarray, codes: np.ndarray, distinct: Any, found:
     """Note a group within which ``value`` varies."""
     first = np.unique(codes, return_index=True)[1]
     differs = np.asarray(value != value[first][codes])
-    differs = differs.any(axis=1) if differs.ndim == 2 else differs
+    if differs.ndim == 2:
+        differs = np.asarray(differs.any(axis=1))
     if differs.any():
         found.varying[what] = _shown(distinct[codes[int(np.argmax(differs))]])
 

@@ -66,11 +66,15 @@ class MultinomialMixing:
         size = gamma.shape[0]
         if gamma.shape[1] == 0:
             return gamma
+        assert stats.score is not None, "accumulate() fills all fields"
+        assert stats.information is not None
+        assert stats.bound is not None
         information = np.where(cautious[:, None, None], stats.bound, stats.information)
         step, _ = solve_gram(information, stats.score.reshape(size, -1))
         return gamma + step.reshape(gamma.shape)
 
     def score(self, gamma: np.ndarray, stats: PriorStats) -> np.ndarray:
+        assert stats.score is not None, "accumulate() fills all fields"
         return stats.score
 
     def information(
@@ -94,7 +98,7 @@ def _information(
     prior: np.ndarray, expected: np.ndarray, design: np.ndarray, products: np.ndarray | None
 ) -> np.ndarray:
     """sum_u w pi_k (delta_kl - pi_l) z z', (S, (K-1) q, (K-1) q)."""
-    size, others, n_units = prior.shape
+    size, others, _ = prior.shape
     q = design.shape[1]
     rows, columns = np.tril_indices(others)
     weights = -expected[:, rows] * prior[:, columns]
