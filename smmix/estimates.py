@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from smmix.prediction import (
     own_rows,
     predict_rows,
 )
+from smmix.report import report
 
 __all__ = ["FitRecord", "MixtureEstimates"]
 
@@ -328,3 +330,14 @@ class MixtureEstimates(GenericLikelihoodModelResults):
     def plot_residuals(self, ax: Any = None, *, max_points: int = 5000, alpha: float = 0.05) -> Any:
         """Quantile residuals and their QQ plot; see `smmix.plots.plot_residuals`."""
         return plots.plot_residuals(self, ax, max_points=max_points, alpha=alpha)
+
+    def report(
+        self,
+        path: str | Path | None = None,
+        *,
+        selection: Any = None,
+        title: str | None = None,
+        alpha: float = 0.05,
+    ) -> str | None:
+        """Summary, pictures, modes and notes as one HTML file; see `smmix.report.report`."""
+        return report(self, path, selection=selection, title=title, alpha=alpha)

@@ -9,6 +9,7 @@ from smmix.plots.fit import plot_fit
 from smmix.plots.posterior import plot_posterior
 from smmix.plots.residuals import plot_residuals
 from smmix.plots.starts import plot_starts
+from smmix.plots.style import require_matplotlib
 
 __all__ = [
     "plot_coef",
@@ -16,4 +17,5 @@ __all__ = [
     "plot_posterior",
     "plot_residuals",
     "plot_starts",
+    "require_matplotlib",
 ]

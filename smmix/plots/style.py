@@ -24,6 +24,7 @@ __all__ = [
     "faded",
     "look",
     "open_panels",
+    "require_matplotlib",
     "sample_rows",
 ]
 
@@ -86,6 +87,16 @@ def faded(color: str, strength: np.ndarray) -> np.ndarray:
     from matplotlib.colors import to_rgb
 
     return _PALE + strength[:, None] * (np.array(to_rgb(color)) - _PALE)
+
+
+def require_matplotlib() -> None:
+    """Say what to install when matplotlib is missing."""
+    try:
+        import matplotlib  # noqa: F401, ICN001
+    except ImportError as error:
+        raise SmmixError(
+            'Plots need matplotlib; install it with: pip install "smmix[plot]".'
+        ) from error
 
 
 def check_whole(name: str, value: Any) -> None:
@@ -164,14 +175,11 @@ def open_panels(
     SmmixError
         If matplotlib is not installed, or ``ax`` has not as many Axes as there are panels.
     """
-    try:
-        from matplotlib import pyplot as plt
-        from matplotlib.axes import Axes
-        from matplotlib.figure import FigureBase
-    except ImportError as error:
-        raise SmmixError(
-            'Plots need matplotlib; install it with: pip install "smmix[plot]".'
-        ) from error
+    require_matplotlib()
+    from matplotlib import pyplot as plt
+    from matplotlib.axes import Axes
+    from matplotlib.figure import FigureBase
+
     across = min(count, columns)
     down = -(-count // across)
     if ax is None:
