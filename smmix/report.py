@@ -33,7 +33,7 @@ body { margin: 0 auto; max-width: 62rem; padding: 1.5rem 1rem 4rem; background: 
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .25rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; margin: 2.5rem 0 .5rem; border-bottom: 1px solid #ccc; }
 p.lead { color: #555; margin: 0 0 1rem; overflow-wrap: anywhere; }
-nav a { margin-right: 1rem; white-space: nowrap; color: #0b559f; }
+nav a { margin-right: .7rem; white-space: nowrap; color: #0b559f; }
 .scroll { overflow-x: auto; }
 figure { margin: 1rem 0; }
 figure img { display: block; width: 100%; height: auto; margin: 0 auto; }
@@ -42,10 +42,12 @@ table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabu
   margin: .75rem 0; }
 th, td { padding: .15rem .6rem; text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
-thead th, tr:first-child th { border-bottom: 1px solid #888; }
+thead th, tr:not(:has(td)) th { border-bottom: 1px solid #888; }
+tr:not(:has(td)):not(:first-child) th { padding-top: .8rem; }
 caption { font-weight: 600; text-align: left; padding: .3rem 0; }
 .warn { border-left: 4px solid #b45309; background: #fff7ed; padding: .5rem .75rem; }
 footer { margin-top: 3rem; color: #666; font-size: .85rem; }
+@media (max-width: 40rem) { table { font-size: .72rem; } th, td { padding: .1rem .28rem; } }
 @media print { nav { display: none; } h2, figure, table { break-inside: avoid; } }
 """
 
@@ -116,7 +118,7 @@ def _page(results: Any, selection: Any, title: str | None, alpha: float) -> str:
     if selection is not None:
         sections.append(("selection", "Number of components", _selection(selection)))
     sections.append(("modes", "Modes found", _modes(results)))
-    links = "".join(f'<a href="#{key}">{html.escape(name)}</a>' for key, name, _ in sections)
+    links = " ".join(f'<a href="#{key}">{html.escape(name)}</a>' for key, name, _ in sections)
     body = "\n".join(
         f'<section id="{key}"><h2>{html.escape(name)}</h2>\n{content}</section>'
         for key, name, content in sections
