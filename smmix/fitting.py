@@ -126,6 +126,8 @@ def search_modes(model: MixtureModel, start_params: Any, options: FitOptions) ->
     start = None if start_params is None else start_vector(model, start_params)
     starts = starting_posteriors(model, options.starts)
     source = model.source
+    if options.threads is not None and not hasattr(source, "threads"):
+        raise SmmixError("threads means nothing for a Dask frame: its scheduler shares the work.")
     if options.threads is not None:
         source = replace(source, threads=options.threads)
     with progress_bar(options.progress) as report, one_blas_thread():
@@ -302,12 +304,12 @@ def refuse_collinear(x: np.ndarray, names: list[str], what: str) -> None:
 def mixing_shares(model: MixtureModel, params: MixtureParams) -> np.ndarray:
     """Average prior probability of each component over the units, (k,)."""
 
+    mixing, k = model.spec.mixing, model.k
+
     def step(block: Block) -> np.ndarray:
-        prior = np.exp(model.spec.mixing.log_prior(params.mixing, block.z)[0])
-        if block.weight is None:
-            total: np.ndarray = np.broadcast_to(prior, (model.k, block.n_units)).sum(axis=1)
-            return total
-        return np.broadcast_to(prior, (model.k, block.n_units)) @ np.ravel(block.weight)
+        prior = np.exp(mixing.log_prior(params.mixing, block.z)[0])
+        prior = np.broadcast_to(prior, (k, block.n_units))
+        return prior.sum(axis=1) if block.weight is None else prior @ np.ravel(block.weight)
 
     if model.design.concomitant_names is None:
         shares: np.ndarray = np.exp(model.spec.mixing.log_prior(params.mixing, None)[0, :, 0])

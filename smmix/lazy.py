@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -42,6 +43,8 @@ class SlabPredictor:
     q : float or sequence of float
     designer : SlabDesigner or None
         Makes the rows of the fit; None for new data.
+    token : str
+        Tells predictors apart where Dask looks for equal tasks.
     """
 
     model: Any
@@ -49,6 +52,10 @@ class SlabPredictor:
     which: str
     q: Any
     designer: SlabDesigner | None
+    token: str = field(default_factory=lambda: uuid4().hex)
+
+    def __dask_tokenize__(self) -> str:
+        return self.token
 
     @classmethod
     def of(cls, results: MixtureResults, which: str, q: Any, *, own: bool) -> SlabPredictor:
@@ -90,6 +97,15 @@ class SlabPredictor:
         used = [*design.formulas.columns, *design.column_names.values()]
         return list(dict.fromkeys(used))
 
+    @property
+    def names(self) -> list[str]:
+        """Columns of the predictions."""
+        if self.which in ("components", "prob", "posterior"):
+            return [f"{self.which}_{c}" for c in range(self.model.k)]
+        if self.which == "quantile" and np.ndim(self.q):
+            return [f"quantile_{float(q)}" for q in self.q]
+        return ["component" if self.which == "label" else self.which]
+
     def __call__(self, frame: pd.DataFrame, where: str) -> pd.DataFrame:
         """Predictions, a column for each value of a row; missing where a row is not used."""
         rows = self._rows(frame, where)
@@ -98,8 +114,7 @@ class SlabPredictor:
         made = predict_rows(self.model, self.params, rows, self.which, self.q)
         if isinstance(made, pd.Series):
             made = made.astype("Int64" if self.which == "label" else float).to_frame()
-        else:
-            made.columns = [f"{self.which}_{column}" for column in made.columns]
+        made.columns = self.names
         return made if len(made) == len(frame) else made.reindex(frame.index)
 
     def _rows(self, frame: pd.DataFrame, where: str) -> Rows | None:

@@ -1,0 +1,212 @@
+"""Dask frames: the same fit as in memory on any scheduler, also when a worker is lost."""
+
+import os
+import signal
+import threading
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import smmix
+
+dask = pytest.importorskip("dask")
+dd = pytest.importorskip("dask.dataframe")
+
+from test_parquet import MODELS, N, assert_same_fit, comparable, make_rows, refused  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return make_rows(np.random.default_rng(3))
+
+
+@pytest.fixture(autouse=True)
+def one_process():
+    """A scheduler without threads is enough where no cluster is asked for."""
+    with dask.config.set(scheduler="synchronous"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def client():
+    distributed = pytest.importorskip("distributed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        cluster = distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0
+        )
+        client = distributed.Client(cluster, set_as_default=False)
+        yield client
+        client.close()
+        cluster.close()
+
+
+def partitioned(rows, n_partitions):
+    return dd.from_pandas(rows, npartitions=n_partitions, sort=False)
+
+
+@pytest.mark.parametrize("n_partitions", [1, 7, 100])
+@pytest.mark.parametrize("name", [name for name in MODELS if not name.startswith("groups")])
+def test_equals_the_fit_in_memory(rows, name, n_partitions):
+    formula, options = MODELS[name]
+    small = smmix.from_formula(formula, rows, **options).fit(n_starts=8)
+    large = smmix.from_formula(formula, partitioned(rows, n_partitions), **options).fit(n_starts=8)
+    assert_same_fit(large, small)
+
+
+@pytest.mark.parametrize("n_partitions", [1, 5, 20])
+@pytest.mark.parametrize("name", [name for name in MODELS if name.startswith("groups")])
+def test_groups_within_partitions(rows, name, n_partitions):
+    formula, options = MODELS[name]
+    rows = rows.assign(zw=np.exp(rows["zg"]))
+    size = N // n_partitions
+    parts = [rows[i * size : (i + 1) * size] for i in range(n_partitions)]
+    data = dd.from_delayed([dask.delayed(part) for part in parts], meta=rows[:0], verify_meta=False)
+    small = smmix.from_formula(formula, rows, **options).fit(n_starts=8)
+    assert_same_fit(smmix.from_formula(formula, data, **options).fit(n_starts=8), small)
+
+
+def test_groups_across_partitions_are_refused_and_can_be_brought_together(rows):
+    mixed = rows.sample(frac=1.0, random_state=1)
+    data = partitioned(mixed, 5)
+    refused(
+        r"stand apart, in partition \d and partition \d; .*data.shuffle\('id'\)",
+        lambda: smmix.from_formula("yg ~ x1", data, groups="id"),
+    )
+    small = smmix.from_formula("yg ~ x1", rows, groups="id").fit()
+    large = smmix.from_formula("yg ~ x1", data.shuffle("id"), groups="id").fit()
+    np.testing.assert_allclose(large.params, small.params, rtol=1e-10)
+    np.testing.assert_allclose(large.bse, small.bse, rtol=1e-10)
+
+
+def test_the_default_scheduler_needs_no_set_up(rows):
+    small = smmix.from_formula("y ~ x1 + g", rows).fit()
+    with dask.config.set(scheduler=None):
+        large = smmix.from_formula("y ~ x1 + g", partitioned(rows, 7)).fit()
+        assert comparable(large.summary()) == comparable(small.summary())
+    assert_same_fit(large, small)
+
+
+@pytest.mark.parametrize("which", ["mean", "components", "posterior", "label", "quantile"])
+def test_predictions_are_dask_frames(rows, which):
+    data = partitioned(rows, 7)
+    small = smmix.from_formula("y ~ x1 + g", rows).fit()
+    large = smmix.from_formula("y ~ x1 + g", data).fit()
+    for made in (large.predict(which=which), large.predict(data, which=which)):
+        assert isinstance(made, dd.DataFrame)
+        assert made.npartitions == 7
+        frame = made.compute()
+        np.testing.assert_array_equal(frame.index, rows.index)
+        assert (frame.dtypes == made.dtypes).all()
+    used = large.predict(which=which).compute().dropna()
+    expected = np.asarray(small.predict(which=which), dtype=float)
+    got = used.to_numpy(dtype=float).reshape(expected.shape)
+    np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_partitions_are_read_once(rows):
+    read = []
+
+    def watched(part):
+        read.append(len(part))
+        return part
+
+    data = partitioned(rows, 4).map_partitions(watched, meta=rows[:0])
+    model = smmix.from_formula("y ~ x1 + g", data)
+    before = len(read)
+    model.fit().summary()
+    assert len(read) == before
+
+
+def test_threads_belong_to_the_scheduler(rows):
+    model = smmix.from_formula("y ~ x1", partitioned(rows, 3))
+    refused("threads means nothing for a Dask frame", lambda: model.fit(threads=2))
+
+
+def test_errors_of_partitions_name_them(rows):
+    bad = rows.copy()
+    bad.loc[N - 5, "x1"] = np.inf
+    refused(
+        "In partition 6: 'x1' is infinite in row",
+        lambda: smmix.from_formula("y ~ x1", partitioned(bad, 7)),
+    )
+
+
+def test_categories_that_partitions_know_of_differ(rows):
+    parts = [rows[:100], rows[100:]]
+    parts = [part.assign(g=part["g"].astype("category")) for part in parts]
+    data = dd.from_delayed([dask.delayed(p) for p in parts], meta=parts[0][:0], verify_meta=False)
+    small = smmix.from_formula("y ~ x1 + C(g)", rows).fit()
+    assert_same_fit(smmix.from_formula("y ~ x1 + C(g)", data).fit(), small)
+
+
+# -- a cluster ---------------------------------------------------------------------------------
+
+
+def test_a_cluster_gives_the_same_fit(rows, client):
+    formula, options = MODELS["factor, spline, weights, concomitant"]
+    small = smmix.from_formula(formula, rows, **options).fit(n_starts=8)
+    with client.as_current(), dask.config.set(scheduler=client):
+        large = smmix.from_formula(formula, partitioned(rows, 5), **options).fit(n_starts=8)
+        assert comparable(large.summary()) == comparable(small.summary())
+        posterior = large.predict(which="posterior").compute().dropna()
+        assert_same_fit(large, small)
+    # Elsewhere the rows cannot be had, and the results say so.
+    refused("no longer in use", lambda: large.model.loglike(large.params))
+    np.testing.assert_allclose(posterior, small.posterior, rtol=1e-9, atol=1e-12)
+
+
+def test_functions_of_the_caller_reach_the_workers(rows, client):
+    def double(values):
+        return 2.0 * values
+
+    small = smmix.from_formula("y ~ double(x1)", rows).fit()
+    with client.as_current(), dask.config.set(scheduler=client):
+        large = smmix.from_formula("y ~ double(x1)", partitioned(rows, 3)).fit()
+        assert_same_fit(large, small)
+
+
+def test_a_killed_worker_changes_nothing(client):
+    rng = np.random.default_rng(8)
+    n = 200_000
+    x = rng.normal(size=n)
+    second = rng.random(n) < 0.4
+    y = np.where(second, 1.0 + 2.0 * x, -x) + rng.normal(size=n)
+    frame = pd.DataFrame({"x": x, "y": y})
+    pids = [info["pid"] for info in client.run(lambda: {"pid": os.getpid()}).values()]
+    killed = []
+
+    def kill_soon(stage, done, total, best):
+        if stage == "convergence" and not killed:
+            killed.append(pids[0])
+            threading.Timer(0.02, os.kill, (pids[0], signal.SIGKILL)).start()
+
+    with client.as_current(), dask.config.set(scheduler=client):
+        data = partitioned(frame, 12)
+        calm = smmix.from_formula("y ~ x", data).fit()
+        shaken = smmix.from_formula("y ~ x", data).fit(callback=kill_soon)
+        assert killed
+        after = client.run(os.getpid)
+        assert killed[0] not in after.values()
+    assert (shaken.params == calm.params).all()
+    assert (shaken.bse == calm.bse).all()
+    assert shaken.llf == calm.llf
+
+
+def test_an_interrupted_fit_leaves_the_cluster_idle(rows, client):
+    def interrupt(stage, done, total, best):
+        raise KeyboardInterrupt
+
+    with client.as_current(), dask.config.set(scheduler=client):
+        model = smmix.from_formula("y ~ x1", partitioned(rows, 5))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                stopped = model.fit(callback=interrupt)
+            except KeyboardInterrupt:
+                stopped = None
+        assert stopped is None or stopped.status == "interrupted"
+        assert not any(client.processing().values())
+        assert model.fit().converged
