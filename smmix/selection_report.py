@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from smmix.plots import GREY, look, open_panels
 from smmix.summary_format import MixtureSummary, Section
 
 if TYPE_CHECKING:
@@ -57,23 +58,30 @@ def _cell(name: str, value: Any) -> str:
 
 def plot_selection(selection: Selection, ax: Any = None) -> Any:
     """Criteria by k, and entropy R2 on the right."""
-    if ax is None:
-        from matplotlib import pyplot as plt
-
-        _, ax = plt.subplots()
+    panels = open_panels(1, ax, (6.4, 4.4))
+    ax = panels.axes[0]
     table, chosen = selection.table, selection.criterion
-    names = [name for name in dict.fromkeys((*DRAWN, chosen)) if name in table and name != "cv"]
-    for name in names:
-        ax.plot(table.index, table[name], marker="o", label=_label(name))
+    lines = {n: table[n] for n in dict.fromkeys((*DRAWN, chosen)) if n in table and n != "cv"}
+    drawn = {_label(name): values for name, values in lines.items()}
     if chosen == "cv":
-        ax.plot(table.index, -2.0 * table["cv"], marker="o", label="-2 CV llf")
+        drawn["-2 CV llf"] = -2.0 * table["cv"]
+    for i, (label, values) in enumerate(drawn.items()):
+        style = look(i)
+        ax.plot(
+            table.index, values, color=style.color, linestyle=style.line, marker=style.marker,
+            label=label,
+        )  # fmt: skip
     ax.axvline(selection.best_k, color="0.8", zorder=0, label=f"chosen by {_label(chosen)}")
     ax.set_xticks(list(table.index))
     ax.set_xlabel("Number of components")
     ax.set_ylabel("Criterion")
     right = ax.twinx()
-    right.plot(table.index, table["entropy_r2"], color="0.5", linestyle=":", marker="s")
-    right.set_ylabel("Entropy R2 (dotted)")
+    right.plot(
+        table.index, table["entropy_r2"], color=GREY, linestyle=(0, (1, 2)), linewidth=1.0,
+        marker=".", label="Entropy R2 (right)",
+    )  # fmt: skip
+    right.set_ylabel("Entropy R2")
     right.set_ylim(0.0, 1.02)
-    ax.legend(loc="upper right")
+    # Above the picture, for every corner inside may hold a line.
+    panels.legend([*ax.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]])
     return ax

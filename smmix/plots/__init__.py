@@ -9,9 +9,12 @@ from smmix.plots.fit import plot_fit
 from smmix.plots.posterior import plot_posterior
 from smmix.plots.residuals import plot_residuals
 from smmix.plots.starts import plot_starts
-from smmix.plots.style import require_matplotlib
+from smmix.plots.style import GREY, look, open_panels, require_matplotlib
 
 __all__ = [
+    "GREY",
+    "look",
+    "open_panels",
     "plot_coef",
     "plot_fit",
     "plot_posterior",
