@@ -181,3 +181,15 @@ def test_what_cannot_be_done_is_said(tmp_path):
     results.remove_data()
     with pytest.raises(SmmixError, match="taken away by remove_data"):
         results.report()
+
+
+def test_rows_that_are_not_in_memory_are_not_drawn(tmp_path):
+    pytest.importorskip("pyarrow")
+    engel().to_parquet(tmp_path / "engel.parquet")
+    table = smmix.scan_parquet(tmp_path / "engel.parquet")
+    results = smmix.from_formula("foodexp ~ income", table, k=2).fit(
+        start_params=engel_fit(2).params
+    )
+    page = Page(results.report())
+    assert "The rows are not in memory" in page.text
+    assert len(pictures(page)) == 3
