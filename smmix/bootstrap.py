@@ -251,7 +251,8 @@ def bootstrap(
     that is not degenerate counts. Where none of these climbs arrives at one, the replicate is
     searched as `MixtureOLS.fit` searches the data. Its components are numbered so that their
     posteriors agree best with those of the fit, which is what keeps labels from switching [1]_.
-    Replicates that cannot be fitted are counted, not replaced [2]_.
+    Replicates that cannot be fitted are counted, not replaced [2]_. Where another mode is the
+    highest in some replicates, ``bse`` grows much more than the percentile intervals do.
 
     A row of frequency weight w is w rows: it gets w responses of its own ("parametric", which
     needs whole weights and memory for all observations), or is drawn w times as often ("rows").

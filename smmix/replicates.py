@@ -178,7 +178,8 @@ class Replicator:
         params = MixtureParams(*(np.repeat(part, size, axis=0) for part in origin))
         if self.model.em_keeps_restrictions:
             control = EMControl(penalty=self.penalty, report=self.tick)
-            params = expectation_maximisation(objective, params, control, WARM_PASSES).params
+            ascent = expectation_maximisation(objective, params, control, WARM_PASSES)
+            params = ascent.params.where(np.isfinite(ascent.loglike), params)
         control = EMControl(MAXITER, polish=False, report=self.tick)
         ascent = newton(objective, params, control)
         return self._assessed(objective, ascent.params, ascent.status, start)

@@ -17,6 +17,7 @@ from scipy import stats
 
 import smmix
 from smmix import bootstrap, replicates
+from smmix.core.newton import diagonalise
 from smmix.errors import SmmixError
 from smmix.replicates import Replicator, best_order
 from smmix.resampling import resampling
@@ -402,6 +403,19 @@ def test_degenerate_replicates_are_reported_as_one_reason():
     counted = bootstrap._counted(reasons)
     assert counted["a degenerate component (too few rows, or hardly any variance)"] == 2
     assert counted["interrupted"] == 1
+
+
+def test_information_that_rounding_made_indefinite_does_not_stop_a_batch():
+    # What is left of four logits that separate the data, beside a member that is sound.
+    noise = np.array([[1.0, -0.972, -0.984], [-0.972, 1.0, 0.9999], [-0.984, 0.9999, 1.0]])
+    complete = np.stack([1e-13 * noise, np.diag([1.0, 2.0, 4.0])])
+    assert np.linalg.eigvalsh(noise)[0] < -1e-5
+    observed = 0.5 * complete
+    root, curvature = diagonalise(observed, complete)
+    assert np.isfinite(root).all()
+    np.testing.assert_allclose(curvature[1], 0.5, rtol=1e-4)
+    turned = np.swapaxes(root, 1, 2) @ observed @ root
+    np.testing.assert_allclose(np.einsum("sii->si", turned), curvature, atol=1e-9)
 
 
 def test_ctrl_c_keeps_what_is_done(monkeypatch):

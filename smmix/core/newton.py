@@ -161,10 +161,22 @@ def diagonalise(observed: np.ndarray, complete: np.ndarray) -> tuple[np.ndarray,
     width = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
     scaled = complete * width[:, :, None] * width[:, None, :]
     np.einsum("svv->sv", scaled)[:] = 1.0 + RIDGE
-    root = width[:, :, None] * np.swapaxes(np.linalg.inv(np.linalg.cholesky(scaled)), 1, 2)
+    root = width[:, :, None] * np.swapaxes(np.linalg.inv(_metric_factor(scaled)), 1, 2)
     turned = np.swapaxes(root, 1, 2) @ observed @ root
     curvature, rotation = np.linalg.eigh(0.5 * (turned + np.swapaxes(turned, 1, 2)))
     return root @ rotation, curvature
+
+
+def _metric_factor(scaled: np.ndarray) -> np.ndarray:
+    """Cholesky factors of unit-diagonal matrices (S, V, V), lifted where they are indefinite.
+
+    Of the information of logits that separate the data only rounding errors may be left.
+    """
+    try:
+        return np.linalg.cholesky(scaled)
+    except np.linalg.LinAlgError:
+        lift = np.maximum(2.0 * (RIDGE - np.linalg.eigvalsh(scaled)[:, 0]), 0.0)
+        return np.linalg.cholesky(scaled + lift[:, None, None] * np.eye(scaled.shape[1]))
 
 
 def trust_step(model: LocalModel, radius: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
