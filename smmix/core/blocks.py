@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-#: Bytes of temporaries that one pass over a block may use: about half a second-level cache.
-BLOCK_BYTES = 1 << 20
+#: Bytes of temporaries that one pass over a block may use: about a second-level cache. Half of it
+#: is slower: NumPy copies the operands of a broadcast into its buffer when a row of them takes up
+#: less than half of the buffer, which is 4096 numbers.
+BLOCK_BYTES = 1 << 21
 MIN_ROWS, MAX_ROWS = 256, 16384
 
 

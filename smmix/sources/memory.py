@@ -77,8 +77,7 @@ class MemorySource:
 
     def blocks(self, width: int = 1) -> Iterator[Block]:
         rows = rows_per_block(width, self.x.shape[1])
-        for start, stop in self._cuts(rows):
-            yield self._block(start, stop)
+        return map(self._block, self._cuts(rows))
 
     def _cuts(self, rows: int) -> Iterator[tuple[int, int]]:
         """First and last unit (exclusive) of each block of about ``rows`` rows."""
@@ -94,7 +93,8 @@ class MemorySource:
             yield start, stop
             start = stop
 
-    def _block(self, start: int, stop: int) -> Block:
+    def _block(self, cut_at: tuple[int, int]) -> Block:
+        start, stop = cut_at
         units = slice(start, stop)
         rows, group = units, None
         if self.group is not None:
@@ -110,7 +110,7 @@ class MemorySource:
 
         return Block(
             y=self.y[..., rows],
-            x=self.x[rows],
+            x=np.asfortranarray(self.x[rows]),
             z=cut(self.z, units),
             weight=cut(self.weight, units),
             repeat=cut(self.repeat, rows),
@@ -122,14 +122,14 @@ class MemorySource:
         )
 
     def reduce(self, step: Callable[[Block], Stats], width: int = 1) -> Stats:
-        blocks = list(self.blocks(width))
-        if len(blocks) == 1:
-            return step(blocks[0])
+        cuts = list(self._cuts(rows_per_block(width, self.x.shape[1])))
+        if len(cuts) == 1:
+            return step(self._block(cuts[0]))
 
-        def task(chunk: list[Block]) -> Stats:
-            return reduce(merge, map(step, chunk))
+        def task(chunk: list[tuple[int, int]]) -> Stats:
+            return reduce(merge, map(step, map(self._block, chunk)))
 
-        chunks = [blocks[i : i + BLOCKS_PER_TASK] for i in range(0, len(blocks), BLOCKS_PER_TASK)]
+        chunks = [cuts[i : i + BLOCKS_PER_TASK] for i in range(0, len(cuts), BLOCKS_PER_TASK)]
         if self.threads == 1 or len(chunks) == 1:
             return reduce(merge, map(task, chunks))
         return reduce(merge, self._pool.map(task, chunks))
