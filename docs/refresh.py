@@ -1,0 +1,70 @@
+"""Write the output of the sessions in pages anew:  python docs/refresh.py docs/guide/*.md
+
+Look at what changed before committing it: a page shows what is, not what ought to be.
+"""
+
+import contextlib
+import doctest
+import io
+import re
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+import os
+
+os.environ.setdefault("MPLBACKEND", "agg")
+
+from helpers_docs import FENCE, blocks, run_code
+
+
+def output_of(source: str, names: dict) -> str:
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        try:
+            exec(compile(source, "<session>", "single"), names)
+        except Exception as error:
+            last = traceback.format_exception_only(error)[-1]
+            return "Traceback (most recent call last):\n    ...\n" + last
+    return out.getvalue()
+
+
+def refreshed(block: str, names: dict) -> str:
+    lines = []
+    for part in doctest.DocTestParser().parse(block):
+        if isinstance(part, str):
+            lines.append(part)
+            continue
+        first, *rest = part.source.rstrip("\n").split("\n")
+        lines.append(f">>> {first}\n" + "".join(f"... {line}".rstrip() + "\n" for line in rest))
+        got = output_of(part.source, names)
+        if "..." in part.want and "Traceback" not in part.want:
+            got = part.want
+        lines.append(re.sub(r"^[ \t]*$", "<BLANKLINE>", got.rstrip("\n"), flags=re.M) + "\n" if got else "")
+    return "".join(lines)
+
+
+def refresh(page: Path) -> None:
+    text, names = page.read_text(encoding="utf-8"), {"__name__": "__main__"}
+    done, at = [], 0
+    for found in FENCE.finditer(text):
+        code = next(iter(blocks(found[0])), None)
+        if code is None:
+            continue
+        if code.kind == "session":
+            done += [text[at : found.start(4)], refreshed(found[4], names)]
+            at = found.end(4)
+        elif code.kind == "run":
+            run_code(code, str(page), names)
+    page.write_text("".join(done) + text[at:], encoding="utf-8")
+
+
+if __name__ == "__main__":
+    pages = [Path(name).resolve() for name in sys.argv[1:]]
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        for path in pages:
+            refresh(path)

@@ -1,0 +1,152 @@
+"""Every block of code in README, docs and examples does what the page says."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+from helpers_docs import (
+    FLAGS,
+    Checker,
+    blocks,
+    console_steps,
+    run_code,
+    session,
+    smmix_arguments,
+)
+
+from smmix.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted(
+    {ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*.md")}
+    | {page for page in (ROOT / "docs").glob("[!_]*/*.md") if "examples" not in page.parts}
+)
+#: Pages with more to compute than the rest; the documentation's build runs them as well.
+LONG = {"agreement.md", "choosing_k.md", "engel.md"}
+# A picture without a window is what the pages that draw do ask for.
+pytestmark = pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def marked(page: Path):
+    marks = [pytest.mark.slow] if page.name in LONG else []
+    return pytest.param(page, id=name_of(page), marks=marks)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder to work in, with the files that commands in the pages read."""
+    monkeypatch.chdir(tmp_path)
+    write_files(tmp_path)
+    return tmp_path
+
+
+def write_files(folder: Path) -> None:
+    """Files of the names that the pages use."""
+    import numpy as np
+    import pandas as pd
+
+    rng = np.random.default_rng(1)
+    n = 400
+    kind = rng.random(n) < 0.4
+    frame = pd.DataFrame({f"x{j}": rng.normal(size=n).round(3) for j in (1, 2, 3)})
+    frame["z1"] = np.repeat(rng.normal(size=n // 4), 4).round(3)
+    frame["y"] = (np.where(kind, 6 + frame["x1"], -2 * frame["x1"]) + rng.normal(size=n)).round(3)
+    frame["w"] = rng.integers(1, 4, n)
+    frame["id"] = np.arange(n) // 4
+    frame["town"] = np.arange(n) // 40
+    frame.to_csv(folder / "data.csv", index=False)
+    frame[["x1", "x2", "x3"]].head().to_csv(folder / "new.csv", index=False)
+    (folder / "input.txt").write_text("1 3\n0 1\n1 3\n2 5\n2\n3\n4\n")
+
+
+def run_command(command: str) -> str:
+    """What an ``smmix`` command prints; it must succeed."""
+    arguments = smmix_arguments(command)
+    assert arguments is not None, f"cannot run {command!r}"
+    words, source = arguments
+    out = io.StringIO()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.redirect_stdout(out))
+        if source is not None:
+            text = source.read_text()
+            stack.enter_context(pytest.MonkeyPatch.context()).setattr(
+                "sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode()))
+            )
+        assert main(words) == 0, command
+    return out.getvalue()
+
+
+def check_console(text: str) -> None:
+    for command, shown in console_steps(text):
+        words = command.split()
+        if words[0] == "cat" and "|" not in words:
+            Path(words[1]).write_text(shown)
+        else:
+            got = run_command(command)
+            assert Checker().check_output(shown.strip(), got.strip(), FLAGS), f"$ {command}\n{got}"
+
+
+@pytest.mark.parametrize("page", [marked(page) for page in PAGES])
+@pytest.mark.usefixtures("place")
+def test_code_of_page(page, monkeypatch):
+    text = page.read_text(encoding="utf-8")
+    found = list(blocks(text))
+    if "```{code-cell}" in text:
+        # A notebook runs beside its file.
+        monkeypatch.chdir(page.parent)
+    names: dict = {"__name__": "__main__"}
+    for code in found:
+        if code.kind == "session":
+            report = session(code, name_of(page), names)
+            assert not report, "".join(report)
+        elif code.kind == "run":
+            run_code(code, name_of(page), names)
+        elif code.kind == "console":
+            check_console(code.text)
+        else:
+            for command in code.text.replace("\\\n", " ").splitlines():
+                if smmix_arguments(command) is not None:
+                    run_command(command)
+
+
+@pytest.fixture(autouse=True)
+def _closed_figures():
+    plt = pytest.importorskip("matplotlib.pyplot")
+    yield
+    plt.close("all")
+
+
+# -- links ----------------------------------------------------------------------------------------
+
+LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\(([^)\s]+)\)")
+
+
+def anchor(heading: str) -> str:
+    """The anchor of a heading, as GitHub and MyST make it."""
+    text = re.sub(r"[`*]|\[|\]\([^)]*\)", "", heading).strip().lower()
+    return re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
+
+
+def prose(page: Path) -> str:
+    return re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_local_links_lead_somewhere(page):
+    for link in LINK.findall(prose(page)):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, place = link.partition("#")
+        target = page if not path else page.parent / path
+        assert target.exists(), f"{link} is not there"
+        if place and target.suffix == ".md":
+            headings = re.findall(r"^#+ (.+)$", prose(target), re.M)
+            assert place in [anchor(heading) for heading in headings], f"{link}: no such heading"
