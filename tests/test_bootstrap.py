@@ -7,6 +7,7 @@ import functools
 import itertools
 import pickle
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -181,6 +182,21 @@ def test_errors_of_a_large_separated_sample_are_those_of_the_information(kind):
     assert found.n_failed == 0
     assert np.abs(found.bse / separated_fit().bse - 1).max() < 4.5 / np.sqrt(2 * 199)
     assert np.abs(found.bias / separated_fit().bse).max() < 0.5
+
+
+def test_errors_agree_with_those_of_flexmix():
+    # 199 replicates of reference/r/boot.R; the second component of flexmix is component 0.
+    theirs = {
+        "Intercept[1]": 1.18878695, "x[1]": 0.56951192, "I(x ** 2)[1]": 0.05343989,
+        "sigma[1]": 0.30011586, "Intercept[0]": 1.05585445, "x[0]": 0.51569153,
+        "I(x ** 2)[0]": 0.05040137, "sigma[0]": 0.28848558,
+    }  # fmt: skip
+    frame = pd.read_csv(Path(__file__).parent / "reference" / "data" / "NPreg.csv")
+    results = smmix.from_formula("yn ~ x + I(x ** 2)", frame).fit()
+    mine = results.bootstrap(999).bse[list(theirs)]
+    # flexmix divides by n_c - p where maximum likelihood divides by n_c, about 100 here.
+    flexmix = pd.Series(theirs) * np.where(mine.index.str.startswith("sigma"), np.sqrt(0.97), 1.0)
+    assert np.abs(mine / flexmix - 1).max() < 4 * np.sqrt(1 / (2 * 199) + 1 / (2 * 999))
 
 
 def test_rows_see_the_heteroscedasticity_that_the_sandwich_sees():
