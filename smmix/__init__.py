@@ -13,6 +13,13 @@ True
 from smmix.errors import DegenerateComponentWarning, SmmixError
 from smmix.model import MixtureOLS, from_formula
 from smmix.ols import NormalEquationOLS, solve_normal_equations
+from smmix.order_tests import (
+    bootstrap_lrt,
+    confidence_set_k,
+    em_test,
+    sequential_lrt,
+    vlmr_test,
+)
 from smmix.persistence import read_json
 from smmix.results import MixtureResults
 from smmix.selection import select_k
@@ -28,10 +35,15 @@ __all__ = [
     "NormalEquationOLS",
     "SmmixError",
     "__version__",
+    "bootstrap_lrt",
+    "confidence_set_k",
+    "em_test",
     "from_formula",
     "read_json",
     "scan_parquet",
     "select_k",
+    "sequential_lrt",
     "simulate_mixture",
     "solve_normal_equations",
+    "vlmr_test",
 ]

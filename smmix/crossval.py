@@ -9,7 +9,7 @@ import numpy as np
 
 from smmix.core.linalg import dependent_columns
 from smmix.core.modes import unit_loglike
-from smmix.core.search import SearchControl, find_modes
+from smmix.core.search import find_modes
 from smmix.errors import SmmixError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from smmix.mixture_model import MixtureModel
     from smmix.sources.memory import MemorySource
 
-__all__ = ["cross_validated", "fit_units", "held_out", "make_folds"]
+__all__ = ["check_part", "cross_validated", "held_out", "make_folds"]
 
 
 def make_folds(n_units: int, n_folds: int, rng: np.random.Generator) -> list[np.ndarray]:
@@ -61,38 +61,34 @@ def cross_validated(model: MixtureModel, options: FitOptions, folds: list[np.nda
     control = options.control(None)
     total = 0.0
     for number, fold in enumerate(folds):
-        others = np.setdiff1d(np.arange(source.n_units), fold)
-        what = f"The data without part {number} of {len(folds)}"
-        params = fit_units(model, source.take_units(others), control, options.rng, what)
+        rest = source.take_units(np.setdiff1d(np.arange(source.n_units), fold))
+        check_part(model, rest, f"The data without part {number} of {len(folds)}")
+        modes = find_modes(model.spec, rest, control, options.rng)
+        params = modes.modes[modes.selected].params
         total += held_out(model, params, source.take_units(fold))
     return total
 
 
-def fit_units(
-    model: MixtureModel,
-    source: MemorySource,
-    control: SearchControl,
-    rng: np.random.Generator,
-    what: str,
-) -> MixtureParams:
-    """Estimates from some units of a model.
+def check_part(model: MixtureModel, part: MemorySource, what: str) -> None:
+    """Refuse a part of the data that a model cannot be estimated from.
 
     Raises
     ------
     SmmixError
-        If they are too few for a column of the design, or for the components.
+        If it has too few rows for a column of the design, or for the components.
     """
-    dependent = dependent_columns(source.x)
+    dependent = dependent_columns(part.x)
     if dependent:
         name = model.design.exog_names[dependent[0]]
         raise SmmixError(
-            f"{what} cannot tell the column {name!r} from the others; use fewer and larger parts, "
-            "or another criterion."
+            f"{what} cannot tell the column {name!r} from the others; the data are too few to be "
+            "taken apart."
         )
-    if source.n_units < model.k or source.n_rows < model.k * (model.layout.p + 2):
-        raise SmmixError(f"{what} are too few rows for k={model.k}; use fewer parts or a lower k.")
-    modes = find_modes(model.spec, source, control, rng)
-    return modes.modes[modes.selected].params
+    if part.n_units < model.k or part.n_rows < model.k * (model.layout.p + 2):
+        raise SmmixError(
+            f"{what} has too few rows ({part.n_rows}) for k={model.k}; use a lower k, or more "
+            "data on either side."
+        )
 
 
 def held_out(model: MixtureModel, params: MixtureParams, source: MemorySource) -> float:

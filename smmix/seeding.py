@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from smmix.sources.base import Source
     from smmix.sources.memory import MemorySource
 
-__all__ = ["Fewer", "best_sound", "search_from_fewer", "seeded_modes", "with_components"]
+__all__ = [
+    "Fewer", "best_sound", "moved_apart", "search_from_fewer", "seeded_modes", "twins",
+    "with_components",
+]  # fmt: skip
 
 #: Rows of the sample on which starts of all kinds are made when there are more.
 PILOT_ROWS = 2000
@@ -124,9 +127,18 @@ def seeded_modes(
     if fewer is None:
         return search()
     setting = working_setting(spec, source, pooled)
-    twins = setting.coordinates.to_working(_twins(fewer.params, source))
+    doubled = [setting.coordinates.to_working(d) for d in twins(fewer.params, source)]
+    runs = [
+        moved_apart(
+            setting.objective.spec,
+            setting.objective.x_scale,
+            pair,
+            c,
+            rng.standard_normal((1, spec.layout.p + 1)),
+        )
+        for c, pair in list(enumerate(doubled)) * TWINS
+    ]
     parts: list[Modes] = []
-    runs = [_moved_apart(setting.objective, twins, rng) for _ in range(TWINS)]
     pilot = source.sample(max(int(PILOT_ROWS * source.n_units / source.n_rows), 50), rng)
     if spec.layout.k == 2 or pilot.n_units == source.n_units:
         parts.append(search())
@@ -135,7 +147,7 @@ def seeded_modes(
     if spec.layout.k > 2:
         parts += _followed(setting, concatenate(runs), follow)
     if max(map(best_sound, parts), default=-np.inf) < fewer.loglike:
-        parts.append(follow(setting.coordinates.from_working(twins)))
+        parts.append(follow(setting.coordinates.from_working(concatenate(doubled))))
     return merged(parts)
 
 
@@ -167,14 +179,15 @@ def _from_pilot(
     return concatenate([mode.params for mode in sound[:FROM_PILOT]])
 
 
-def _twins(params: MixtureParams, source: Source) -> MixtureParams:
-    """The same mixture with one more component: each component in turn as two equal halves.
+def twins(params: MixtureParams, source: Source) -> list[MixtureParams]:
+    """The same mixtures with one more component: each component in turn as two equal halves.
 
-    Exact when a combination of the mixing design's columns is constant, as with an intercept.
+    Component c and the last are the halves in entry c of the list. Exact when a combination of
+    the mixing design's columns is constant, as with an intercept.
     """
     sums = totals(source)
     one = np.linalg.lstsq(sums.z_gram, sums.z_sums, rcond=None)[0]
-    logits = np.concatenate([np.zeros((1, 1, one.size)), params.mixing], axis=1)
+    logits = np.concatenate([np.zeros((params.size, 1, one.size)), params.mixing], axis=1)
     out = []
     for c in range(params.k):
         order = np.r_[np.arange(params.k), c]
@@ -182,25 +195,34 @@ def _twins(params: MixtureParams, source: Source) -> MixtureParams:
         halved[:, [c, -1]] -= np.log(2.0) * one
         mixing = halved[:, 1:] - halved[:, :1]
         out.append(MixtureParams(params.coef[:, order], params.nuisance[:, order], mixing))
-    return concatenate(out)
+    return out
 
 
-def _moved_apart(
-    objective: Objective, twins: MixtureParams, rng: np.random.Generator
+def moved_apart(
+    spec: MixtureSpec, x_scale: np.ndarray, doubled: MixtureParams, c: int, noise: np.ndarray
 ) -> MixtureParams:
-    """Twins (set c: components c and the last, in working coordinates) with unlike lines."""
-    first, last = np.arange(twins.size), twins.k - 1
-    coef, nuisance = twins.coef.copy(), twins.nuisance.copy()
-    step = APART * rng.standard_normal((twins.size, coef.shape[2])) / objective.x_scale
-    if objective.spec.layout.d:
-        step *= nuisance[first, last, :1]
-        ratio = np.exp(APART * rng.standard_normal((twins.size, 1)))
-        nuisance[first, first] *= ratio
-        nuisance[first, last] /= ratio
-    coef[first, first] += step
-    coef[first, last] -= step
-    moved = MixtureParams(coef, nuisance, twins.mixing)
-    return project(objective.spec, moved)
+    """Twins (components c and the last, in working coordinates) with unlike lines.
+
+    Parameters
+    ----------
+    spec : MixtureSpec
+    x_scale : ndarray, (p,)
+    doubled : MixtureParams
+        ``S`` parameter sets, entry c of `twins`.
+    c : int
+    noise : ndarray, (S, p + 1)
+        Standard normal directions: of the coefficients and of log sigma.
+    """
+    coef, nuisance = doubled.coef.copy(), doubled.nuisance.copy()
+    step = APART * noise[:, :-1] / x_scale
+    if spec.layout.d:
+        step *= nuisance[:, c, :1]
+        ratio = np.exp(APART * noise[:, -1:])
+        nuisance[:, c] *= ratio
+        nuisance[:, -1] /= ratio
+    coef[:, c] += step
+    coef[:, -1] -= step
+    return project(spec, MixtureParams(coef, nuisance, doubled.mixing))
 
 
 def _followed(

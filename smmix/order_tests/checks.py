@@ -1,0 +1,44 @@
+"""What the tests of the number of components ask of the fits that they are given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from smmix.errors import SmmixError
+
+__all__ = ["checked_fraction", "checked_null", "checked_number", "unwrapped"]
+
+
+def unwrapped(results: Any, what: str) -> Any:
+    """The results behind the labels, refused when they are not of a mixture."""
+    inner = getattr(results, "_results", results)
+    if not hasattr(getattr(inner, "model", None), "layout"):
+        raise SmmixError(f"{what} must be the results of a mixture, not {type(results).__name__}.")
+    return inner
+
+
+def checked_null(results: Any, test: str) -> Any:
+    """The fit under the null hypothesis, refused when nothing can be tested against it."""
+    inner = unwrapped(results, "results")
+    if inner.model.large is not None:
+        raise SmmixError(f"{test} needs the rows in memory; test a fit to a sample of them.")
+    if inner.mode_found.degenerate:
+        raise SmmixError(
+            f"The fit with k={inner.k} is degenerate ({inner.mode_found.reason}); a test against "
+            "it means nothing. Use a smaller k or variance='equal'."
+        )
+    return inner
+
+
+def checked_number(name: str, value: Any, least: int = 1) -> int:
+    """A whole number of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise SmmixError(f"{name} must be a whole number of at least {least}, not {value!r}.")
+    return value
+
+
+def checked_fraction(name: str, value: Any) -> float:
+    """A number between zero and one."""
+    if not isinstance(value, float) or not 0.0 < value < 1.0:
+        raise SmmixError(f"{name} must be a number between 0 and 1, not {value!r}.")
+    return value

@@ -1,0 +1,209 @@
+"""The parametric bootstrap of the likelihood ratio of k against k + 1 components."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from smmix.core.params import MixtureParams
+from smmix.core.search import SearchControl, climb
+from smmix.draws import generator
+from smmix.errors import SmmixError
+from smmix.fitting import check_estimable, one_blas_thread
+from smmix.order_tests.batches import BatchSearch
+from smmix.order_tests.checks import checked_fraction, checked_null, checked_number
+from smmix.order_tests.monte_carlo import MonteCarloTest, null_statistics
+from smmix.resampling import resampling
+from smmix.results import FitRecord, MixtureResults, MixtureResultsWrapper
+
+__all__ = ["bootstrap_lrt", "sequential_lrt"]
+
+TITLE = "Bootstrap Likelihood Ratio Test"
+
+
+def bootstrap_lrt(
+    results: Any,
+    n_boot: int = 199,
+    *,
+    alpha: float = 0.05,
+    stop_early: bool = True,
+    n_starts: int = 100,
+    rng: Any = 0,
+    threads: int | None = None,
+    progress: bool | None = None,
+) -> MonteCarloTest:
+    """Likelihood ratio test of k against k + 1 components by the parametric bootstrap.
+
+    The likelihood ratio has no known distribution here, so it is simulated: data are drawn from
+    the fit with k components, and both fits are made to each data set as they are to the
+    observed data [1]_.
+
+    Parameters
+    ----------
+    results : MixtureResults
+        The fit with k components, the null hypothesis.
+    n_boot : int
+        Most data sets to draw.
+    alpha : float
+        Level of the decision.
+    stop_early : bool
+        End when no further data sets could change the decision at level ``alpha`` [2]_. The
+        decision is that of all ``n_boot``, so the level and the power are kept.
+    n_starts : int
+        Short runs from starts of all kinds for each fit with k + 1 components, beside those from
+        the fit with k.
+    rng : int, Generator, SeedSequence or None
+        Seed; with the same seed the outcome is the same, whatever ``threads``.
+    threads : int, optional
+        Threads that share the data sets.
+    progress : bool, optional
+        True and False force a progress bar on and off.
+
+    Returns
+    -------
+    MonteCarloTest
+        ``statistic``, ``pvalue`` = (1 + b) / (1 + B), ``mc_error``, ``replicates``,
+        ``alternative`` (the fit with k + 1 components), ``rejected``, ``stopped``, ``summary()``.
+
+    Raises
+    ------
+    SmmixError
+        If the fit is degenerate or has restrictions of single components, or the rows are too few
+        for k + 1.
+
+    Notes
+    -----
+    New responses are drawn at the observed regressors, concomitant variables, groups, offset and
+    sampling weights; a row of frequency weight 2 is drawn twice. The fit with k components, one of
+    them doubled, is a fit with k + 1, so the statistic is never negative, and no data set is left
+    out. Degenerate modes do not count, in the observed data and in those drawn.
+
+    References
+    ----------
+    .. [1] McLachlan, G. J. (1987). On bootstrapping the likelihood ratio test statistic for the
+       number of components in a normal mixture. Applied Statistics 36, 318-324.
+    .. [2] Besag, J. and Clifford, P. (1991). Sequential Monte Carlo p-values. Biometrika 78,
+       301-304.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> import smmix
+    >>> from smmix.order_tests import bootstrap_lrt
+    >>> data = sm.datasets.engel.load_pandas().data
+    >>> results = smmix.from_formula("foodexp ~ income", data, k=1).fit()
+    >>> bootstrap_lrt(results, n_boot=19).pvalue
+    0.05
+    """
+    null = checked_null(results, "bootstrap_lrt")
+    checked_number("n_boot", n_boot)
+    checked_number("n_starts", n_starts)
+    checked_fraction("alpha", alpha)
+    if threads is not None:
+        checked_number("threads", threads)
+    search = BatchSearch(null, n_starts)
+    check_estimable(search.large)
+    rng = generator(rng)
+    with one_blas_thread():
+        observed = search.pair_fits(search.observed(), rng.spawn(1))
+    statistic = 2.0 * float(observed.gain[0])
+    make = resampling(null.model, null.unpacked, "parametric")
+
+    def draw(generators: Sequence[np.random.Generator]) -> np.ndarray:
+        return 2.0 * search.pair_fits(make(generators), generators).gain
+
+    replicates = null_statistics(
+        statistic,
+        draw,
+        n_boot,
+        search.batch_size,
+        alpha if stop_early else None,
+        rng,
+        threads,
+        progress,
+    )
+    alternative = _alternative(search, observed.params)
+    return MonteCarloTest.of(TITLE, statistic, replicates, int(null.k), alpha, n_boot, alternative)
+
+
+def _alternative(search: BatchSearch, params: MixtureParams) -> MixtureResultsWrapper:
+    """Results at the observed fit with k + 1 components."""
+    model = search.large
+    source = replace(model.source, threads=1)
+    modes = climb(model.spec, source, params, SearchControl(), model.pooled)
+    results = MixtureResults(
+        model, FitRecord(modes, "em-newton", "weight"), modes.selected, "nonrobust", None, False
+    )
+    return MixtureResultsWrapper(results)
+
+
+def sequential_lrt(
+    results: Any,
+    n_boot: int = 199,
+    *,
+    max_k: int = 6,
+    alpha: float = 0.05,
+    n_starts: int = 100,
+    rng: Any = 0,
+    threads: int | None = None,
+    progress: bool | None = None,
+) -> list[MonteCarloTest]:
+    """Test k against k + 1 components, then k + 1 against k + 2, until one is not refused.
+
+    Parameters
+    ----------
+    results : MixtureResults
+        The fit to begin with, most often with one component.
+    max_k : int
+        The last number of components that is tested.
+    n_boot, alpha, n_starts, rng, threads, progress
+        As for `bootstrap_lrt`.
+
+    Returns
+    -------
+    list of MonteCarloTest
+        One for each k tested. The last one's ``k`` is the number of components found, unless it
+        is ``max_k`` and refused too.
+
+    Raises
+    ------
+    SmmixError
+        As `bootstrap_lrt`.
+
+    Notes
+    -----
+    The chance to find more components than there are is at most ``alpha``, since the tests end at
+    the first true k that is not refused.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> import smmix
+    >>> from smmix.order_tests import sequential_lrt
+    >>> data = sm.datasets.engel.load_pandas().data
+    >>> results = smmix.from_formula("foodexp ~ income", data, k=1).fit()
+    >>> [test.k for test in sequential_lrt(results, n_boot=19, max_k=1)]
+    [1]
+    """
+    checked_number("max_k", max_k)
+    null = checked_null(results, "sequential_lrt")
+    if null.k > max_k:
+        raise SmmixError(f"The fit has k={null.k} components but max_k is {max_k}; raise max_k.")
+    rng = generator(rng)
+    tests: list[MonteCarloTest] = []
+    while not tests or (tests[-1].rejected and tests[-1].k < max_k):
+        tests.append(
+            bootstrap_lrt(
+                tests[-1].alternative if tests else null,
+                n_boot,
+                alpha=alpha,
+                n_starts=n_starts,
+                rng=rng,
+                threads=threads,
+                progress=progress,
+            )
+        )
+    return tests

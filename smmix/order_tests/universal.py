@@ -1,0 +1,221 @@
+"""A confidence set for the number of components by universal inference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import logsumexp
+
+from smmix.core.control import SearchControl
+from smmix.core.modes import Modes
+from smmix.core.search import find_modes
+from smmix.crossval import check_part, held_out
+from smmix.draws import generator, observations
+from smmix.errors import SmmixError
+from smmix.fitting import one_blas_thread
+from smmix.model import MixtureOLS
+from smmix.order_tests.checks import checked_fraction, checked_number
+from smmix.progress import progress_bar
+from smmix.seeding import with_components
+from smmix.sources.memory import MemorySource
+from smmix.summary_format import MixtureSummary, Section
+
+__all__ = ["ConfidenceSetK", "confidence_set_k"]
+
+
+@dataclass(frozen=True, eq=False)
+class ConfidenceSetK:
+    """A confidence set for the number of components: all k of at least ``lower``.
+
+    Attributes
+    ----------
+    lower : int
+        Smallest number of components that is not refused; ``max_k`` + 1 when all are.
+    table : DataFrame, index k
+        ``log_e``, the logarithm of the e-value against "at most k components"; ``pvalue``,
+        min(1, 1 / e); ``in_set``.
+    alpha : float
+        The set holds the true number with probability 1 - alpha or more.
+    """
+
+    lower: int
+    table: pd.DataFrame
+    alpha: float
+
+    def __contains__(self, k: object) -> bool:
+        return isinstance(k, int | np.integer) and bool(k >= self.lower)
+
+    def summary(self) -> MixtureSummary:
+        """The table as text, HTML or LaTeX."""
+        left = [("Level:", f"{1.0 - self.alpha:g}")]
+        right = [("Confidence set:", f"k >= {self.lower}")]
+        rows = [
+            [str(k), f"{row['log_e']:.3f}", f"{row['pvalue']:.4f}", "yes" if row["in_set"] else ""]
+            for k, row in self.table.iterrows()
+        ]
+        section = Section(["At most k", "log e-value", "p-value", "In set"], rows)
+        return MixtureSummary("Universal Confidence Set for k", left, right, [[section]], [])
+
+
+def confidence_set_k(
+    model: MixtureOLS,
+    *,
+    max_k: int = 5,
+    alpha: float = 0.05,
+    n_splits: int = 5,
+    n_starts: int = 50,
+    rng: Any = 0,
+    threads: int | None = None,
+    progress: bool | None = None,
+) -> ConfidenceSetK:
+    """Numbers of components that the data do not refuse, valid in samples of any size.
+
+    The data are halved at random. One half gives a density, the mixture with as many components
+    as BIC likes; its likelihood in the other half, over the largest there with at most k
+    components, has an expectation of at most one when k components are enough: it is an e-value,
+    and k is refused when it exceeds 1 / alpha [1]_. No regularity conditions and no simulation
+    are needed. More components always fit better, so that the set has no upper end.
+
+    Parameters
+    ----------
+    model : MixtureOLS
+        Any number of components; data and options are taken.
+    max_k : int
+        Largest k that is tested.
+    alpha : float
+        One minus the confidence level.
+    n_splits : int
+        Halvings; each is used both ways, and the e-values are averaged, which keeps the level.
+    n_starts, rng, threads, progress
+        As for `MixtureOLS.fit`.
+
+    Returns
+    -------
+    ConfidenceSetK
+        ``lower``, ``table``, ``summary()``; ``3 in result`` works.
+
+    Raises
+    ------
+    SmmixError
+        If half of the rows are too few for ``max_k``; with sampling weights, which leave no
+        likelihood; and for models with restrictions of single components.
+
+    Notes
+    -----
+    The level holds if the largest likelihood under the null hypothesis is found: too low a mode
+    would make the e-value too large. All modes found count for it, degenerate ones as well, which
+    errs on the safe side. With free variances the likelihood has no upper bound, and the set is
+    for mixtures whose sigmas are not further apart than those that a search can find. The price
+    of the generality is power: expect fewer components to be refused than by `bootstrap_lrt`.
+
+    References
+    ----------
+    .. [1] Wasserman, L., Ramdas, A. and Balakrishnan, S. (2020). Universal inference. Proceedings
+       of the National Academy of Sciences 117, 16880-16890.
+
+    Examples
+    --------
+    >>> import smmix
+    >>> from smmix.order_tests import confidence_set_k
+    >>> sim = smmix.simulate_mixture(n=200, coef=[[0, 3], [8, -3]], rng=1)
+    >>> confidence_set_k(smmix.from_formula("y ~ x1", sim.frame), max_k=2, n_splits=1).lower
+    2
+    """
+    _check_model(model)
+    checked_number("max_k", max_k)
+    checked_fraction("alpha", alpha)
+    checked_number("n_splits", n_splits)
+    checked_number("n_starts", n_starts)
+    if threads is not None:
+        checked_number("threads", threads)
+    halves = _Halves(model, max_k, SearchControl(n_starts), generator(rng))
+    logs = []
+    with progress_bar(progress) as report, one_blas_thread():
+        for i in range(n_splits):
+            logs += halves.log_evidence()
+            if report is not None:
+                report("halvings", i + 1, n_splits, np.nan)
+    evidence = logsumexp(np.array(logs), axis=0) - np.log(len(logs))
+    inside = evidence <= -np.log(alpha)
+    table = pd.DataFrame(
+        {
+            "log_e": evidence,
+            "pvalue": np.exp(-np.maximum(evidence, 0.0)),
+            "in_set": inside,
+        },
+        index=pd.RangeIndex(1, max_k + 1, name="k"),
+    )
+    return ConfidenceSetK(int((~inside).sum()) + 1, table, alpha)
+
+
+def _check_model(model: Any) -> None:
+    if not isinstance(model, MixtureOLS):
+        raise SmmixError(f"confidence_set_k needs a MixtureOLS model, not {type(model).__name__}.")
+    if model.prob_weights is not None:
+        raise SmmixError(
+            "With sampling weights there is no likelihood, so confidence_set_k has no level."
+        )
+    if model.large is not None:
+        raise SmmixError("confidence_set_k needs the rows in memory; use a sample of them.")
+
+
+def _observations(model: MixtureOLS) -> MemorySource:
+    """The data with one unit for each observation that frequency weights count."""
+    source: MemorySource = model.source
+    frequency = model.design.freq_weights
+    if frequency is None or source.group is not None:
+        return source
+    if (frequency != np.rint(frequency)).any():
+        raise SmmixError(
+            "confidence_set_k takes the observations apart that freq_weights count, so they must "
+            "be whole numbers."
+        )
+    return replace(source.take_units(observations(frequency, frequency.size)), weight=None)
+
+
+class _Halves:
+    """Random halves of a model's units and the fits to them."""
+
+    def __init__(
+        self, model: MixtureOLS, max_k: int, control: SearchControl, rng: np.random.Generator
+    ):
+        self.models = [with_components(model, k) for k in range(1, max_k + 1)]
+        self.source, self.control, self.rng = _observations(model), control, rng
+
+    def log_evidence(self) -> list[np.ndarray]:
+        """Log e-values (max_k,) against at most 1, 2, .. components, from either half."""
+        n_units = self.source.n_units
+        order = self.rng.permutation(n_units)
+        halves = [np.sort(part) for part in np.array_split(order, 2)]
+        fits = [self._fits(half) for half in halves]
+        out = []
+        for one, other in ((0, 1), (1, 0)):
+            chosen = self._chosen(fits[one], halves[one])
+            rows = self.source.take_units(halves[other])
+            k = chosen.modes[0].params.k
+            params = chosen.modes[chosen.selected].params
+            alternative = held_out(self.models[k - 1], params, rows)
+            largest = [max(mode.loglike for mode in fit.modes) for fit in fits[other]]
+            out.append(alternative - np.maximum.accumulate(largest))
+        return out
+
+    def _fits(self, units: np.ndarray) -> list[Modes]:
+        """Modes with 1, 2, .. components in some units."""
+        source = self.source.take_units(units)
+        for model in self.models:
+            check_part(model, source, "Half of the data")
+        return [find_modes(model.spec, source, self.control, self.rng) for model in self.models]
+
+    def _chosen(self, fits: list[Modes], units: np.ndarray) -> Modes:
+        """The fit of smallest BIC among those that are not degenerate."""
+        n_rows = self.source.take_units(units).n_rows
+        best, lowest = fits[0], np.inf
+        for model, fit in zip(self.models, fits, strict=True):
+            mode = fit.modes[fit.selected]
+            bic = -2.0 * mode.loglike + model.n_free * np.log(n_rows)
+            if not mode.degenerate and bic < lowest:
+                best, lowest = fit, bic
+        return best
