@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from threadpoolctl import ThreadpoolController
 
+from smmix.checkpoint import recorded
 from smmix.core.blocks import Block
 from smmix.core.linalg import dependent_columns, solve_gram
 from smmix.core.modes import Modes
@@ -48,7 +50,7 @@ class FitOptions:
 
     Attributes
     ----------
-    method, n_starts, starts, maxiter, gtol, order, threads, progress, callback
+    method, n_starts, starts, maxiter, gtol, order, threads, progress, callback, checkpoint
         As in `MixtureOLS.fit`.
     rng : Generator
     """
@@ -63,6 +65,7 @@ class FitOptions:
     threads: int | None
     progress: bool | None
     callback: Callable[[str, int, int, float], Any] | None
+    checkpoint: str | Path | None = None
 
     @classmethod
     def checked(cls, model: MixtureModel, rng: Any, **options: Any) -> FitOptions:
@@ -90,6 +93,8 @@ class FitOptions:
         callback = options["callback"]
         if callback is not None and not callable(callback):
             raise SmmixError("callback must be a function of (stage, done, total, best).")
+        if not isinstance(options.get("checkpoint"), str | Path | None):
+            raise SmmixError(f"checkpoint must name a file, not {options['checkpoint']!r}.")
         try:
             generator = np.random.default_rng(rng)
         except (TypeError, ValueError) as error:
@@ -130,7 +135,11 @@ def search_modes(model: MixtureModel, start_params: Any, options: FitOptions) ->
         raise SmmixError("threads means nothing for a Dask frame: its scheduler shares the work.")
     if options.threads is not None:
         source = replace(source, threads=options.threads)
-    with progress_bar(options.progress) as report, one_blas_thread():
+    with (
+        progress_bar(options.progress) as report,
+        one_blas_thread(),
+        recorded(model, source, options, start) as source,
+    ):
         control = options.control(report)
         if start is not None:
             return climb(model.spec, source, model.unpack(start), control, model.pooled)
@@ -303,7 +312,6 @@ def refuse_collinear(x: np.ndarray, names: list[str], what: str) -> None:
 
 def mixing_shares(model: MixtureModel, params: MixtureParams) -> np.ndarray:
     """Average prior probability of each component over the units, (k,)."""
-
     mixing, k = model.spec.mixing, model.k
 
     def step(block: Block) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -238,6 +239,7 @@ class MixtureOLS(MixtureModel):
         threads: int | None = None,
         progress: bool | None = None,
         callback: Callable[[str, int, int, float], Any] | None = None,
+        checkpoint: str | Path | None = None,
     ) -> MixtureResultsWrapper:
         """Fit by maximum likelihood: EM from many starts, then Newton on the analytic Hessian.
 
@@ -282,6 +284,9 @@ class MixtureOLS(MixtureModel):
             error is a terminal and the work lasts.
         callback : callable, optional
             Called with (stage, done, total, best log-likelihood) as the search goes on.
+        checkpoint : str or Path, optional
+            File in which every pass over the data is recorded as it ends. The same fit with the
+            same file goes on from there, and arrives at the identical result.
 
         Returns
         -------
@@ -326,6 +331,7 @@ class MixtureOLS(MixtureModel):
             threads=threads,
             progress=progress,
             callback=callback,
+            checkpoint=checkpoint,
         )
         if cov_type is None:
             cov_type = "nonrobust" if self.prob_weights is None else "HC0"
