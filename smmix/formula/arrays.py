@@ -79,19 +79,19 @@ def validate_arrays(
     }  # fmt: skip
     extras, _ = per_row(given, rows)
     positions = weighted_rows(extras, rows, np.arange(len(rows)))
-    used = rows[positions]
-    arrays = {what: _array(table, what, positions, used) for what, table in tables.items()}
+    if len(positions) == len(rows):
+        used = rows
+    else:
+        used = rows[positions]
+        tables = {what: table.iloc[positions] for what, table in tables.items()}
+    arrays = {what: _array(table, what, used) for what, table in tables.items()}
     taken, masks = row_values(extras, positions, used)
-    named = {
-        _column_text(what, name): arrays[what][:, column]
-        for what, table in tables.items()
-        for column, name in enumerate(table.columns)
-    }
-    gaps = {what: np.isnan(column) for what, column in named.items()}
-    complete = complete_rows(gaps | masks, missing, used)
-    for what, column in named.items():
-        refuse_infinite(column[complete], what, used[complete])
-    arrays = {what: np.ascontiguousarray(array[complete]) for what, array in arrays.items()}
+    complete = _complete(tables, arrays, masks, missing, used)
+    values = values_used(taken, complete, used)
+    dropped = positions[:0]
+    if not complete.all():
+        arrays = {what: array[complete] for what, array in arrays.items()}
+        dropped, positions, used = positions[~complete], positions[complete], used[complete]
     names = {what: _names(table, arrays[what], what) for what, table in tables.items()}
     check_names(names["exog"])
     concomitant = arrays.get("exog_concomitant")
@@ -103,16 +103,16 @@ def validate_arrays(
         concomitant=concomitant,
         concomitant_names=names.get("exog_concomitant"),
         column_names={},
-        index=used[complete],
-        n_dropped=int((~complete).sum()),
-        missing_rows=positions[~complete],
-        positions=positions[complete],
+        index=used,
+        n_dropped=len(dropped),
+        missing_rows=dropped,
+        positions=positions,
         frame=None,
         common_names=_common(common, names["exog"]),
         exog_terms={name: [i] for i, name in enumerate(names["exog"])},
         concomitant_terms={name: [i] for i, name in enumerate(names.get("exog_concomitant", []))},
         formulas=None,
-        **values_used(taken, complete, used),
+        **values,
     )
 
 
@@ -133,7 +133,7 @@ def _columns(values: Any, what: str) -> pd.DataFrame:
         array = array[:, None]
     if array.ndim != 2:
         raise SmmixError(f"{what} must have one or two dimensions, not {array.ndim}.")
-    return pd.DataFrame(array)
+    return pd.DataFrame(array, copy=False)
 
 
 def _common_rows(tables: dict[str, pd.DataFrame], given: dict[str, Any]) -> pd.Index:
@@ -160,14 +160,39 @@ def _common_rows(tables: dict[str, pd.DataFrame], given: dict[str, Any]) -> pd.I
     return pd.RangeIndex(n) if labelled is None else labelled
 
 
-def _array(table: pd.DataFrame, what: str, positions: np.ndarray, rows: pd.Index) -> np.ndarray:
-    taken = table.iloc[positions]
-    return np.column_stack(
-        [
-            numbers(taken.iloc[:, i], _column_text(what, name), rows, booleans=what != "endog")
-            for i, name in enumerate(table.columns)
-        ]
-    )
+def _array(table: pd.DataFrame, what: str, rows: pd.Index) -> np.ndarray:
+    """The numbers of a table, row by row; the user's own array when it is of that kind."""
+    if (table.dtypes == np.float64).all():
+        return np.ascontiguousarray(table.to_numpy())
+    array = np.empty(table.shape)
+    for i, name in enumerate(table.columns):
+        column = table.iloc[:, i]
+        array[:, i] = numbers(column, _column_text(what, name), rows, booleans=what != "endog")
+    return array
+
+
+def _complete(
+    tables: dict[str, pd.DataFrame],
+    arrays: dict[str, np.ndarray],
+    masks: dict[str, np.ndarray],
+    missing: str,
+    rows: pd.Index,
+) -> np.ndarray:
+    """Mask (n,) of the rows in which nothing is missing; infinite values are refused."""
+    with np.errstate(all="ignore"):
+        # A sum shows that all is well without as many flags as there are numbers.
+        if not masks and all(np.isfinite(array.sum()) for array in arrays.values()):
+            return np.ones(len(rows), dtype=bool)
+    named = {
+        _column_text(what, name): arrays[what][:, column]
+        for what, table in tables.items()
+        for column, name in enumerate(table.columns)
+    }
+    gaps = {what: np.isnan(column) for what, column in named.items()}
+    complete = complete_rows(gaps | masks, missing, rows)
+    for what, column in named.items():
+        refuse_infinite(column[complete], what, rows[complete])
+    return complete
 
 
 def _column_text(what: str, name: object) -> str:
