@@ -189,11 +189,10 @@ class _Search:
     @staticmethod
     def patience(runs: Runs, pilot: MemorySource, spec: MixtureSpec) -> int:
         """Rounds of moves without a better mode before they end."""
-        if runs.hits.max() <= CLEAR_SHARE * runs.hits.sum():
-            return PATIENCE
+        clear = runs.hits.max() > CLEAR_SHARE * runs.hits.sum()
         if pilot.n_rows < ROWS_PER_PARAMETER * spec.layout.size:
-            return PATIENCE // 3
-        return min(spec.layout.k - 2, 1)
+            return PATIENCE // 3 if clear else PATIENCE
+        return min(spec.layout.k - 2, 1) if clear else PATIENCE // 2
 
     def moves(self, runs: Runs, data: Pilot, spec: MixtureSpec) -> np.ndarray:
         """Labels: each component of the best modes dropped in turn, and a new one found."""

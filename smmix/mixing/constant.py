@@ -10,6 +10,8 @@ from smmix.core.statistics import PriorStats
 
 #: A component's share is kept above this, so that its logit stays finite.
 SMALLEST_SHARE = 1e-12
+#: Logits up to this are exponentiated as they are.
+LARGEST_LOGIT = 500.0
 
 
 def constant_logits(counts: np.ndarray) -> np.ndarray:
@@ -22,10 +24,16 @@ def constant_logits(counts: np.ndarray) -> np.ndarray:
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     """Log probabilities (S, K, u) from logits (S, K - 1, u) of components 1..K-1."""
     size, others, n_units = logits.shape
-    full = np.zeros((size, others + 1, n_units), dtype=logits.dtype)
-    full[:, 1:] = logits
-    full -= full.max(axis=1, keepdims=True)
-    full -= np.log(np.exp(full).sum(axis=1, keepdims=True))
+    top = np.zeros((size, 1, n_units), dtype=logits.dtype)
+    if others and logits.real.max() > LARGEST_LOGIT:
+        top = np.maximum(logits.max(axis=1, keepdims=True), 0.0)
+    full = np.empty((size, others + 1, n_units), dtype=logits.dtype)
+    np.subtract(logits, top, out=full[:, 1:])
+    total = np.exp(full[:, 1:]).sum(axis=1, keepdims=True)
+    total += np.exp(-top)
+    np.log(total, out=total)
+    np.negative(top, out=full[:, :1])
+    full -= total
     return full
 
 

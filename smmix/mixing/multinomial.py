@@ -49,8 +49,10 @@ class MultinomialMixing:
         difference = posterior[:, 1:] - expected
         score = difference @ design
         products = _products(design)
-        total = np.ones((1, design.shape[0])) if weight is None else np.atleast_2d(weight)
-        gram = weighted_grams(total.reshape(-1, design.shape[0]), design, products)
+        if weight is None:
+            gram = (design.T @ design)[None]
+        else:
+            gram = weighted_grams(weight.reshape(-1, design.shape[0]), design, products)
         others = prior.shape[1]
         centring = 0.5 * (np.eye(others) - 1.0 / (others + 1))
         bound = np.einsum("kl,sij->skilj", centring, gram)
@@ -98,13 +100,18 @@ def _information(
     prior: np.ndarray, expected: np.ndarray, design: np.ndarray, products: np.ndarray | None
 ) -> np.ndarray:
     """sum_u w pi_k (delta_kl - pi_l) z z', (S, (K-1) q, (K-1) q)."""
-    size, others, _ = prior.shape
+    size, others, n_units = prior.shape
     q = design.shape[1]
-    rows, columns = np.tril_indices(others)
-    weights = -expected[:, rows] * prior[:, columns]
-    weights[:, rows == columns] += expected
+    pairs = [(k, other) for k in range(others) for other in range(k + 1)]
+    weights = np.empty((size, len(pairs), n_units))
+    for position, (k, other) in enumerate(pairs):
+        np.multiply(expected[:, k], prior[:, other], out=weights[:, position])
+        if k == other:
+            np.subtract(expected[:, k], weights[:, position], out=weights[:, position])
+        else:
+            np.negative(weights[:, position], out=weights[:, position])
     grams = weighted_grams(weights, design, products)
     out = np.empty((size, others, q, others, q))
-    out[:, rows, :, columns, :] = np.moveaxis(grams, 1, 0)
-    out[:, columns, :, rows, :] = np.moveaxis(grams, 1, 0)
+    for position, (k, other) in enumerate(pairs):
+        out[:, k, :, other] = out[:, other, :, k] = grams[:, position]
     return out.reshape(size, others * q, others * q)
