@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -134,9 +135,11 @@ def _alternative(search: BatchSearch, params: MixtureParams) -> MixtureResultsWr
     model = search.large
     source = replace(model.source, threads=1)
     modes = climb(model.spec, source, params, SearchControl(), model.pooled)
-    results = MixtureResults(
-        model, FitRecord(modes, "em-newton", "weight"), modes.selected, "nonrobust", None, False
-    )
+    record = FitRecord(modes, "em-newton", "weight")
+    with warnings.catch_warnings():
+        # Under the null hypothesis the extra component is hardly identified, as a rule.
+        warnings.simplefilter("ignore")
+        results = MixtureResults(model, record, modes.selected, "nonrobust", None, False)
     return MixtureResultsWrapper(results)
 
 
