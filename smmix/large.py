@@ -141,8 +141,8 @@ def build_large(
     model.hasconst = hasconst
     model.large = LargeRows(data, learnt, build)
     model.source = source
-    names = pd.Index(learnt.designer.rules.columns)
-    model.response_columns = factor_columns([learnt.design.endog_name], names)
+    columns = pd.Index(learnt.designer.rules.columns)
+    model.response_columns = factor_columns([learnt.design.endog_name], columns)
     model.nobs = found.frequency if found.frequency % 1 else int(found.frequency)
     model.df_resid = model.nobs - model.n_free
     model.told_apart = frozenset(int(c) for c in found.known)
@@ -161,7 +161,7 @@ def table_of(data: Any) -> Any:
 
 
 def _weights(block: Block) -> np.ndarray:
-    return np.asarray(np.sum(block.weight))
+    return np.asarray(np.ones(block.n_units) if block.weight is None else block.weight).sum()
 
 
 def _has_constant(source: Source, names: list[str]) -> bool:
@@ -235,7 +235,7 @@ def frequency_meat(model: MixtureModel, params: np.ndarray, visible: np.ndarray)
     def step(block: Block) -> np.ndarray:
         scores = unit_scores(spec, unpacked, block)[0]
         frequency = block.weight if block.repeat is None else block.repeat
-        scores = basis.T @ (scores / np.sqrt(frequency))
+        scores = basis.T @ (scores / np.sqrt(np.asarray(frequency)))
         return np.asarray(scores @ scores.T)
 
     return model.source.reduce(step, 3 * model.k)

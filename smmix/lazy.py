@@ -109,19 +109,16 @@ class SlabPredictor:
     def __call__(self, frame: pd.DataFrame, where: str) -> pd.DataFrame:
         """Predictions, a column for each value of a row; missing where a row is not used."""
         rows = self._rows(frame, where)
-        if rows is None:
-            rows = own_slab(self.designer.template, self.model.k)
         made = predict_rows(self.model, self.params, rows, self.which, self.q)
         if isinstance(made, pd.Series):
             made = made.astype("Int64" if self.which == "label" else float).to_frame()
         made.columns = self.names
         return made if len(made) == len(frame) else made.reindex(frame.index)
 
-    def _rows(self, frame: pd.DataFrame, where: str) -> Rows | None:
+    def _rows(self, frame: pd.DataFrame, where: str) -> Rows:
         if self.designer is None:
             return new_rows(self.model, frame)
-        design = self.designer(frame, where)
-        return None if design is None else own_slab(design, self.model.k)
+        return own_slab(self.designer(frame, where) or self.designer.template, self.model.k)
 
 
 def own_slab(design: Design, k: int) -> Rows:

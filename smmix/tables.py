@@ -43,15 +43,15 @@ class SlabRows:
             return None
         units = Units.of(design.groups)
         rows = make_source(design, units, self.k)
-        given = design.prob_weights
-        if given is None:
+        given, weight = design.prob_weights, rows.weight
+        if given is None or weight is None:
             return rows
         frequency = np.ones(given.size) if design.freq_weights is None else design.freq_weights
         correction = self.sampling_scale * float(frequency @ given) / float(frequency.sum())
         if units.codes is None and design.freq_weights is not None:
             # Rows that are their own units ignore it; robust covariances need it by itself.
             rows = replace(rows, repeat=design.freq_weights)
-        return replace(rows, weight=rows.weight * correction)
+        return replace(rows, weight=weight * correction)
 
 
 def designed_width(learnt: LearntDesign) -> int:

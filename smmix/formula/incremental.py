@@ -106,7 +106,11 @@ class SlabDesigner:
             exog=matrices[1],
             concomitant=matrices[2] if len(matrices) == 3 else None,
             index=used,
-            **extras,
+            groups=extras["groups"],
+            freq_weights=extras["freq_weights"],
+            prob_weights=extras["prob_weights"],
+            offset=extras["offset"],
+            known=extras["known"],
         )
 
     @property
