@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -18,6 +19,7 @@ from smmix.core.search import SearchControl, climb, find_modes
 from smmix.core.starts import Pilot, default_starts
 from smmix.errors import SmmixError
 from smmix.fitting import FitOptions, check_estimable, one_blas_thread
+from smmix.units import make_source
 
 if TYPE_CHECKING:
     from smmix.mixture_model import MixtureModel
@@ -69,10 +71,22 @@ def with_components(model: MixtureModel, k: int) -> MixtureModel:
         )
     if model.k == k:
         return model
+    design = model.design
+    if model.large is not None:
+        if model.told_apart:
+            raise SmmixError("known belongs to one number of components; leave it out.")
+        # A stand-in row: the layout asks for no more than the number of columns.
+        z = design.concomitant_names
+        mixing = None if z is None else np.zeros((1, len(z)))
+        design = replace(design, exog=np.zeros((1, len(design.exog_names))), concomitant=mixing)
     other = type(model).__new__(type(model))
-    other._build(model.kept_design, k, model.variance, None, None, model.hasconst)
-    other._table, other.formula = model._table, model.formula
-    other.concomitant = model.concomitant
+    # Everything but the layout is shared: above all the data.
+    other.__dict__.update(model.__dict__)
+    other.k, other.data = k, copy.copy(model.data)
+    other.present = np.ones((k, len(design.exog_names)), dtype=bool)
+    other._lay_out(design)
+    if design.known is not None:
+        other.source = make_source(design, model.units, k)
     return other
 
 

@@ -214,7 +214,7 @@ def select_k(
     else:
         _refuse_parts(formula)
         build_with["eval_env"] = build_with.get("eval_env", 0) + 1
-        base = MixtureOLS.from_formula(formula, data, 1, **build_with)
+        base = MixtureOLS.from_formula(formula, data, numbers[0], **build_with)
     search = _Searches(base, fit_with, _checked_criterion(base, criterion), folds)
     if k != "auto":
         for number in numbers:

@@ -330,3 +330,28 @@ def test_models_with_restrictions_of_single_components_are_refused(npreg):
     model = smmix.from_formula("yn ~ x", npreg, k=2, fixed={"x[0]": 0.0})
     with pytest.raises(SmmixError, match="single components"):
         select_k(model, k=[1, 2])
+
+
+def test_tables_that_are_not_in_memory(tmp_path):
+    sim = simulate_mixture(n=4000, coef=[[0, 1], [4, -1]], mixing=[[0.3, 1.5]], rng=2)
+    path = tmp_path / "sim.parquet"
+    sim.frame.to_parquet(path)
+    options = {"concomitant": "~ z1", "k": range(1, 4)}
+    found = select_k("y ~ x1", smmix.scan_parquet(path), **options)
+    whole = select_k("y ~ x1", sim.frame, **options)
+    assert found.best_k == whole.best_k == 2
+    np.testing.assert_allclose(found.table["bic"][:2], whole.table["bic"][:2], rtol=1e-9)
+    assert (np.diff(found.table["llf"]) >= 0.0).all()
+    with pytest.raises(SmmixError, match="needs the rows in memory"):
+        select_k("y ~ x1", smmix.scan_parquet(path), criterion="cv")
+
+
+def test_known_components_are_kept(npreg):
+    told = (np.arange(200) < 20) | (np.arange(200) >= 180)
+    known = np.where(told, npreg["class"] - 1.0, np.nan)
+    found = select_k("yn ~ x + I(x ** 2)", npreg, k=[2, 3], known=known)
+    alone = smmix.from_formula("yn ~ x + I(x ** 2)", npreg, k=3, known=known).fit()
+    assert found.fits[3].llf >= alone.llf - 1e-7
+    np.testing.assert_array_equal(found.fits[3].labels[told], known[told])
+    with pytest.raises(SmmixError, match="known is 1"):
+        select_k("yn ~ x", npreg, k=[1, 2], known=known)
