@@ -8,7 +8,7 @@ import io
 import platform
 import time
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +167,7 @@ def _warning(results: Any) -> str:
 
 def _versions() -> str:
     names = ("smmix", "statsmodels", "numpy", "pandas")
-    found = ", ".join(f"{name} {version(name)}" for name in names)
+    found = ", ".join(f"{name} {import_module(name).__version__}" for name in names)
     return f"{time.strftime('%Y-%m-%d')}; {found}, Python {platform.python_version()}."
 
 

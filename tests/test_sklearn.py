@@ -34,7 +34,6 @@ def allowed_failures(estimator):
         return {}
     return {
         "check_regressors_no_decision_function": "the probabilities of components are the point",
-        "check_estimators_nan_inf": "10 rows are too few for 2 components of 4 coefficients",
     }
 
 
@@ -48,7 +47,13 @@ def allowed_failures(estimator):
     expected_failed_checks=allowed_failures,
 )
 def test_scikit_learn_checks(estimator, check):
-    check(estimator)
+    try:
+        check(estimator)
+    except SmmixError as error:
+        # Some checks fit 10 rows, which one component must manage and two cannot.
+        if estimator.n_components == 1 or "too few for k=2" not in str(error):
+            raise
+        pytest.xfail(str(error))
 
 
 def test_the_fit_is_that_of_the_model():
