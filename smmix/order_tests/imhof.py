@@ -56,7 +56,7 @@ def weighted_chi2_sf(x: float, weights: np.ndarray) -> float:
     --------
     >>> from scipy import stats
     >>> from smmix.order_tests.imhof import weighted_chi2_sf
-    >>> round(weighted_chi2_sf(3.0, [1.0, 1.0]) - stats.chi2.sf(3.0, 2), 12)
+    >>> float(round(weighted_chi2_sf(3.0, [1.0, 1.0]) - stats.chi2.sf(3.0, 2), 12))
     0.0
     """
     weights = np.asarray(weights, dtype=float).ravel()
