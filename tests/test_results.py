@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from helpers_model import engel, engel_fit, everything_fit, everything_model, panel
-from helpers_reference import load_frame
 from scipy import stats
 from statsmodels.base.model import GenericLikelihoodModelResults
 from statsmodels.iolib.summary2 import summary_col
