@@ -12,6 +12,8 @@ References
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from smmix.core.blocks import Block
@@ -117,10 +119,15 @@ class _Terms:
         np.multiply(tau[:, 1:, None], self.z.T, out=logits)
         return out
 
-    @property
+    @cached_property
     def weighted(self) -> np.ndarray:
         """The expected scores times the case weights, (S, F, u)."""
         return self.expected if self.block.weight is None else self.expected * self.block.weight
+
+    @cached_property
+    def totals(self) -> np.ndarray:
+        """Sums of the weighted expected scores, (S, F)."""
+        return np.asarray(self.weighted.sum(axis=2))
 
     def scores(self) -> np.ndarray:
         """Scores of the units without case weights, (S, F, u)."""
@@ -134,7 +141,7 @@ class _Terms:
     def score(self) -> np.ndarray:
         """Score of the block, (S, F)."""
         layout, weight = self.spec.layout, self.block.weight
-        total = self.weighted.sum(axis=2)
+        total = self.totals.copy()
         prior = np.exp(self.log_prior[:, 1:])
         if prior.shape[2] == 1:
             sums = self.z.sum(axis=0) if weight is None else weight @ self.z
@@ -147,69 +154,79 @@ class _Terms:
     def second_derivatives(self) -> tuple[np.ndarray, np.ndarray]:
         """Hessian and expected complete-data information, (S, F, F) each."""
         layout, block = self.spec.layout, self.block
-        weighted = self.weighted
-        hessian = -(weighted @ np.swapaxes(self.expected, 1, 2))
+        hessian = self.weighted @ np.swapaxes(self.expected, 1, 2)
+        np.negative(hessian, out=hessian)
         complete = np.zeros_like(hessian)
-        self._add_component_terms(Parts(layout, hessian), Parts(layout, complete))
-        self._add_mixing_terms(Parts(layout, hessian), weighted)
+        parts = Parts(layout, hessian)
+        self._add_component_terms(parts, Parts(layout, complete))
+        if self.component_scores is not None:
+            self._add_group_terms(parts, self.component_scores)
+        self._add_mixing_terms(parts)
         prior = self.spec.mixing.information(self.log_prior, block.z, block.weight, block.n_units)
         hessian[:, layout.mixing, layout.mixing] -= prior
         complete[:, layout.mixing, layout.mixing] += prior
         return hessian, complete
 
+    def _row_moment(self, i: int, j: int) -> np.ndarray:
+        """S_c S_c' + C_c in coordinates i and j of the rows, C_c where rows are no units."""
+        second = self.derivatives.second[i][j]
+        if self.component_scores is not None:
+            return second
+        moment = self.derivatives.first[i] * self.derivatives.first[j]
+        moment += second
+        return moment
+
     def _add_component_terms(self, hessian: Parts, complete: Parts) -> None:
         """Add sum_c tau_c (S_c S_c' + C_c) over the coordinates of each regression."""
-        block, layout = self.block, self.spec.layout
-        first, second = self.derivatives.first, self.derivatives.second
+        block, d = self.block, self.spec.layout.d
         tau = block.to_rows(self.weighted_posterior)
-        rows_are_units = self.component_scores is None
-        curvature = second[0][0] + first[0] ** 2 if rows_are_units else second[0][0]
-        grams = weighted_grams(
-            np.stack([tau * curvature, tau * self.derivatives.information]),
-            block.x,
-            block.products,
-        )
+        weights = np.empty((2, *tau.shape))
+        np.multiply(self._row_moment(0, 0), tau, out=weights[0])
+        np.multiply(self.derivatives.information, tau, out=weights[1])
+        grams = weighted_grams(weights, block.x, block.products)
         hessian.coef += grams[0]
         complete.coef += grams[1]
-        for i in range(layout.d):
-            cross = second[i + 1][0]
-            if rows_are_units:
-                cross = cross + first[0] * first[i + 1]
-            cross = _rows_times(tau * cross, block.x)
+        for i in range(d):
+            cross = np.multiply(self._row_moment(i + 1, 0), tau, out=weights[0])
+            cross = _rows_times(cross, block.x)
             hessian.coef_nuisance[..., i] += cross
             hessian.nuisance_coef[..., i, :] += cross
             for j in range(i + 1):
-                value = second[i + 1][j + 1]
-                if rows_are_units:
-                    value = value + first[i + 1] * first[j + 1]
-                value = (tau * value).sum(axis=2)
+                moment = np.broadcast_to(self._row_moment(i + 1, j + 1), tau.shape)
+                value = np.vecdot(moment, tau)
                 hessian.nuisance[..., i, j] += value
                 if j < i:
                     hessian.nuisance[..., j, i] += value
         expected = self.spec.family.nuisance_information(tau.sum(axis=2), self.params.nuisance)
         np.einsum("skdd->skd", complete.nuisance)[:] += expected / self.params.nuisance**2
-        if self.component_scores is not None:
-            scores = self.component_scores
-            moments = (scores * self.weighted_posterior[:, :, None]) @ np.swapaxes(scores, 2, 3)
-            p = layout.p
-            hessian.coef += moments[..., :p, :p]
-            hessian.coef_nuisance += moments[..., :p, p:]
-            hessian.nuisance_coef += moments[..., p:, :p]
-            hessian.nuisance += moments[..., p:, p:]
 
-    def _add_mixing_terms(self, hessian: Parts, weighted: np.ndarray) -> None:
+    def _add_group_terms(self, hessian: Parts, scores: np.ndarray) -> None:
+        """Add sum_c tau_c S_c S_c' of units that are groups."""
+        moments = (scores * self.weighted_posterior[:, :, None]) @ np.swapaxes(scores, 2, 3)
+        p = self.spec.layout.p
+        hessian.coef += moments[..., :p, :p]
+        hessian.coef_nuisance += moments[..., :p, p:]
+        hessian.nuisance_coef += moments[..., p:, :p]
+        hessian.nuisance += moments[..., p:, p:]
+
+    def _add_mixing_terms(self, hessian: Parts) -> None:
         """Add sum_c tau_c (S_c z' and z z') between a component's regression and its logits."""
         layout = self.spec.layout
         size, k, n_units = self.posterior.shape
-        coef = weighted[:, layout.coef].reshape(size, k, layout.p, n_units)[:, 1:] @ self.z
-        nuisance = weighted[:, layout.nuisance].reshape(size, k, layout.d, n_units)[:, 1:] @ self.z
+        if self.block.z is None:
+            sums = self.totals[:, :, None]
+        else:
+            sums = self.weighted[:, : layout.mixing.start] @ self.z
+        coef = sums[:, layout.coef].reshape(size, k, layout.p, -1)[:, 1:]
+        nuisance = sums[:, layout.nuisance].reshape(size, k, layout.d, -1)[:, 1:]
         hessian.coef_logits += coef
         hessian.logits_coef += np.swapaxes(coef, 2, 3)
         hessian.nuisance_logits += nuisance
         hessian.logits_nuisance += np.swapaxes(nuisance, 2, 3)
-        tau = self.weighted_posterior[:, 1:]
-        products = None if self.block.z is not None else np.ones((n_units, 1))
-        hessian.logits += weighted_grams(tau, self.z, products)
+        if self.block.z is None:
+            hessian.logits += sums[:, layout.mixing, :, None]
+        else:
+            hessian.logits += weighted_grams(self.weighted_posterior[:, 1:], self.z, None)
 
 
 class Parts:

@@ -38,15 +38,18 @@ class Gaussian:
 
     def derivatives(self, y: np.ndarray, working: Working, nuisance: np.ndarray) -> Derivatives:
         precision = 1.0 / nuisance
-        e = working.residual * precision
         variance_inverse = precision**2
-        squared = e * e
+        e = working.residual * precision
+        in_sigma = e * e
+        twice_in_sigma = in_sigma * (-3.0 * variance_inverse)
+        twice_in_sigma += variance_inverse
+        in_sigma -= 1.0
+        in_sigma *= precision
+        mixed = e * (-2.0 * variance_inverse)
+        e *= precision
         return Derivatives(
-            first=[e * precision, (squared - 1.0) * precision],
-            second=[
-                [-variance_inverse],
-                [-2.0 * variance_inverse * e, variance_inverse * (1.0 - 3.0 * squared)],
-            ],
+            first=[e, in_sigma],
+            second=[[-variance_inverse], [mixed, twice_in_sigma]],
             information=variance_inverse,
         )
 
