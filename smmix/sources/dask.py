@@ -6,9 +6,12 @@ on the cluster of a distributed Client, which rebuilds the slabs of a worker tha
 
 from __future__ import annotations
 
+import ctypes
+import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property, reduce
+from functools import cache, cached_property, reduce
 from typing import Any, TypeVar
 
 import numpy as np
@@ -120,7 +123,8 @@ def persisted(slabs: Sequence[Any]) -> list[Any]:
 
 
 def _reduced(slab: MemorySource, first: int, step: Callable[[Block], Stats], width: int) -> Stats:
-    return reduce_slab(slab, first, step, width)
+    with steady_heap():
+        return reduce_slab(slab, first, step, width)
 
 
 def _added(parts: Sequence[Stats]) -> Stats:
@@ -145,3 +149,43 @@ def register_size() -> None:
     from dask.sizeof import sizeof
 
     sizeof.register(MemorySource, _size)
+
+
+#: Names of glibc's mallopt() for the sizes from which memory is given back to the system at once.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+#: Temporaries of a pass are far smaller than this.
+KEPT_BYTES = 1 << 25
+#: What glibc starts with.
+MMAP_BYTES = 1 << 17
+
+
+@contextmanager
+def steady_heap() -> Iterator[None]:
+    """Memory of temporaries stays with the process for the length of a task.
+
+    Dask starts its workers with MALLOC_TRIM_THRESHOLD_ set, so that they give freed memory back
+    at once. A pass allocates the same small temporaries for every block, and would spend more
+    time on fetching their pages again than on sums. Afterwards all is as Dask wants it.
+    """
+    trim = os.environ.get("MALLOC_TRIM_THRESHOLD_", "")
+    libc = _glibc() if trim.isdigit() else None
+    if libc is None:
+        yield
+        return
+    libc.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
+    libc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+    try:
+        yield
+    finally:
+        libc.mallopt(M_MMAP_THRESHOLD, MMAP_BYTES)
+        libc.mallopt(M_TRIM_THRESHOLD, int(trim))
+        libc.malloc_trim(0)
+
+
+@cache
+def _glibc() -> Any:
+    try:
+        libc = ctypes.CDLL(None)
+        return libc if hasattr(libc, "mallopt") and hasattr(libc, "malloc_trim") else None
+    except (OSError, TypeError):
+        return None
