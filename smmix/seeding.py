@@ -31,17 +31,18 @@ __all__ = [
     "with_components",
 ]  # fmt: skip
 
-#: Rows of the sample on which starts of all kinds are made when there are more.
-PILOT_ROWS = 2000
+#: On more rows than this the search of fit() is left to a sample ..
+FEW_ROWS = 2000
+#: .. of so many rows, or so many for each parameter.
+PILOT_ROWS, ROWS_PER_PARAMETER = 1000, 20
 #: Iterations and score that end the search on the sample, and how many of its modes go on.
-PILOT_ITERATIONS, PILOT_SCORE, FROM_PILOT = 20, 1e-4, 4
-#: Twins of each component of the smaller fit, and how far their lines are moved apart, in sigmas
-#: per standard deviation of a column.
-TWINS, APART = 2, 0.3
+PILOT_ITERATIONS, PILOT_SCORE, FROM_PILOT = 2, 1e-4, 2
+#: How far the lines of twins are moved apart, in sigmas per standard deviation of a column.
+APART = 0.3
 #: EM passes before runs are judged; how many are followed at a time, unless so far behind.
-SHORT_PASSES, FOLLOWED, HOPELESS = 15, 3, 50.0
+SHORT_PASSES, FOLLOWED, HOPELESS = 8, 4, 50.0
 #: Newton iterations, and the score that ends them, when runs are only to be ranked.
-RANKING_ITERATIONS, RANKING_SCORE = 12, 1e-4
+RANKING_ITERATIONS, RANKING_SCORE = 8, 1e-4
 #: Runs whose log-likelihoods differ by less than this are the same.
 SAME_RUN = 1e-3
 #: Relative differences of log-likelihoods, and of sizes, under modes that are the same.
@@ -150,14 +151,13 @@ def seeded_modes(
             c,
             rng.standard_normal((1, spec.layout.p + 1)),
         )
-        for c, pair in list(enumerate(doubled)) * TWINS
+        for c, pair in enumerate(doubled)
     ]
     parts: list[Modes] = []
-    pilot = source.sample(max(int(PILOT_ROWS * source.n_units / source.n_rows), 50), rng)
-    if spec.layout.k == 2 or pilot.n_units == source.n_units:
+    if spec.layout.k == 2 or source.n_rows <= FEW_ROWS:
         parts.append(search())
     else:
-        runs.append(setting.coordinates.to_working(_from_pilot(spec, pilot, control, rng, fewer)))
+        runs.append(setting.coordinates.to_working(_from_pilot(spec, source, control, rng, fewer)))
     if spec.layout.k > 2:
         parts += _followed(setting, concatenate(runs), follow)
     if max(map(best_sound, parts), default=-np.inf) < fewer.loglike:
@@ -172,12 +172,14 @@ def best_sound(modes: Modes) -> float:
 
 def _from_pilot(
     spec: MixtureSpec,
-    pilot: MemorySource,
+    source: Source,
     control: SearchControl,
     rng: np.random.Generator,
     fewer: Fewer,
 ) -> MixtureParams:
     """The best modes of a sample, from starts of all kinds, in natural coordinates."""
+    n_rows = max(PILOT_ROWS, ROWS_PER_PARAMETER * spec.layout.size)
+    pilot = source.sample(max(int(n_rows * source.n_units / source.n_rows), 50), rng)
     posterior = np.concatenate(
         [fewer.spec.posterior(fewer.params, b)[0][0] for b in pilot.blocks(fewer.params.k)], axis=1
     )
