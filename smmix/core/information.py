@@ -192,8 +192,8 @@ class _Terms:
             hessian.coef_nuisance[..., i] += cross
             hessian.nuisance_coef[..., i, :] += cross
             for j in range(i + 1):
-                moment = np.broadcast_to(self._row_moment(i + 1, j + 1), tau.shape)
-                value = np.vecdot(moment, tau)
+                value = np.multiply(self._row_moment(i + 1, j + 1), tau, out=weights[0])
+                value = value.sum(axis=2)
                 hessian.nuisance[..., i, j] += value
                 if j < i:
                     hessian.nuisance[..., j, i] += value
