@@ -154,9 +154,9 @@ class TestLikelihoodRatio:
         for small, df in [
             (model.fit_constrained("x2[0] = x2[1], mixing.z[1] = 0", n_starts=10), 2),
             (
-                smmix.from_formula(
-                    "y ~ x1 + x2", DATA, k=2, concomitant="z", variance="equal"
-                ).fit(n_starts=10),
+                smmix.from_formula("y ~ x1 + x2", DATA, k=2, concomitant="z", variance="equal").fit(
+                    n_starts=10
+                ),
                 1,
             ),
             (smmix.from_formula("y ~ x1 + x2", DATA, k=2).fit(n_starts=10), 1),

@@ -212,7 +212,7 @@ class _Terms:
     def _add_mixing_terms(self, hessian: Parts) -> None:
         """Add sum_c tau_c (S_c z' and z z') between a component's regression and its logits."""
         layout = self.spec.layout
-        size, k, n_units = self.posterior.shape
+        size, k, _ = self.posterior.shape
         if self.block.z is None:
             sums = self.totals[:, :, None]
         else:
