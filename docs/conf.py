@@ -24,9 +24,22 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
 ]
-exclude_patterns = ["_build", "examples/README.md", "records/*"]
+exclude_patterns = ["_build", "records/*"]
 templates_path = ["_templates"]
 default_role = "py:obj"
+
+# -- the notebooks of examples/, with their paths as seen from here ------------------------------
+NOTEBOOKS = HERE / "examples"
+NOTEBOOKS.mkdir(exist_ok=True)
+sources = {path.name: path for path in (HERE.parent / "examples").glob("[a-z]*.md")}
+for stale in {path.name for path in NOTEBOOKS.glob("*.md")} - set(sources):
+    (NOTEBOOKS / stale).unlink()
+for name, path in sources.items():
+    text = path.read_text(encoding="utf-8").replace('"../', '"../../')
+    text = text.replace('"../../docs/', '"../').replace("](../docs/", "](../")
+    copy = NOTEBOOKS / name
+    if not copy.exists() or copy.read_text(encoding="utf-8") != text:
+        copy.write_text(text, encoding="utf-8")
 
 # -- Markdown and notebooks -------------------------------------------------------------------
 myst_enable_extensions = ["deflist", "dollarmath"]
@@ -35,6 +48,7 @@ nb_execution_mode = "cache"
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_merge_streams = True
+nb_output_stderr = "remove"  # progress bars; the tests run the cells with warnings as errors
 nb_render_markdown_format = "myst"
 
 # -- pictures ---------------------------------------------------------------------------------
@@ -63,10 +77,13 @@ html_show_sourcelink = False
 html_theme_options = {"navigation_with_keys": True}
 
 
-def escape_bars(app, what, name, obj, options, lines):
-    """``|score|`` is an absolute value, not a substitution."""
-    lines[:] = [re.sub(r"(?<![`|\w])\|(\w+)\|", r"\\|\1\\|", line) for line in lines]
+def escape_names(app, what, name, obj, options, lines):
+    """``|score|`` is an absolute value, ``coef_`` a name: neither refers to anything."""
+    for i, line in enumerate(lines):
+        if ">>>" not in line and "``" not in line:
+            line = re.sub(r"(?<![`|\w])\|(\w+)\|", r"\\|\1\\|", line)
+            lines[i] = re.sub(r"(?<![\w`])([a-z]\w*)_(?=[\s,;:.)*]|$)", r"\1\\_", line)
 
 
 def setup(app):
-    app.connect("autodoc-process-docstring", escape_bars)
+    app.connect("autodoc-process-docstring", escape_names)
