@@ -1,6 +1,5 @@
 """What the package promises about itself: version, typing, public names, README."""
 
-import doctest
 import importlib.metadata
 import inspect
 import re
@@ -63,15 +62,3 @@ def test_readme_shows_what_its_command_prints(capsys):
         return [line.rstrip() for line in text.splitlines() if not varying.search(line)]
 
     assert answer(readme_block("text")) == answer(capsys.readouterr().out)
-
-
-def test_readme_session_gives_what_it_shows():
-    flags = doctest.NORMALIZE_WHITESPACE
-    test = doctest.DocTestParser().get_doctest(
-        readme_block("pycon") + "\n", {}, "README.md", "README.md", 0
-    )
-    assert len(test.examples) > 5
-    report: list[str] = []
-    assert doctest.DocTestRunner(optionflags=flags).run(test, out=report.append).failed == 0, (
-        "".join(report)
-    )
