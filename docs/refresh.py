@@ -43,7 +43,8 @@ def refreshed(block: str, names: dict) -> str:
         got = output_of(part.source, names)
         if "..." in part.want and "Traceback" not in part.want:
             got = part.want
-        lines.append(re.sub(r"^[ \t]*$", "<BLANKLINE>", got.rstrip("\n"), flags=re.M) + "\n" if got else "")
+        shown = re.sub(r"^[ \t]*$", "<BLANKLINE>", got.rstrip("\n"), flags=re.M)
+        lines.append(shown + "\n" if got else "")
     return "".join(lines)
 
 

@@ -110,9 +110,7 @@ class TestConstruction:
 
     def test_prob_weights_must_agree_within_groups(self):
         frame = panel().assign(w=np.arange(len(panel())) + 1.0)
-        refusal(
-            lambda: from_formula("y ~ x1", frame, groups="id", prob_weights="w"), "group"
-        )
+        refusal(lambda: from_formula("y ~ x1", frame, groups="id", prob_weights="w"), "group")
 
     def test_known_must_be_a_component(self):
         frame = panel().assign(known=7.0)
