@@ -244,7 +244,6 @@ def select_k(
 def _announced(scan: _Scan) -> Selection:
     """The selection, after the warnings that the chosen fit deserves."""
     selection = scan.selection()
-    warn_of(selection.best._results)
     for caught in scan.caught[selection.best_k]:
         warnings.warn_explicit(caught.message, caught.category, caught.filename, caught.lineno)
     return selection
@@ -282,6 +281,7 @@ class _Searches:
             results = MixtureResults(
                 model, record, modes.selected, given["cov_type"], given["cov_kwds"], given["use_t"]
             )
+            warn_of(results)
         row = describe_fit(results, [str(warning.message) for warning in caught])
         if self.criterion == "cv":
             row["cv"] = cross_validated(model, options, self.folds)
@@ -310,16 +310,12 @@ def describe_fit(results: MixtureResults, warned: list[str]) -> dict[str, Any]:
     ----------
     results : MixtureResults
     warned : list of str
-        What was warned of while the results were made.
+        What was warned of while the results were made, in sentences.
     """
-    mode, share = results.mode_found, float(results.mixing_weights.min())
-    doubts = list(warned)
-    if mode.degenerate:
-        doubts.insert(0, f"degenerate: {mode.reason}")
-    elif not results.converged:
-        doubts.insert(0, f"not converged: {results.status}")
-    if share < TINY_SHARE and not mode.degenerate:
-        doubts.append(f"a component has {100.0 * share:.1f} % of the rows")
+    share = float(results.mixing_weights.min())
+    doubts = [*warned]
+    if share < TINY_SHARE:
+        doubts.append(f"A component has {100.0 * share:.1f} % of the rows.")
     criteria = results.info_criteria()
     return {
         "llf": results.llf,
@@ -327,8 +323,8 @@ def describe_fit(results: MixtureResults, warned: list[str]) -> dict[str, Any]:
         **criteria.to_dict(),
         "min_weight": share,
         "converged": bool(results.converged),
-        "hits": int(mode.hits),
-        "warning": "; ".join(doubts),
+        "hits": int(results.mode_found.hits),
+        "warning": " ".join(doubts),
     }
 
 

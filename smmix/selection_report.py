@@ -37,7 +37,7 @@ def summarize_selection(selection: Selection) -> MixtureSummary:
     for k, row in table.iterrows():
         mark = "*" if k == selection.best_k else " "
         rows.append([f"{k}{mark}", *(_cell(name, row[name]) for name in columns)])
-    notes = [f"k={k}: {text}." for k, text in table["warning"].items() if text]
+    notes = [f"k={k}: {text}" for k, text in table["warning"].items() if text]
     if selection.interrupted:
         notes.insert(0, "The scan was interrupted; further k were not fitted.")
     section = Section(["k", *map(_label, columns)], rows)
