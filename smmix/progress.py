@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -38,7 +39,10 @@ class _Bar:
             return
         if self.bar is None or stage != self.stage:
             self.close()
-            from tqdm.auto import tqdm
+            with warnings.catch_warnings():
+                # In a notebook without ipywidgets tqdm warns, and draws with text.
+                warnings.simplefilter("ignore")
+                from tqdm.auto import tqdm
 
             self.bar, self.stage = (
                 tqdm(total=total, desc=stage, leave=False, file=sys.stderr),
