@@ -7,9 +7,13 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_extensions"))
-os.environ.setdefault("MPLBACKEND", "agg")
+
+import matplotlib as mpl
 
 import smmix
+
+mpl.use("agg")
+os.environ.pop("MPLBACKEND", None)  # the notebooks draw inline
 
 project = "smmix"
 author = "the smmix developers"
@@ -44,7 +48,7 @@ for name, path in sources.items():
 # -- Markdown and notebooks -------------------------------------------------------------------
 myst_enable_extensions = ["deflist", "dollarmath"]
 myst_heading_anchors = 3
-nb_execution_mode = "cache"
+nb_execution_mode = "force"
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_merge_streams = True
