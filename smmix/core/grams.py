@@ -8,6 +8,8 @@ import numpy as np
 
 #: Up to this many columns, one matrix product with all column products beats one per weight.
 MAX_COLUMNS_FOR_PRODUCTS = 16
+#: From this many columns on, BLAS gains by forming one triangle of w^(1/2) x times its transpose.
+MIN_COLUMNS_FOR_ROOTS = 32
 
 
 def column_products(x: np.ndarray) -> np.ndarray:
@@ -33,8 +35,10 @@ def weighted_grams(weights: np.ndarray, x: np.ndarray, products: np.ndarray | No
     columns = np.ascontiguousarray(x.T)
     weighted = np.empty_like(columns)
     out = np.empty((flat.shape[0], p, p))
+    have_roots = p >= MIN_COLUMNS_FOR_ROOTS and flat.min(initial=0.0) >= 0.0
     for gram, weight in zip(out, flat, strict=True):
-        np.matmul(np.multiply(columns, weight, out=weighted), x, out=gram)
+        np.multiply(columns, np.sqrt(weight) if have_roots else weight, out=weighted)
+        np.matmul(weighted, weighted.T if have_roots else x, out=gram)
     return out.reshape(*lead, p, p)
 
 
