@@ -3,6 +3,7 @@
 import copy
 import pickle
 import re
+import sys
 import warnings
 
 import numpy as np
@@ -362,3 +363,8 @@ def test_files_with_other_columns(rows, tmp_path):
 @pytest.mark.parametrize("options", [{"memory": 0}, {"rows_per_slab": -1}, {"memory": "1GB"}])
 def test_options_of_the_scan(path, options):
     refused(next(iter(options)), lambda: smmix.scan_parquet(path, **options))
+
+
+def test_a_missing_package_is_named(path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    refused(r"pip install 'smmix\[parquet\]'", lambda: smmix.scan_parquet(path))
