@@ -1,6 +1,6 @@
 """Level and power of the tests of one component against two.
 
-Run ``python tests/reference/selection/tests_of_k.py`` (about a quarter of an hour on one core); it
+Run ``python tests/reference/selection/tests_of_k.py`` (about ten minutes on one core); it
 writes ``tests_of_k.csv`` beside itself. Each row is one test on one design: the share of data sets
 in which one component is refused at 5 %, with its Monte Carlo error.
 
@@ -20,7 +20,7 @@ import pandas as pd
 import smmix
 
 N_ROWS, N_BOOT, ALPHA = 100, 99, 0.05
-N_DATA_SETS = {"level": 200, "power": 100}
+N_DATA_SETS = {"level": 200, "power": 50}
 SLOPES = (0.5, 0.75, 1.0, 1.5)
 
 
