@@ -81,13 +81,12 @@ def separation(spec: MixtureSpec, params: MixtureParams, source: MemorySource) -
     """
 
     def step(block: Block) -> _Sums:
-        posterior, _, log_prior, _ = spec.posterior(params, block)
+        posterior, _, prior, _ = spec.posterior(params, block)
         tau = posterior[0]
         weight = np.ones(block.n_units) if block.weight is None else np.ravel(block.weight)
         label = tau.argmax(axis=0)
         largest = tau.max(axis=0)
         chosen = np.arange(tau.shape[0])[:, None] == label
-        prior = np.broadcast_to(np.exp(log_prior[0]), tau.shape)
         return _Sums(
             np.array([weight.sum()]),
             np.array([-(xlogy(tau, tau).sum(axis=0) @ weight)]),
@@ -96,7 +95,7 @@ def separation(spec: MixtureSpec, params: MixtureParams, source: MemorySource) -
             tau @ weight,
             chosen @ weight,
             (chosen * tau) @ weight,
-            prior @ weight,
+            np.broadcast_to(prior.probability[0], tau.shape) @ weight,
         )
 
     sums: _Sums = source.reduce(step, params.k)

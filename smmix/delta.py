@@ -79,7 +79,7 @@ def mean_prior(model: Any, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     k, gamma = layout.k, model.unpack(params).mixing
 
     def step(block: Block) -> _PriorSums:
-        prior = np.exp(spec.mixing.log_prior(gamma, block.z)[0])
+        prior = spec.mixing.prior(gamma, block.z).probability[0]
         prior = np.broadcast_to(prior, (k, block.n_units))
         weight = np.ones(block.n_units) if block.weight is None else block.weight
         z = unit_design(block)

@@ -315,13 +315,12 @@ def mixing_shares(model: MixtureModel, params: MixtureParams) -> np.ndarray:
     mixing, k = model.spec.mixing, model.k
 
     def step(block: Block) -> np.ndarray:
-        prior = np.exp(mixing.log_prior(params.mixing, block.z)[0])
+        prior = mixing.prior(params.mixing, block.z).probability[0]
         prior = np.broadcast_to(prior, (k, block.n_units))
         return prior.sum(axis=1) if block.weight is None else prior @ np.ravel(block.weight)
 
     if model.design.concomitant_names is None:
-        shares: np.ndarray = np.exp(model.spec.mixing.log_prior(params.mixing, None)[0, :, 0])
-        return shares
+        return mixing.prior(params.mixing, None).probability[0, :, 0]
     total = model.source.reduce(step, model.k)
     return np.asarray(total / total.sum())
 

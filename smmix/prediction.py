@@ -224,8 +224,7 @@ def component_means(params: MixtureParams, rows: Rows) -> np.ndarray:
 
 def prior_probabilities(model: MixtureModel, params: MixtureParams, rows: Rows) -> np.ndarray:
     """P(component | z), (m, k); NaN where the concomitant variables are."""
-    log_prior = model.spec.mixing.log_prior(params.mixing, rows.concomitant)[0]
-    probability = np.exp(log_prior).T
+    probability = model.spec.mixing.prior(params.mixing, rows.concomitant).probability[0].T
     if probability.shape[0] == 1:
         probability = np.tile(probability, (len(rows.index), 1))
         # A row that cannot be predicted for has no other prediction either.

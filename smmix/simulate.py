@@ -10,7 +10,7 @@ import pandas as pd
 
 from smmix.draws import generator, pick_component
 from smmix.errors import SmmixError
-from smmix.mixing.constant import log_softmax
+from smmix.mixing.constant import softmax
 
 __all__ = ["Simulation", "simulate_mixture"]
 
@@ -121,7 +121,7 @@ def simulate_mixture(
         z = rng.standard_normal((n_units, mixing.shape[1] - 1))
         columns |= {f"z{j + 1}": z[unit, j] for j in range(z.shape[1])}
         design = np.column_stack([np.ones(n_units), z])
-        prior = np.exp(log_softmax((mixing @ design.T)[None])[0]).T
+        prior = softmax((mixing @ design.T)[None]).probability[0].T
         weights = prior.mean(axis=0)
     component = pick_component(prior, rng.random(n_units))[unit]
     if group is not None:

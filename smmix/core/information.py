@@ -80,7 +80,7 @@ class _Terms:
 
     def __init__(self, spec: MixtureSpec, params: MixtureParams, block: Block):
         self.spec, self.params, self.block = spec, params, block
-        posterior, self.log_likelihood, self.log_prior, working = spec.posterior(params, block)
+        posterior, self.log_likelihood, self.prior, working = spec.posterior(params, block)
         self.posterior = posterior
         self.weighted_posterior = posterior if block.weight is None else posterior * block.weight
         self.derivatives = spec.family.derivatives(block.y, working, params.nuisance)
@@ -135,14 +135,14 @@ class _Terms:
         size, k, n_units = self.posterior.shape
         out = self.expected.copy()
         logits = out[:, layout.mixing].reshape(size, k - 1, layout.q, n_units)
-        logits -= np.exp(self.log_prior[:, 1:, None]) * self.z.T
+        logits -= self.prior.probability[:, 1:, None] * self.z.T
         return out
 
     def score(self) -> np.ndarray:
         """Score of the block, (S, F)."""
         layout, weight = self.spec.layout, self.block.weight
         total = self.totals.copy()
-        prior = np.exp(self.log_prior[:, 1:])
+        prior = self.prior.probability[:, 1:]
         if prior.shape[2] == 1:
             sums = self.z.sum(axis=0) if weight is None else weight @ self.z
             expected = prior * sums
@@ -162,7 +162,7 @@ class _Terms:
         if self.component_scores is not None:
             self._add_group_terms(parts, self.component_scores)
         self._add_mixing_terms(parts)
-        prior = self.spec.mixing.information(self.log_prior, block.z, block.weight, block.n_units)
+        prior = self.spec.mixing.information(self.prior, block.z, block.weight, block.n_units)
         hessian[:, layout.mixing, layout.mixing] -= prior
         complete[:, layout.mixing, layout.mixing] += prior
         return hessian, complete

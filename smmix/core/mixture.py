@@ -15,7 +15,7 @@ from smmix.core.statistics import EStats, WLSStats
 
 if TYPE_CHECKING:
     from smmix.families.base import Family, Working
-    from smmix.mixing.base import Mixing
+    from smmix.mixing.base import Mixing, Prior
 
 
 @dataclass(frozen=True)
@@ -56,29 +56,31 @@ class MixtureSpec:
 
     def posterior(
         self, params: MixtureParams, block: Block
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Working]:
-        """Posterior (S, K, u), log-likelihood of the units (S, 1, u), log prior, working terms."""
+    ) -> tuple[np.ndarray, np.ndarray, Prior, Working]:
+        """Posterior (S, K, u), log-likelihood of the units (S, 1, u), prior, working terms."""
         working = self.log_density(params, block)
         joint = working.log_density
         if block.group is not None:
             joint = block.to_units(joint if block.repeat is None else joint * block.repeat)
-        log_prior = self.mixing.log_prior(params.mixing, block.z)
-        joint += log_prior
+        prior = self.mixing.prior(params.mixing, block.z)
+        joint += prior.log
         if block.membership is not None:
             joint += block.membership.T
         log_likelihood = normalise(joint)
-        return joint, log_likelihood, log_prior, working
+        return joint, log_likelihood, prior, working
 
     def e_step(self, params: MixtureParams, block: Block) -> EStats:
         """Log-likelihood at ``params`` and the statistics of the next M-step."""
-        posterior, log_likelihood, log_prior, working = self.posterior(params, block)
+        posterior, log_likelihood, prior, working = self.posterior(params, block)
         if block.weight is None:
             loglike = log_likelihood.sum(axis=2)[:, 0]
         else:
             loglike = (log_likelihood * block.weight).sum(axis=2)[:, 0]
             posterior *= block.weight
-        prior = self.mixing.accumulate(log_prior, block.z, posterior, block.weight)
-        return EStats(loglike, wls_statistics(block, block.to_rows(posterior), working), prior)
+        component = wls_statistics(block, block.to_rows(posterior), working)
+        return EStats(
+            loglike, component, self.mixing.accumulate(prior, block.z, posterior, block.weight)
+        )
 
     def m_step(
         self,
@@ -132,7 +134,7 @@ def normalise(joint: np.ndarray) -> np.ndarray:
     joint -= peak
     np.exp(joint, out=joint)
     total = joint.sum(axis=1, keepdims=True)
-    joint /= total
+    joint *= 1.0 / total
     np.log(total, out=total)
     total += peak
     return total
@@ -161,9 +163,9 @@ def given_posterior(
         posterior = posterior * block.weight
     working = spec.log_density(params, block)
     rows = np.ascontiguousarray(block.to_rows(posterior))
-    log_prior = spec.mixing.log_prior(params.mixing, block.z)
-    prior = spec.mixing.accumulate(log_prior, block.z, posterior, block.weight)
-    return EStats(np.zeros(params.size), wls_statistics(block, rows, working), prior)
+    prior = spec.mixing.prior(params.mixing, block.z)
+    stats = spec.mixing.accumulate(prior, block.z, posterior, block.weight)
+    return EStats(np.zeros(params.size), wls_statistics(block, rows, working), stats)
 
 
 def project(spec: MixtureSpec, params: MixtureParams) -> MixtureParams:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from smmix.core.statistics import PriorStats
+
+
+class Prior(NamedTuple):
+    """Prior probabilities, (S, K, u) or, when they do not vary, (S, K, 1), and their logs."""
+
+    log: np.ndarray
+    probability: np.ndarray
 
 
 class Mixing(Protocol):
@@ -17,12 +24,12 @@ class Mixing(Protocol):
 
     name: str
 
-    def log_prior(self, gamma: np.ndarray, z: np.ndarray | None) -> np.ndarray:
-        """Log prior probabilities, (S, K, u) or, when they do not vary, (S, K, 1)."""
+    def prior(self, gamma: np.ndarray, z: np.ndarray | None) -> Prior:
+        """Prior probabilities at logits ``gamma``."""
 
     def accumulate(
         self,
-        log_prior: np.ndarray,
+        prior: Prior,
         z: np.ndarray | None,
         posterior: np.ndarray,
         weight: np.ndarray | None,
@@ -36,6 +43,6 @@ class Mixing(Protocol):
         """Score of the logits, (S, K - 1, q)."""
 
     def information(
-        self, log_prior: np.ndarray, z: np.ndarray | None, weight: np.ndarray | None, n_units: int
+        self, prior: Prior, z: np.ndarray | None, weight: np.ndarray | None, n_units: int
     ) -> np.ndarray:
         """Complete-data information of a block, (S, (K-1) q, (K-1) q)."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import logsumexp
 
 from smmix.core.statistics import PriorStats
+from smmix.mixing.base import Prior
 
 #: A component's share is kept above this, so that its logit stays finite.
 SMALLEST_SHARE = 1e-12
@@ -21,20 +23,23 @@ def constant_logits(counts: np.ndarray) -> np.ndarray:
     return log_share[:, 1:] - log_share[:, :1]
 
 
-def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """Log probabilities (S, K, u) from logits (S, K - 1, u) of components 1..K-1."""
+def softmax(logits: np.ndarray) -> Prior:
+    """Probabilities (S, K, u) from logits (S, K - 1, u) of components 1..K-1."""
     size, others, n_units = logits.shape
-    top = np.zeros((size, 1, n_units), dtype=logits.dtype)
+    log = np.empty((size, others + 1, n_units), dtype=logits.dtype)
     if others and logits.real.max() > LARGEST_LOGIT:
-        top = np.maximum(logits.max(axis=1, keepdims=True), 0.0)
-    full = np.empty((size, others + 1, n_units), dtype=logits.dtype)
-    np.subtract(logits, top, out=full[:, 1:])
-    total = np.exp(full[:, 1:]).sum(axis=1, keepdims=True)
-    total += np.exp(-top)
-    np.log(total, out=total)
-    np.negative(top, out=full[:, :1])
-    full -= total
-    return full
+        log[:, :1], log[:, 1:] = 0.0, logits
+        log -= logsumexp(log, axis=1, keepdims=True)
+        return Prior(log, np.exp(log))
+    probability = np.empty_like(log)
+    odds = np.exp(logits, out=probability[:, 1:])
+    total = odds.sum(axis=1, keepdims=True)
+    total += 1.0
+    base = np.divide(1.0, total, out=probability[:, :1])
+    odds *= base
+    np.negative(np.log(total, out=total), out=log[:, :1])
+    np.add(logits, log[:, :1], out=log[:, 1:])
+    return Prior(log, probability)
 
 
 @dataclass(frozen=True)
@@ -43,12 +48,12 @@ class ConstantMixing:
 
     name = "constant"
 
-    def log_prior(self, gamma: np.ndarray, z: np.ndarray | None) -> np.ndarray:
-        return log_softmax(gamma)
+    def prior(self, gamma: np.ndarray, z: np.ndarray | None) -> Prior:
+        return softmax(gamma)
 
     def accumulate(
         self,
-        log_prior: np.ndarray,
+        prior: Prior,
         z: np.ndarray | None,
         posterior: np.ndarray,
         weight: np.ndarray | None,
@@ -59,13 +64,13 @@ class ConstantMixing:
         return constant_logits(stats.counts)[:, :, None]
 
     def score(self, gamma: np.ndarray, stats: PriorStats) -> np.ndarray:
-        expected = np.exp(log_softmax(gamma)[..., 0]) * stats.counts.sum(axis=1, keepdims=True)
+        expected = softmax(gamma).probability[..., 0] * stats.counts.sum(axis=1, keepdims=True)
         return (stats.counts - expected)[:, 1:, None]
 
     def information(
-        self, log_prior: np.ndarray, z: np.ndarray | None, weight: np.ndarray | None, n_units: int
+        self, prior: Prior, z: np.ndarray | None, weight: np.ndarray | None, n_units: int
     ) -> np.ndarray:
-        prior = np.exp(log_prior[:, 1:, 0])
+        share = prior.probability[:, 1:, 0]
         total = n_units if weight is None else weight.sum(axis=-1)
-        covariance = prior[:, :, None] * (np.eye(prior.shape[1]) - prior[:, None, :])
+        covariance = share[:, :, None] * (np.eye(share.shape[1]) - share[:, None, :])
         return np.reshape(total, (-1, 1, 1)) * covariance

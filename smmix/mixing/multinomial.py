@@ -9,7 +9,8 @@ import numpy as np
 from smmix.core.grams import MAX_COLUMNS_FOR_PRODUCTS, column_products, weighted_grams
 from smmix.core.linalg import solve_gram
 from smmix.core.statistics import PriorStats
-from smmix.mixing.constant import log_softmax
+from smmix.mixing.base import Prior
+from smmix.mixing.constant import softmax
 
 
 @dataclass(frozen=True)
@@ -30,22 +31,22 @@ class MultinomialMixing:
 
     name = "multinomial"
 
-    def log_prior(self, gamma: np.ndarray, z: np.ndarray | None) -> np.ndarray:
+    def prior(self, gamma: np.ndarray, z: np.ndarray | None) -> Prior:
         size, others, q = gamma.shape
         if z is None:
-            return log_softmax(gamma)
-        return log_softmax((gamma.reshape(-1, q) @ z.T).reshape(size, others, z.shape[0]))
+            return softmax(gamma)
+        return softmax((gamma.reshape(-1, q) @ z.T).reshape(size, others, z.shape[0]))
 
     def accumulate(
         self,
-        log_prior: np.ndarray,
+        prior: Prior,
         z: np.ndarray | None,
         posterior: np.ndarray,
         weight: np.ndarray | None,
     ) -> PriorStats:
         design = _design(z, posterior)
-        prior = np.exp(log_prior[:, 1:])
-        expected = prior if weight is None else prior * weight
+        probability = prior.probability[:, 1:]
+        expected = probability if weight is None else probability * weight
         difference = posterior[:, 1:] - expected
         score = difference @ design
         products = _products(design)
@@ -53,14 +54,14 @@ class MultinomialMixing:
             gram = (design.T @ design)[None]
         else:
             gram = weighted_grams(weight.reshape(-1, design.shape[0]), design, products)
-        others = prior.shape[1]
+        others = probability.shape[1]
         centring = 0.5 * (np.eye(others) - 1.0 / (others + 1))
         bound = np.einsum("kl,sij->skilj", centring, gram)
         size = gram.shape[0]
         return PriorStats(
             posterior.sum(axis=2),
             score,
-            _information(prior, expected, design, products),
+            _information(probability, expected, design, products),
             bound.reshape(size, others * design.shape[1], others * design.shape[1]),
         )
 
@@ -80,12 +81,13 @@ class MultinomialMixing:
         return stats.score
 
     def information(
-        self, log_prior: np.ndarray, z: np.ndarray | None, weight: np.ndarray | None, n_units: int
+        self, prior: Prior, z: np.ndarray | None, weight: np.ndarray | None, n_units: int
     ) -> np.ndarray:
         design = np.ones((n_units, 1)) if z is None else z
-        prior = np.broadcast_to(np.exp(log_prior[:, 1:]), (*log_prior[:, 1:].shape[:2], n_units))
-        expected = prior if weight is None else prior * weight
-        return _information(prior, expected, design, _products(design))
+        share = prior.probability[:, 1:]
+        share = np.broadcast_to(share, (*share.shape[:2], n_units))
+        expected = share if weight is None else share * weight
+        return _information(share, expected, design, _products(design))
 
 
 def _design(z: np.ndarray | None, posterior: np.ndarray) -> np.ndarray:
@@ -108,10 +110,9 @@ def _information(
         np.multiply(expected[:, k], prior[:, other], out=weights[:, position])
         if k == other:
             np.subtract(expected[:, k], weights[:, position], out=weights[:, position])
-        else:
-            np.negative(weights[:, position], out=weights[:, position])
     grams = weighted_grams(weights, design, products)
     out = np.empty((size, others, q, others, q))
     for position, (k, other) in enumerate(pairs):
-        out[:, k, :, other] = out[:, other, :, k] = grams[:, position]
+        gram = grams[:, position] if k == other else -grams[:, position]
+        out[:, k, :, other] = out[:, other, :, k] = gram
     return out.reshape(size, others * q, others * q)

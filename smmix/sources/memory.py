@@ -111,7 +111,7 @@ class MemorySource:
         return Block(
             y=self.y[..., rows],
             x=np.asfortranarray(self.x[rows]),
-            z=cut(self.z, units),
+            z=None if self.z is None else np.asfortranarray(self.z[units]),
             weight=cut(self.weight, units),
             repeat=cut(self.repeat, rows),
             offset=cut(self.offset, rows),
