@@ -63,10 +63,11 @@ class MixtureSpec:
         if block.group is not None:
             joint = block.to_units(joint if block.repeat is None else joint * block.repeat)
         prior = self.mixing.prior(params.mixing, block.z)
-        joint += prior.log
+        joint[:, 1:] += prior.logits
         if block.membership is not None:
             joint += block.membership.T
         log_likelihood = normalise(joint)
+        log_likelihood -= prior.log_total
         return joint, log_likelihood, prior, working
 
     def e_step(self, params: MixtureParams, block: Block) -> EStats:

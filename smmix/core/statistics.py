@@ -26,8 +26,7 @@ class PriorStats(NamedTuple):
 
     counts: np.ndarray  # (S, K) sum of posterior times case weight over units
     score: np.ndarray | None = None  # (S, K-1, q)
-    information: np.ndarray | None = None  # (S, (K-1) q, (K-1) q)
-    bound: np.ndarray | None = None  # (S, (K-1) q, (K-1) q), never below the information
+    grams: np.ndarray | None = None  # (S, K (K-1) / 2 + 1, q, q), parts of the information
 
 
 class EStats(NamedTuple):

@@ -10,10 +10,14 @@ from smmix.core.statistics import PriorStats
 
 
 class Prior(NamedTuple):
-    """Prior probabilities, (S, K, u) or, when they do not vary, (S, K, 1), and their logs."""
+    """Prior probabilities of the components; ``u`` is 1 when they do not vary.
 
-    log: np.ndarray
-    probability: np.ndarray
+    Their logs are the logits, that of component 0 being zero, less ``log_total``.
+    """
+
+    logits: np.ndarray  # (S, K - 1, u) of components 1..K-1 against component 0
+    log_total: np.ndarray  # (S, 1, u)
+    probability: np.ndarray  # (S, K, u)
 
 
 class Mixing(Protocol):

@@ -12,8 +12,8 @@ from smmix.mixing.base import Prior
 
 #: A component's share is kept above this, so that its logit stays finite.
 SMALLEST_SHARE = 1e-12
-#: Logits up to this are exponentiated as they are.
-LARGEST_LOGIT = 500.0
+#: Sums of exponentials up to this are divided by as they are.
+LARGEST_TOTAL = 1e200
 
 
 def constant_logits(counts: np.ndarray) -> np.ndarray:
@@ -26,20 +26,18 @@ def constant_logits(counts: np.ndarray) -> np.ndarray:
 def softmax(logits: np.ndarray) -> Prior:
     """Probabilities (S, K, u) from logits (S, K - 1, u) of components 1..K-1."""
     size, others, n_units = logits.shape
-    log = np.empty((size, others + 1, n_units), dtype=logits.dtype)
-    if others and logits.real.max() > LARGEST_LOGIT:
-        log[:, :1], log[:, 1:] = 0.0, logits
-        log -= logsumexp(log, axis=1, keepdims=True)
-        return Prior(log, np.exp(log))
-    probability = np.empty_like(log)
-    odds = np.exp(logits, out=probability[:, 1:])
-    total = odds.sum(axis=1, keepdims=True)
+    probability = np.empty((size, others + 1, n_units))
+    with np.errstate(over="ignore"):
+        odds = np.exp(logits, out=probability[:, 1:])
+        total = odds.sum(axis=1, keepdims=True)
     total += 1.0
-    base = np.divide(1.0, total, out=probability[:, :1])
-    odds *= base
-    np.negative(np.log(total, out=total), out=log[:, :1])
-    np.add(logits, log[:, :1], out=log[:, 1:])
-    return Prior(log, probability)
+    if total.max() > LARGEST_TOTAL:
+        probability[:, :1], probability[:, 1:] = 0.0, logits
+        log_total = logsumexp(probability, axis=1, keepdims=True)
+        probability -= log_total
+        return Prior(logits, log_total, np.exp(probability, out=probability))
+    odds *= np.divide(1.0, total, out=probability[:, :1])
+    return Prior(logits, np.log(total, out=total), probability)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from smmix.core.grams import MAX_COLUMNS_FOR_PRODUCTS, column_products, weighted_grams
+from smmix.core.grams import weighted_grams
 from smmix.core.linalg import solve_gram
 from smmix.core.statistics import PriorStats
 from smmix.mixing.base import Prior
@@ -44,35 +44,26 @@ class MultinomialMixing:
         posterior: np.ndarray,
         weight: np.ndarray | None,
     ) -> PriorStats:
-        design = _design(z, posterior)
+        design = np.ones((posterior.shape[2], 1)) if z is None else z
         probability = prior.probability[:, 1:]
         expected = probability if weight is None else probability * weight
-        difference = posterior[:, 1:] - expected
-        score = difference @ design
-        products = _products(design)
-        if weight is None:
-            gram = (design.T @ design)[None]
-        else:
-            gram = weighted_grams(weight.reshape(-1, design.shape[0]), design, products)
-        others = probability.shape[1]
-        centring = 0.5 * (np.eye(others) - 1.0 / (others + 1))
-        bound = np.einsum("kl,sij->skilj", centring, gram)
-        size = gram.shape[0]
         return PriorStats(
             posterior.sum(axis=2),
-            score,
-            _information(probability, expected, design, products),
-            bound.reshape(size, others * design.shape[1], others * design.shape[1]),
+            (posterior[:, 1:] - expected) @ design,
+            _pair_grams(probability, expected, weight, design),
         )
 
     def update(self, gamma: np.ndarray, stats: PriorStats, cautious: np.ndarray) -> np.ndarray:
-        size = gamma.shape[0]
-        if gamma.shape[1] == 0:
+        size, others, q = gamma.shape
+        if others == 0:
             return gamma
         assert stats.score is not None, "accumulate() fills all fields"
-        assert stats.information is not None
-        assert stats.bound is not None
-        information = np.where(cautious[:, None, None], stats.bound, stats.information)
+        assert stats.grams is not None
+        information = _assembled(stats.grams, others)
+        if cautious.any():
+            centring = 0.5 * (np.eye(others) - 1.0 / (others + 1))
+            bound = np.einsum("kl,sij->skilj", centring, stats.grams[cautious, -1])
+            information[cautious] = bound.reshape(-1, others * q, others * q)
         step, _ = solve_gram(information, stats.score.reshape(size, -1))
         return gamma + step.reshape(gamma.shape)
 
@@ -87,32 +78,30 @@ class MultinomialMixing:
         share = prior.probability[:, 1:]
         share = np.broadcast_to(share, (*share.shape[:2], n_units))
         expected = share if weight is None else share * weight
-        return _information(share, expected, design, _products(design))
+        return _assembled(_pair_grams(share, expected, weight, design), share.shape[1])
 
 
-def _design(z: np.ndarray | None, posterior: np.ndarray) -> np.ndarray:
-    return np.ones((posterior.shape[2], 1)) if z is None else z
-
-
-def _products(design: np.ndarray) -> np.ndarray | None:
-    return column_products(design) if design.shape[1] <= MAX_COLUMNS_FOR_PRODUCTS else None
-
-
-def _information(
-    prior: np.ndarray, expected: np.ndarray, design: np.ndarray, products: np.ndarray | None
+def _pair_grams(
+    prior: np.ndarray, expected: np.ndarray, weight: np.ndarray | None, design: np.ndarray
 ) -> np.ndarray:
-    """sum_u w pi_k (delta_kl - pi_l) z z', (S, (K-1) q, (K-1) q)."""
+    """sum_u w pi_k (delta_kl - pi_l) z z' of the pairs k >= l, then sum_u w z z', (S, ., q, q)."""
     size, others, n_units = prior.shape
-    q = design.shape[1]
-    pairs = [(k, other) for k in range(others) for other in range(k + 1)]
-    weights = np.empty((size, len(pairs), n_units))
-    for position, (k, other) in enumerate(pairs):
-        np.multiply(expected[:, k], prior[:, other], out=weights[:, position])
-        if k == other:
-            np.subtract(expected[:, k], weights[:, position], out=weights[:, position])
-    grams = weighted_grams(weights, design, products)
+    weights = np.empty((size, others * (others + 1) // 2 + 1, n_units))
+    weights[:, -1:] = 1.0 if weight is None else weight
+    for position, (k, other) in enumerate(_pairs(others)):
+        row = np.multiply(expected[:, k], prior[:, other], out=weights[:, position])
+        np.subtract(expected[:, k] if k == other else 0.0, row, out=row)
+    return weighted_grams(weights, design, None)
+
+
+def _assembled(grams: np.ndarray, others: int) -> np.ndarray:
+    """The information of the logits, (S, (K-1) q, (K-1) q), from its parts."""
+    size, _, q, _ = grams.shape
     out = np.empty((size, others, q, others, q))
-    for position, (k, other) in enumerate(pairs):
-        gram = grams[:, position] if k == other else -grams[:, position]
-        out[:, k, :, other] = out[:, other, :, k] = gram
+    for position, (k, other) in enumerate(_pairs(others)):
+        out[:, k, :, other] = out[:, other, :, k] = grams[:, position]
     return out.reshape(size, others * q, others * q)
+
+
+def _pairs(others: int) -> list[tuple[int, int]]:
+    return [(k, other) for k in range(others) for other in range(k + 1)]

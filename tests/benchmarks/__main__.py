@@ -64,6 +64,9 @@ def other_scripts() -> list[str]:
     """Run the benchmarks that print tables of their own; return those that missed a bound."""
     missed = []
     for script in sorted(HERE.glob("bench_*.py")):
+        if script.with_suffix(".R").exists() and Peers.missing():
+            print(f"\n=== {script.name} needs R: {HOW_TO_INSTALL}", flush=True)
+            continue
         print(f"\n=== {script.name}", flush=True)
         done = subprocess.run([sys.executable, str(script)], check=False, cwd=HERE.parents[1])
         if done.returncode:
@@ -73,10 +76,9 @@ def other_scripts() -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer cells, about three minutes")
+    parser.add_argument("--quick", action="store_true", help="fewer cells, no bench_*.py")
     parser.add_argument("--json", type=Path, default=Path("benchmarks.json"), metavar="FILE")
     parser.add_argument("--docs", type=Path, metavar="FILE", help="put the table into a document")
-    parser.add_argument("--no-scripts", action="store_true", help="leave out bench_*.py")
     options = parser.parse_args()
     facts, notes, rows = machine(), [], []
     with threadpool_limits(1, user_api="blas"):
@@ -89,7 +91,7 @@ def main() -> int:
     if options.docs is not None:
         write_into(options.docs, table)
     missed = [f"{row.section}, {row.what}" for row in rows if row.met is False]
-    missed += [] if options.no_scripts else other_scripts()
+    missed += [] if options.quick else other_scripts()
     for what in missed:
         print(f"MISSED {what}", file=sys.stderr)
     return 1 if missed else 0
