@@ -102,7 +102,7 @@ class Influence:
 
     def _warn_of_lost(self, lost: np.ndarray) -> None:
         if lost.any():
-            first, others = self._index[int(np.argmax(lost))], int(lost.sum()) - 1
+            first, others = self._index.tolist()[int(np.argmax(lost))], int(lost.sum()) - 1
             more = f" (as it is without {others} others)" if others else ""
             warnings.warn(
                 f"Without unit {first!r} the information is not positive definite{more}: a "

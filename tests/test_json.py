@@ -144,7 +144,7 @@ class TestRoundTrip:
         script = (
             "import json, sys, pandas as pd, smmix\n"
             "fit = smmix.read_json(sys.argv[1])\n"
-            "new = pd.read_csv(sys.argv[2], index_col=0)\n"
+            "new = pd.read_csv(sys.argv[2], index_col=0, float_precision='round_trip')\n"
             "print(json.dumps(fit.predict(new).tolist()))\n"
         )
         run = subprocess.run(

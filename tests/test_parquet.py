@@ -305,7 +305,8 @@ def test_bad_input_is_refused_in_one_sentence(rows, tmp_path, change, formula, o
 
 
 def test_text_among_numbers_is_refused(rows, tmp_path):
-    frame = rows.assign(x1=rows["x1"].astype(str).where(rows.index != 300, "n/a"))
+    text = rows["x1"].map(str, na_action="ignore")
+    frame = rows.assign(x1=text.where(rows.index != 300, "n/a"))
     frame.to_parquet(tmp_path / "text.parquet")
     refused("mixes numbers and text", lambda: smmix.from_formula("y ~ x1", scan(tmp_path, 7)))
 

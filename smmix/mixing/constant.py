@@ -26,12 +26,12 @@ def constant_logits(counts: np.ndarray) -> np.ndarray:
 def softmax(logits: np.ndarray) -> Prior:
     """Probabilities (S, K, u) from logits (S, K - 1, u) of components 1..K-1."""
     size, others, n_units = logits.shape
-    probability = np.empty((size, others + 1, n_units))
+    probability = np.empty((size, others + 1, n_units), dtype=logits.dtype)
     with np.errstate(over="ignore"):
         odds = np.exp(logits, out=probability[:, 1:])
         total = odds.sum(axis=1, keepdims=True)
     total += 1.0
-    if total.max() > LARGEST_TOTAL:
+    if total.real.max() > LARGEST_TOTAL:
         probability[:, :1], probability[:, 1:] = 0.0, logits
         log_total = logsumexp(probability, axis=1, keepdims=True)
         probability -= log_total
