@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from smmix.core.params import MixtureParams
 from smmix.covariance import count_clusters, covariance, proportions, sigmas
 from smmix.criteria import Criteria, classification_table, separation, single_loglike
 from smmix.delta import mean_prior
-from smmix.fitting import component_order, effective_order, mixing_shares
+from smmix.fitting import component_order, effective_order, mixing_shares, opened
 from smmix.mixture_model import MixtureModel
 from smmix.prediction import (
     component_means,
@@ -50,6 +50,10 @@ class FitRecord:
     modes: Modes
     method: str
     order: str | None
+
+    def opened(self, model: MixtureModel, row: int) -> FitRecord:
+        """The same with the mode at ``row`` followed to its end."""
+        return replace(self, modes=opened(model, self.modes, row))
 
 
 def _criterion(name: str, doc: str) -> property:

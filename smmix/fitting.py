@@ -15,6 +15,7 @@ from threadpoolctl import ThreadpoolController
 
 from smmix.checkpoint import recorded
 from smmix.core.blocks import Block
+from smmix.core.em import EMStatus
 from smmix.core.linalg import dependent_columns, solve_gram
 from smmix.core.modes import Modes
 from smmix.core.params import MixtureParams
@@ -34,6 +35,7 @@ __all__ = [
     "component_order",
     "effective_order",
     "mixing_shares",
+    "opened",
     "search_modes",
 ]
 
@@ -144,6 +146,17 @@ def search_modes(model: MixtureModel, start_params: Any, options: FitOptions) ->
         if start is not None:
             return climb(model.spec, source, model.unpack(start), control, model.pooled)
         return find_modes(model.spec, source, control, options.rng, starts, model.pooled)
+
+
+def opened(model: MixtureModel, modes: Modes, i: int) -> Modes:
+    """The modes with mode ``i`` followed to its end, when the search had left it behind."""
+    mode = modes.modes[i]
+    if mode.status is not EMStatus.LEFT_BEHIND or mode.degenerate:
+        return modes
+    with one_blas_thread():
+        found = climb(model.spec, model.source, mode.params, SearchControl(), model.pooled)
+    followed = replace(found.modes[0], hits=mode.hits)
+    return replace(modes, modes=[*modes.modes[:i], followed, *modes.modes[i + 1 :]])
 
 
 @contextmanager

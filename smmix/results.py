@@ -75,9 +75,9 @@ class MixtureResults(MixtureEstimates):
         if isinstance(i, bool) or not isinstance(i, int | np.integer) or not 0 <= i < count:
             raise SmmixError(f"There is no mode {i!r}; starts has the rows 0 to {count - 1}.")
         given = {name: v for name, v in self.cov_kwds.items() if name != "description"}
-        return MixtureResultsWrapper(
-            MixtureResults(self.model, self.record, int(i), self.cov_type, given, self.use_t)
-        )
+        record, row = self.record.opened(self.model, int(i)), int(i)
+        results = MixtureResults(self.model, record, row, self.cov_type, given, self.use_t)
+        return MixtureResultsWrapper(results)
 
     # -- inference ------------------------------------------------------------------------------
 

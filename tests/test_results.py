@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from helpers_model import engel, engel_fit, everything_fit, everything_model, panel
+from helpers_reference import load_frame
 from scipy import stats
 from statsmodels.base.model import GenericLikelihoodModelResults
 from statsmodels.iolib.summary2 import summary_col
@@ -292,6 +293,17 @@ class TestTheSearch:
             assert rival.mixing_weights.min() == pytest.approx(row["min_weight"], rel=1e-6)
             assert rival.sigma.min() / rival.sigma.max() == pytest.approx(row["sigma_ratio"])
             assert np.abs(rival.model.score(rival.params) * rival.bse).max() < 1e-5
+
+    def test_sound_modes_far_behind_are_maxima_when_opened(self):
+        """The search leaves them a little below: their score is zero after they are opened."""
+        fit = smmix.from_formula("tuned ~ stretchratio", load_frame("tonedata.csv"), k=3).fit()
+        sound = fit.starts.index[~fit.starts["degenerate"]]
+        assert fit.llf - fit.starts["llf"][sound[-1]] > 50
+        for i in sound:
+            rival = fit.mode(i)
+            assert rival.converged
+            assert rival.llf == pytest.approx(fit.starts["llf"][i], abs=1e-5)
+            assert np.abs(rival.model.score(rival.params)).max() / rival.nobs < 1e-6
 
     @pytest.mark.parametrize("i", [-1, 99, 1.5, True, "0"])
     def test_there_is_no_such_mode(self, fit, i):

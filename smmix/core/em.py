@@ -34,6 +34,7 @@ class EMStatus(enum.Enum):
     MAXITER = "stopped at the limit of iterations before the score was small enough"
     STALLED = "stopped where the likelihood could not be raised further in floating point"
     COLLAPSED = "a component collapsed on to a few rows, where the likelihood has no maximum"
+    LEFT_BEHIND = "left before it had converged, far behind a better mode"
     INTERRUPTED = "interrupted"
 
 
@@ -235,7 +236,7 @@ def newton(
     objective: Objective,
     params: MixtureParams,
     control: EMControl,
-    limits: np.ndarray | None = None,
+    worthwhile: Callable[[MixtureParams, LocalModel, np.ndarray], np.ndarray] | None = None,
 ) -> Ascent:
     """Trust-region Newton ascent of a batch, each member until its score is zero.
 
@@ -249,17 +250,17 @@ def newton(
     params : MixtureParams
         Where to begin.
     control : EMControl
-    limits : ndarray of int, (S,), optional
-        Most iterations of each member, where they are fewer than ``control`` allows.
+    worthwhile : callable, optional
+        Told the parameters, their local model and the numbers of iterations (S,) made, says with
+        which members (S,) to go on; by default with all.
     """
     params = project(objective.spec, params)
     model, loglike = objective.quadratic(params, control.penalty)
-    limits = np.full(params.size, control.maxiter) if limits is None else limits
-    state = _NewtonState(objective, control, params, model, loglike, limits)
+    state = _NewtonState(objective, control, params, model, loglike)
     trace = [("newton", loglike.copy(), model.score_norm.copy())]
-    status = EMStatus.MAXITER
+    status = EMStatus.LEFT_BEHIND
     try:
-        while (index := np.flatnonzero(state.active)).size:
+        while (index := state.going(worthwhile)).size:
             trial, gain = state.propose(index)
             model, loglike = objective.members(index).quadratic(trial, control.penalty)
             state.judge(index, trial, model, loglike, gain)
@@ -269,7 +270,9 @@ def newton(
         status = EMStatus.INTERRUPTED
     norm = state.model.score_norm
     for i in range(params.size):
-        if state.active[i] or state.n_iter[i] >= limits[i]:
+        if state.n_iter[i] >= control.maxiter:
+            state.status[i] = EMStatus.MAXITER
+        elif not state.finished[i]:
             state.status[i] = status
         if norm[i] <= control.gtol and state.status[i] is not EMStatus.COLLAPSED:
             state.status[i] = EMStatus.CONVERGED
@@ -286,18 +289,26 @@ class _NewtonState:
         params: MixtureParams,
         model: LocalModel,
         loglike: np.ndarray,
-        limits: np.ndarray,
     ):
         size = params.size
         self.spec, self.model, self.loglike = objective.spec, model, loglike
-        self.control, self.limits = control, limits
+        self.control = control
         self.params = MixtureParams(*(np.array(part) for part in params))
         self.unit = float(np.sqrt(objective.nobs))
         self.radius = np.full(size, 0.5 * self.unit)
         self.n_iter = np.zeros(size, dtype=int)
         self.reached = model.score_norm <= control.gtol
-        self.active = (limits > 0) & (control.polish | ~self.reached)
+        self.finished = (control.maxiter == 0) | (self.reached & (not control.polish))
         self.status = [EMStatus.STALLED] * size
+
+    def going(
+        self, worthwhile: Callable[[MixtureParams, LocalModel, np.ndarray], np.ndarray] | None
+    ) -> np.ndarray:
+        """Positions of the members that make the next step."""
+        left = ~self.finished
+        if worthwhile is not None:
+            left &= worthwhile(self.params, self.model, self.n_iter)
+        return np.flatnonzero(left)
 
     def propose(self, index: np.ndarray) -> tuple[MixtureParams, np.ndarray]:
         model = LocalModel(*(part[index] for part in self.model))
@@ -328,12 +339,12 @@ class _NewtonState:
         self.radius[index[narrow]] *= np.where(good[narrow], 0.5, 0.25)
         norm, gtol = self.model.score_norm[index], self.control.gtol
         done = (self.radius[index] < 1e-10 * self.unit) | (norm <= 1e-4 * gtol)
-        done |= self.n_iter[index] >= self.limits[index]
+        done |= self.n_iter[index] >= self.control.maxiter
         polished = self.reached[index] & ~(good & calmer)
         done |= polished if self.control.polish else norm <= gtol
         self.reached[index] |= norm <= gtol
-        self.active[index[done]] = False
-        self._stop_collapsed(index)
+        self._stop_collapsed()
+        self.finished[index[done]] = True
 
     def _accept(
         self,
@@ -349,11 +360,12 @@ class _NewtonState:
             mine[chosen] = theirs[good]
         self.loglike[chosen] = loglike[good]
 
-    def _stop_collapsed(self, index: np.ndarray) -> None:
+    def _stop_collapsed(self) -> None:
         """Stop members whose smallest sigma has fallen out of all proportion."""
         if not self.spec.family.location_scale:
             return
-        sigma = self.params.nuisance[index, :, 0]
-        for i in index[sigma.min(axis=1) < 1e-5 * sigma.max(axis=1)]:
-            self.active[i] = False
+        sigma = self.params.nuisance[:, :, 0]
+        vanished = sigma.min(axis=1) < 1e-5 * sigma.max(axis=1)
+        for i in np.flatnonzero(vanished & ~self.finished):
+            self.finished[i] = True
             self.status[i] = EMStatus.COLLAPSED

@@ -59,7 +59,7 @@ def information(
         hessian,
         opg,
         complete,
-        terms.weighted_posterior.sum(axis=2),
+        terms.sizes,
     )
 
 
@@ -167,6 +167,16 @@ class _Terms:
         complete[:, layout.mixing, layout.mixing] += prior
         return hessian, complete
 
+    @cached_property
+    def row_posterior(self) -> np.ndarray:
+        """Posteriors of the rows times their case weights, (S, K, m)."""
+        return self.block.to_rows(self.weighted_posterior)
+
+    @cached_property
+    def sizes(self) -> np.ndarray:
+        """Rows of each component, (S, K)."""
+        return np.asarray(self.row_posterior.sum(axis=2))
+
     def _row_moment(self, i: int, j: int) -> np.ndarray:
         """S_c S_c' + C_c in coordinates i and j of the rows, C_c where rows are no units."""
         second = self.derivatives.second[i][j]
@@ -178,8 +188,7 @@ class _Terms:
 
     def _add_component_terms(self, hessian: Parts, complete: Parts) -> None:
         """Add sum_c tau_c (S_c S_c' + C_c) over the coordinates of each regression."""
-        block, d = self.block, self.spec.layout.d
-        tau = block.to_rows(self.weighted_posterior)
+        block, d, tau = self.block, self.spec.layout.d, self.row_posterior
         weights = np.empty((2, *tau.shape))
         np.multiply(self._row_moment(0, 0), tau, out=weights[0])
         np.multiply(self.derivatives.information, tau, out=weights[1])
@@ -197,7 +206,7 @@ class _Terms:
                 hessian.nuisance[..., i, j] += value
                 if j < i:
                     hessian.nuisance[..., j, i] += value
-        expected = self.spec.family.nuisance_information(tau.sum(axis=2), self.params.nuisance)
+        expected = self.spec.family.nuisance_information(self.sizes, self.params.nuisance)
         np.einsum("skdd->skd", complete.nuisance)[:] += expected / self.params.nuisance**2
 
     def _add_group_terms(self, hessian: Parts, scores: np.ndarray) -> None:

@@ -114,27 +114,37 @@ def degeneracy(
     Equal variances and families without a variance are never degenerate, for their likelihood
     is bounded.
     """
-    n_sets = params.size
-    if not spec.family.location_scale or getattr(spec.family, "equal_variance", False):
-        return np.zeros(n_sets, dtype=bool), [""] * n_sets
-    sigma = params.nuisance[:, :, 0]
+    bad = degenerate_components(spec, params, sizes)
+    sigma = params.nuisance[:, :, 0] if bad.any() else np.ones_like(sizes)
     ratio = sigma / sigma.max(axis=1, keepdims=True)
-    share = sizes / sizes.sum(axis=1, keepdims=True)
-    small = sizes < spec.layout.p + 2
-    sharp = (ratio < SMALL_SIGMA) & (share < SMALL_SHARE)
-    vanished = ratio < VANISHING_SIGMA
-    reasons = []
-    for s in range(n_sets):
-        bad = np.flatnonzero(small[s] | sharp[s] | vanished[s])
-        if bad.size == 0:
-            reasons.append("")
-            continue
-        c = bad[np.argmin(sizes[s, bad])]
-        reasons.append(
+    reasons = [""] * params.size
+    for s in np.flatnonzero(bad.any(axis=1)):
+        c = np.argmin(np.where(bad[s], sizes[s], np.inf))
+        reasons[s] = (
             f"component {c} rests on {sizes[s, c]:.1f} rows with a sigma "
             f"{ratio[s, c]:.2g} times the largest"
         )
-    return (small | sharp | vanished).any(axis=1), reasons
+    return np.asarray(bad.any(axis=1)), reasons
+
+
+def is_degenerate(spec: MixtureSpec, params: MixtureParams, sizes: np.ndarray) -> np.ndarray:
+    """Which parameter sets (S,) have a component that makes the likelihood grow without limit."""
+    return np.asarray(degenerate_components(spec, params, sizes).any(axis=1))
+
+
+def degenerate_components(
+    spec: MixtureSpec, params: MixtureParams, sizes: np.ndarray
+) -> np.ndarray:
+    """Which components (S, K) make the likelihood grow without limit, by their sizes in rows."""
+    if not spec.family.location_scale or getattr(spec.family, "equal_variance", False):
+        return np.zeros(sizes.shape, dtype=bool)
+    sigma = params.nuisance[:, :, 0]
+    largest = sigma.max(axis=1, keepdims=True)
+    sharp = sigma < SMALL_SIGMA * largest
+    sharp &= sizes < SMALL_SHARE * sizes.sum(axis=1, keepdims=True)
+    sharp |= sizes < spec.layout.p + 2
+    sharp |= sigma < VANISHING_SIGMA * largest
+    return sharp
 
 
 class ModeSums(NamedTuple):

@@ -35,6 +35,7 @@ class LocalModel(NamedTuple):
     slope: np.ndarray  # (S,) first derivative of the objective along the step
     bend: np.ndarray  # (S,) minus its second derivative
     score_norm: np.ndarray  # (S,) largest scale-free score per observation
+    sizes: np.ndarray  # (S, K) rows of each component
 
 
 def working_scale(spec: MixtureSpec, params: MixtureParams) -> np.ndarray:
@@ -140,6 +141,7 @@ def local_model(
         np.vecdot(score, step),
         np.einsum("sv,svw,sw->s", step, observed, step),
         norm,
+        info.sizes,
     )
 
 

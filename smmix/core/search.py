@@ -23,12 +23,12 @@ from smmix.core.modes import (
     Mode,
     Modes,
     component_sizes,
-    degeneracy,
     describe,
+    is_degenerate,
     leaders,
     unit_loglike,
 )
-from smmix.core.newton import diagonalise, free_derivatives
+from smmix.core.newton import LocalModel, diagonalise, free_derivatives
 from smmix.core.params import MixtureParams
 from smmix.core.runs import Runs
 from smmix.core.starts import (
@@ -61,8 +61,8 @@ MOVED, MOVES_FOLLOWED = 4, 1 / 8
 PILOT_ROWS, SECOND_ROWS = 2000, 20000
 #: EM passes, Newton iterations and the score that ends them when modes are only to be ranked.
 RANKING_PASSES, RANKING_ITERATIONS, RANKING_SCORE = 6, 8, 1e-4
-#: Newton iterations for degenerate modes beside sound ones.
-DEGENERATE_ITERATIONS = 6
+#: Iterations at the end for modes that are degenerate, or settled and behind by more than this.
+LAST_ITERATIONS, BEHIND = 3, 5.0
 #: Mean absolute difference of the units' log-likelihoods under runs that are as good as the same.
 SAME_RUN, SAME_MODE = 0.02, 1e-3
 #: A mode that is this many standard errors behind on a sample is not followed on all rows.
@@ -290,7 +290,8 @@ class _Search:
     def finish(self, runs: Runs) -> Modes:
         """The end of the search: unpenalised maxima, described in natural coordinates.
 
-        Degenerate modes get a few iterations only: many have no maximum to arrive at.
+        Beside sound modes degenerate ones get a few iterations only: many have no maximum to
+        arrive at. Modes far behind have their last digits when they are opened.
         """
         degenerate = self.degenerate(runs, self.source, self.spec)
         if self.interrupted:
@@ -302,18 +303,33 @@ class _Search:
         if self.control.method == "em":
             ascent = expectation_maximisation(self.whole, runs.params, control)
         else:
-            few = limit if degenerate.all() else min(limit, DEGENERATE_ITERATIONS)
-            limits = np.where(degenerate, few, limit)
-            ascent = newton(self.whole, runs.params, control, limits)
+            ascent = newton(self.whole, runs.params, control, self.worthwhile)
         return self.described(runs, self.after(runs, ascent, self.source), ascent, degenerate)
+
+    def worthwhile(
+        self, params: MixtureParams, model: LocalModel, n_iter: np.ndarray
+    ) -> np.ndarray:
+        """Which runs (S,) to go on with at the end of the search."""
+        sound = ~is_degenerate(self.spec, params, model.sizes)
+        best = np.max(model.objective, where=sound, initial=-np.inf)
+        if not sound.any():
+            return ~sound
+        settled = (model.objective < best - BEHIND) & (model.score_norm <= RANKING_SCORE)
+        return np.asarray((sound & ~settled) | (n_iter < LAST_ITERATIONS))
 
     def described(self, before: Runs, after: Runs, ascent: Ascent, degenerate: np.ndarray) -> Modes:
         """Distinct modes; where the plain likelihood collapsed, the penalised maximum stands."""
-        lost = np.array([s is EMStatus.COLLAPSED for s in ascent.status])
+        status = np.array(ascent.status)
+        left = (status == EMStatus.LEFT_BEHIND) & ~degenerate
+        if left.any():
+            status[left & self.degenerate(after, self.source, self.spec)] = EMStatus.COLLAPSED
+        lost = status == EMStatus.COLLAPSED
         if not degenerate.all():
-            lost |= degenerate & np.array([s is not EMStatus.CONVERGED for s in ascent.status])
+            lost |= degenerate & (status != EMStatus.CONVERGED)
         after = replace(after, params=after.params.where(~lost, before.params))
-        modes = describe(self.spec, self.source, after, ascent.status, ascent.score_norm, SAME_MODE)
+        modes = describe(
+            self.spec, self.source, after, status.tolist(), ascent.score_norm, SAME_MODE
+        )
         for mode in modes:
             mode.params = self.coordinates.from_working(mode.params)
             mode.loglike += self.shift
@@ -356,7 +372,7 @@ class _Search:
     def degenerate(self, runs: Runs, source: Source, spec: MixtureSpec) -> np.ndarray:
         """Which runs are degenerate, (S,)."""
         sizes = component_sizes(spec, runs.params, source)
-        return degeneracy(spec, runs.params, sizes)[0]
+        return is_degenerate(spec, runs.params, sizes)
 
     def posteriors(
         self, params: MixtureParams, source: MemorySource, spec: MixtureSpec

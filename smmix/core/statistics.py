@@ -45,7 +45,7 @@ class InfoStats(NamedTuple):
     hessian: np.ndarray  # (S, F, F)
     opg: np.ndarray | None  # (S, F, F) sum of w^2 s s'
     complete: np.ndarray  # (S, F, F) expected complete-data information
-    counts: np.ndarray  # (S, K)
+    sizes: np.ndarray  # (S, K) sum of posterior times case weight over rows
 
 
 Stats = TypeVar("Stats")
