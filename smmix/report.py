@@ -264,7 +264,7 @@ def _modes(results: Any) -> str:
         lambda: plots.plot_starts(results),
         "Log-likelihood of the modes that the search found",
         "The distinct modes of the likelihood that the starts led to. A fit that stands alone on "
-        "top and was hit often can be trusted; a rival close below should be looked at, too.",
+        "top and was hit often deserves more trust; look at a rival close below, too.",
     )
     table = pd.DataFrame(
         {

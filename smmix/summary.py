@@ -21,6 +21,10 @@ WEAK_CURVATURE = 1e-3
 RIVAL_DISTANCE = 3.0
 #: A component is called tiny below this many rows, or below so many rows per parameter.
 TINY_ROWS, TINY_ROWS_PER_PARAMETER = 50, 10
+#: A tiny component whose sigma is below this share of the largest may stand for chance.
+SHARP = 0.1
+#: From here on odds are written with a power of ten.
+LARGE_ODDS = 1e6
 
 
 def summarize(results: Any, alpha: float = 0.05, title: str | None = None) -> MixtureSummary:
@@ -222,18 +226,26 @@ def _classification_section(table: pd.DataFrame) -> Section:
         "avepp": "AvePP",
         "occ": "OCC",
     }
-    formats = {"share": "{:.4f}", "expected_n": "{:.1f}", "assigned_n": "{:g}"}
     rows = [
         [
             f"Component {c}",
             *(
-                formats.get(column, "{:.3f}").format(value) if np.isfinite(value) else "-"
+                _classified(column, float(value))
                 for column, value in zip(titles, row[list(titles)], strict=True)
             ),
         ]
         for c, row in table.iterrows()
     ]
     return Section(["Classification", *titles.values()], rows)
+
+
+def _classified(column: str, value: float) -> str:
+    if np.isnan(value):
+        return "-"
+    if value >= LARGE_ODDS and column == "occ":
+        return f"{value:.1e}"
+    formats = {"share": "{:.4f}", "expected_n": "{:.1f}", "assigned_n": "{:g}"}
+    return formats.get(column, "{:.3f}").format(value)
 
 
 # -- notes ------------------------------------------------------------------------------------
@@ -250,6 +262,7 @@ def _notes(results: Any) -> list[str]:
         *_mode_notes(results),
         _curvature_note(results),
         _tiny_note(results),
+        _sharp_note(results),
     ]
     return [note for note in candidates if note]
 
@@ -346,12 +359,31 @@ def _curvature_note(results: Any) -> str:
     )
 
 
+def _tiny(results: Any) -> pd.Series:
+    """Expected sizes of the components with few units."""
+    expected: pd.Series = results.classification_table()["expected_n"]
+    rows = TINY_ROWS_PER_PARAMETER * (results.model.layout.p + results.model.layout.d)
+    return expected[expected < max(rows, TINY_ROWS)]
+
+
+def _sharp_note(results: Any) -> str:
+    """A word on a small component that is much sharper than the others, if sound by the rule."""
+    if results.k == 1 or _selected(results.starts)["degenerate"]:
+        return ""
+    share = (results.sigma / results.sigma.max())[_tiny(results).index]
+    if share.empty or not share.min() < SHARP:
+        return ""
+    c = share.idxmin()
+    return (
+        f"The sigma of component {c} is {share[c]:.2g} of the largest, on few units: rows that are "
+        f"in line by chance look the same. Ask bootstrap_lrt whether k = {results.k - 1} is enough."
+    )
+
+
 def _tiny_note(results: Any) -> str:
     if results.k == 1:
         return ""
-    expected = results.classification_table()["expected_n"]
-    rows = TINY_ROWS_PER_PARAMETER * (results.model.layout.p + results.model.layout.d)
-    tiny = expected[expected < max(rows, TINY_ROWS)]
+    tiny = _tiny(results)
     if tiny.empty:
         return ""
     names = ", ".join(f"{c} ({size:.1f})" for c, size in tiny.items())

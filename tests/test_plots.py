@@ -281,7 +281,7 @@ def test_a_figure_is_divided_into_panels(name):
 
 def test_wrong_axes_are_refused():
     _, one = plt.subplots()
-    with pytest.raises(SmmixError, match="an array of 2 Axes"):
+    with pytest.raises(SmmixError, match="has 2 panels: give an array of 2 Axes"):
         engel_fit(2).plot_posterior(one)
     with pytest.raises(SmmixError, match="must be a matplotlib Axes"):
         engel_fit(2).plot_fit("axes")

@@ -7,6 +7,7 @@ import io
 import re
 import warnings
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -94,6 +95,19 @@ class TestNumbers:
             found = [float(cell) for cell in rows[2 + c].split()[2:]]
             expected = table.loc[c, ["share", "expected_n", "assigned_n", "avepp", "occ"]]
             np.testing.assert_allclose(found, expected, rtol=1e-3, atol=0.06)
+
+    def test_large_odds_keep_to_their_column(self):
+        data = smmix.simulate_mixture(
+            200, coef=[[0, 1], [3, -1]], sigma=1.0, weights=[0.6, 0.4], n_groups=50, rng=1
+        ).frame
+        fit = smmix.from_formula("y ~ x1", data, k=2, groups="group").fit()
+        odds = fit.classification_table()["occ"]
+        assert np.isfinite(odds).all()
+        assert odds.min() > 1e6
+        rows = tables_of(str(fit.summary()))[2][2:4]
+        for row, value in zip(rows, odds, strict=True):
+            assert len(row) == len(rows[0])
+            assert float(row.split()[-1]) == pytest.approx(value, rel=0.05)
 
     def test_level_of_the_intervals(self, fit):
         text = str(fit.summary(alpha=0.1))
@@ -267,6 +281,14 @@ class TestNotes:
         assert "Few units in component 1 (20.1): Wald standard errors are optimistic" in notes_of(
             fit
         )
+
+    def test_sharp_component_of_few_rows(self):
+        countries = pd.read_csv(Path(__file__).parent / "reference" / "data" / "CO2data.csv")
+        fit = smmix.from_formula("CO2 ~ GNP", countries, k=3).fit()
+        assert fit.sigma.min() < 0.02 * fit.sigma.max()
+        assert "rows that are in line by chance" in notes_of(fit)
+        fit = smmix.from_formula("CO2 ~ GNP", countries, k=2).fit()
+        assert "by chance" not in notes_of(fit)
 
     def test_hardly_identified(self, fit):
         weak = fit.model.fit(n_starts=10)

@@ -63,7 +63,8 @@ def plot_coef(
         what = f"There is no term {unknown[0]!r}" if unknown else "terms names no term"
         raise SmmixError(f"{what}; there are {', '.join(known)}.")
     height = 1.0 + 0.28 * results.k
-    panels = open_panels(len(wanted), ax, (3.4, max(height, 1.7)), 4)
+    fewer = "; or pick some with terms=[..]"
+    panels = open_panels(len(wanted), ax, (3.4, max(height, 1.7)), 4, fewer)
     for axes, name in zip(panels.axes, wanted, strict=True):
         rows = known[name]
         for place, (label, (estimate, lower, upper)) in enumerate(rows.items()):

@@ -20,6 +20,8 @@ __all__ = ["plot_fit"]
 
 #: Share of the distance between two levels over which points are spread and components set apart.
 _SPREAD, _APART = 0.14, 0.5
+#: So many points are drawn over the lines, more below them.
+_FEW = 150
 #: Least distance between the numbers at the ends of lines, points.
 _LABEL_HEIGHT = 9.0
 
@@ -85,7 +87,9 @@ def plot_fit(
     rng = generator(rng)
     picked = sample_rows(n, max_points, rng)
     shown = effects(results, picked, variables, alpha)
-    panels = open_panels(max(len(shown), 1), ax, (6.4, 4.8) if len(shown) < 2 else (4.2, 3.6))
+    size = (6.4, 4.8) if len(shown) < 2 else (4.2, 3.6)
+    fewer = f"; or pick some of {', '.join(effect.name for effect in shown)} with variables=[..]"
+    panels = open_panels(max(len(shown), 1), ax, size, fewer=fewer)
     y_name = f"{model.endog_names}{'' if model.kept_design.offset is None else ' - offset'}"
     if not shown:
         _draw_density(results, panels.axes[0], y_name)
@@ -133,6 +137,8 @@ def _draw_points(
             marker=look(c).marker,
             linewidths=0.0,
             rasterized=len(label) > 1000,
+            # A line must not hide the few points that lie on it, nor many points the line.
+            zorder=2.5 if len(label) <= _FEW else 1.0,
         )
 
 

@@ -156,7 +156,11 @@ class Panels:
 
 
 def open_panels(
-    count: int, ax: Any, size: tuple[float, float] = (4.0, 3.2), columns: int = 3
+    count: int,
+    ax: Any,
+    size: tuple[float, float] = (4.0, 3.2),
+    columns: int = 3,
+    fewer: str = "",
 ) -> Panels:
     """Axes for ``count`` panels: those given, or new ones.
 
@@ -169,6 +173,8 @@ def open_panels(
         Width and height of a panel of a new figure, inches.
     columns : int
         Most panels side by side.
+    fewer : str
+        How to ask for fewer panels, for the message to one who gave too few Axes.
 
     Raises
     ------
@@ -193,6 +199,10 @@ def open_panels(
     if not all(isinstance(one, Axes) for one in given):
         raise SmmixError("ax must be a matplotlib Axes, an array of them, or a Figure.")
     if len(given) != count:
-        wanted = "one Axes" if count == 1 else f"an array of {count} Axes, or a Figure,"
-        raise SmmixError(f"Give {wanted} as ax: one Axes per panel, not {len(given)}.")
+        if count == 1:
+            raise SmmixError(f"This picture has one panel: give one Axes as ax, not {len(given)}.")
+        raise SmmixError(
+            f"This picture has {count} panels: give an array of {count} Axes or a Figure as ax, "
+            f"not {len(given)} Axes{fewer}."
+        )
     return Panels(list(given), None)
