@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import warnings
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import pandas as pd
@@ -40,7 +41,20 @@ def client():
         client = distributed.Client(cluster, set_as_default=False)
         yield client
         client.close()
-        cluster.close()
+        # No cluster may hold a test run up, whatever became of its workers.
+        with suppress(TimeoutError):
+            cluster.close(timeout=20)
+
+
+@contextmanager
+def on(client):
+    """Work goes to the cluster.
+
+    Its client must not stand in the configuration, which the nanny of a worker that died hands
+    to the next one, pickled: the worker would never be started again.
+    """
+    with client.as_current(), dask.config.set(scheduler="distributed"):
+        yield
 
 
 def partitioned(rows, n_partitions):
@@ -148,7 +162,7 @@ def test_categories_that_partitions_know_of_differ(rows):
 def test_a_cluster_gives_the_same_fit(rows, client):
     formula, options = MODELS["factor, spline, weights, concomitant"]
     small = smmix.from_formula(formula, rows, **options).fit(n_starts=8)
-    with client.as_current(), dask.config.set(scheduler=client):
+    with on(client):
         large = smmix.from_formula(formula, partitioned(rows, 5), **options).fit(n_starts=8)
         assert comparable(large.summary()) == comparable(small.summary())
         posterior = large.predict(which="posterior").compute().dropna()
@@ -163,7 +177,7 @@ def test_functions_of_the_caller_reach_the_workers(rows, client):
         return 2.0 * values
 
     small = smmix.from_formula("y ~ double(x1)", rows).fit()
-    with client.as_current(), dask.config.set(scheduler=client):
+    with on(client):
         large = smmix.from_formula("y ~ double(x1)", partitioned(rows, 3)).fit()
         assert_same_fit(large, small)
 
@@ -183,7 +197,7 @@ def test_a_killed_worker_changes_nothing(client):
             killed.append(pids[0])
             threading.Timer(0.02, os.kill, (pids[0], signal.SIGKILL)).start()
 
-    with client.as_current(), dask.config.set(scheduler=client):
+    with on(client):
         data = partitioned(frame, 12)
         calm = smmix.from_formula("y ~ x", data).fit()
         shaken = smmix.from_formula("y ~ x", data).fit(callback=kill_soon)
@@ -199,7 +213,7 @@ def test_an_interrupted_fit_leaves_the_cluster_idle(rows, client):
     def interrupt(stage, done, total, best):
         raise KeyboardInterrupt
 
-    with client.as_current(), dask.config.set(scheduler=client):
+    with on(client):
         model = smmix.from_formula("y ~ x1", partitioned(rows, 5))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -99,6 +99,10 @@ def dask_delayed(function: Callable[..., Any]) -> Any:
     return dask.delayed(function, pure=False)
 
 
+#: What the schedulers of one process say, by version, of rows that are elsewhere.
+LOST = ("Missing dependency", "Found no accessible jobs")
+
+
 def computed(tasks: Sequence[Any]) -> list[Any]:
     """Results of tasks on rows that Dask holds."""
     import dask
@@ -106,7 +110,7 @@ def computed(tasks: Sequence[Any]) -> list[Any]:
     try:
         return list(dask.compute(*tasks, traverse=False))
     except Exception as error:
-        lost = "Missing dependency" in str(error) or "Cancelled" in type(error).__name__
+        lost = "Cancelled" in type(error).__name__ or any(text in str(error) for text in LOST)
         if not lost:
             raise
         raise SmmixError(
