@@ -1,5 +1,6 @@
 """Write the output of the sessions in pages anew:  python docs/refresh.py docs/guide/*.md
 
+Of README.md also the output of its command and its picture.
 Look at what changed before committing it: a page shows what is, not what ought to be.
 """
 
@@ -12,13 +13,15 @@ import tempfile
 import traceback
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in ("", "tests")]
 
 import os
 
 os.environ.setdefault("MPLBACKEND", "agg")
 
 from helpers_docs import FENCE, blocks, run_code
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def output_of(source: str, names: dict) -> str:
@@ -63,9 +66,30 @@ def refresh(page: Path) -> None:
     page.write_text("".join(done) + text[at:], encoding="utf-8")
 
 
+def refresh_front_page() -> None:
+    """The summary that the first command of README.md prints, and the picture above it."""
+    import statsmodels.api as sm
+
+    import smmix
+    from smmix.cli import main
+
+    page, out = ROOT / "README.md", io.StringIO()
+    with contextlib.redirect_stdout(out):
+        main(["fit", "foodexp ~ income", "--dataset", "engel", "-k", "2"])
+    text = page.read_text(encoding="utf-8")
+    shown = re.compile(r"(?<=<!-- output -->\n```text\n).*?(?=^```$)", re.M | re.S)
+    page.write_text(shown.sub(lambda _: out.getvalue(), text, count=1), encoding="utf-8")
+    data = sm.datasets.engel.load_pandas().data
+    ax = smmix.from_formula("foodexp ~ income", data, k=2).fit().plot_fit()
+    ax.set(xlabel="income (francs)", ylabel="food expenditure (francs)")
+    ax.figure.savefig(ROOT / "docs" / "_static" / "engel.png", dpi=110, metadata={"Software": None})
+
+
 if __name__ == "__main__":
     pages = [Path(name).resolve() for name in sys.argv[1:]]
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         for path in pages:
             refresh(path)
+            if path == ROOT / "README.md":
+                refresh_front_page()

@@ -6,7 +6,7 @@
 - ``{eval-rst}`` with a ``.. plot::``: the body of the plot, run;
 - ``console``, and fences without a language that hold a line beginning with ``$``: shell commands,
   compared with the output shown;
-- ``sh``: the ``smmix`` commands in it.
+- ``sh``: the ``smmix`` commands in it; those that set up an environment are checked, not run.
 
 All blocks of a page share their variables, as the cells of a notebook do.
 """
@@ -130,6 +130,8 @@ def console_steps(text: str) -> Iterator[tuple[str, str]]:
 def smmix_arguments(command: str) -> tuple[list[str], Path | None] | None:
     """Arguments of an ``smmix`` command and the file it reads; None for another command."""
     words = shlex.split(command, comments=True)
+    if words and words[0] == ".venv/bin/smmix":
+        words[0] = "smmix"
     if "|" in words and words[0] == "cat":
         words = [*words[words.index("|") + 1 :], "<", words[1]]
     if words[:3] in (["python", "-m", "smmix"], ["python3", "-m", "smmix"]):
@@ -140,3 +142,26 @@ def smmix_arguments(command: str) -> tuple[list[str], Path | None] | None:
         at = words.index("<")
         return words[1:at], Path(words[at + 1])
     return words[1:], None
+
+
+def is_set_up(command: str, extras: set[str], root: Path) -> bool:
+    """Whether a command sets up an environment with names that exist (.ci/run runs such ones)."""
+    words = shlex.split(command, comments=True)
+    words[0] = words[0].removeprefix(".venv/bin/")
+    match words:
+        case ["python3", "-m", "venv", ".venv"] | ["cd", "smmix"] | ["git", "clone", *_]:
+            return True
+        case ["python", "-m", "pytest", *_]:
+            return True
+        case ["python", "-m", "sphinx", *_, source, _]:
+            return (root / source / "conf.py").exists()
+        case ["jupytext", "--to", "ipynb", page]:
+            return (root / page).exists()
+        case ["pip", "install", *wanted]:
+            return all(map(re.compile(_installed(extras)).fullmatch, wanted))
+    return False
+
+
+def _installed(extras: set[str]) -> str:
+    extra = "|".join(map(re.escape, sorted(extras)))
+    return rf"-q|-e|\.(\[({extra})(,({extra}))*\])?|jupytext|jupyterlab"

@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 from helpers_docs import (
+    FENCE,
     FLAGS,
     Checker,
     blocks,
     console_steps,
+    is_set_up,
     run_code,
     session,
     smmix_arguments,
@@ -26,6 +29,8 @@ PAGES = sorted(
     # docs/examples holds the copies of examples/ that a build of the documentation makes.
     | {p for p in (ROOT / "docs").glob("[!_]*/*.md") if p.parent != ROOT / "docs" / "examples"}
 )
+with (ROOT / "pyproject.toml").open("rb") as _file:
+    EXTRAS = set(tomllib.load(_file)["project"]["optional-dependencies"])
 #: Pages with more to compute than the rest; the documentation's build runs them as well.
 LONG = {"agreement.md", "choosing_k.md", "engel.md"}
 # A picture without a window is what the pages that draw do ask for.
@@ -113,9 +118,20 @@ def test_code_of_page(page, monkeypatch):
         elif code.kind == "console":
             check_console(code.text)
         else:
-            for command in code.text.replace("\\\n", " ").splitlines():
-                if smmix_arguments(command) is not None:
-                    run_command(command)
+            for line in code.text.replace("\\\n", " ").splitlines():
+                for command in filter(None, re.split(r" && |#.*", line)):
+                    if smmix_arguments(command) is not None:
+                        run_command(command)
+                    else:
+                        assert is_set_up(command, EXTRAS, ROOT), f"cannot run {command!r}"
+
+
+# Large data shows a session on a cluster, whose address is nobody's.
+@pytest.mark.parametrize("page", [p for p in PAGES if p.name != "large_data.md"], ids=name_of)
+def test_no_code_hides_in_a_block_of_text(page):
+    for found in FENCE.finditer(page.read_text(encoding="utf-8")):
+        if found[3].strip() == "text":
+            assert not re.search(r"^(>>>|\$|\S*(python3?|pip|smmix) )", found[4], re.M), found[4]
 
 
 @pytest.fixture(autouse=True)
@@ -127,7 +143,7 @@ def _closed_figures():
 
 # -- links ----------------------------------------------------------------------------------------
 
-LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\(([^)\s]+)\)")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
 def anchor(heading: str) -> str:
