@@ -27,22 +27,22 @@ if TYPE_CHECKING:
     from smmix.sources.memory import MemorySource
 
 __all__ = [
-    "Fewer", "best_sound", "moved_apart", "search_from_fewer", "seeded_modes", "twins",
-    "with_components",
+    "Fewer", "best_sound", "left_to_sample", "moved_apart", "search_also", "search_from_fewer",
+    "seeded_modes", "twins", "with_components",
 ]  # fmt: skip
 
-#: On more rows than this the search of fit() is left to a sample ..
-FEW_ROWS = 2000
+#: With more rows and components than this the search of fit() is left to a sample ..
+FEW_ROWS, FEW_COMPONENTS = 2000, 3
 #: .. of so many rows, or so many for each parameter.
 PILOT_ROWS, ROWS_PER_PARAMETER = 1000, 20
 #: Iterations and score that end the search on the sample, and how many of its modes go on.
-PILOT_ITERATIONS, PILOT_SCORE, FROM_PILOT = 2, 1e-4, 2
+PILOT_ITERATIONS, PILOT_SCORE, FROM_PILOT = 0, 1e-4, 2
 #: How far the lines of twins are moved apart, in sigmas per standard deviation of a column.
 APART = 0.3
 #: EM passes before runs are judged; how many are followed at a time, unless so far behind.
 SHORT_PASSES, FOLLOWED, HOPELESS = 8, 4, 50.0
 #: Newton iterations, and the score that ends them, when runs are only to be ranked.
-RANKING_ITERATIONS, RANKING_SCORE = 8, 1e-4
+RANKING_ITERATIONS, RANKING_SCORE = 6, 1e-4
 #: Runs whose log-likelihoods differ by less than this are the same.
 SAME_RUN = 1e-3
 #: Relative differences of log-likelihoods, and of sizes, under modes that are the same.
@@ -99,12 +99,34 @@ def search_from_fewer(
 ) -> Modes:
     """Modes of a model under the options of fit(), from ``fewer`` as well when it is given."""
     check_estimable(model)
+    with one_blas_thread():
+        source, control = _threaded(model, options), options.control(report)
+        return seeded_modes(model.spec, source, control, options.rng, fewer, model.pooled)
+
+
+def search_also(
+    modes: Modes,
+    model: MixtureModel,
+    options: FitOptions,
+    report: Callable[[str, int, int, float], None] | None,
+) -> Modes:
+    """``modes`` with those that fit() finds under the same options."""
+    with one_blas_thread():
+        source, control = _threaded(model, options), options.control(report)
+        own = find_modes(model.spec, source, control, options.rng, pooled=model.pooled)
+    return merged([modes, own])
+
+
+def _threaded(model: MixtureModel, options: FitOptions) -> Source:
     source = model.source
     if options.threads is not None:
         source = replace(source, threads=options.threads)
-    with one_blas_thread():
-        control = options.control(report)
-        return seeded_modes(model.spec, source, control, options.rng, fewer, model.pooled)
+    return cast("Source", source)
+
+
+def left_to_sample(k: int, source: Source) -> bool:
+    """Whether starts of all kinds are made on a sample, for k components with a fit of k - 1."""
+    return k > FEW_COMPONENTS and source.n_rows > FEW_ROWS
 
 
 def seeded_modes(
@@ -142,6 +164,11 @@ def seeded_modes(
     if fewer is None:
         return search()
     setting = working_setting(spec, source, pooled)
+    # Before anything else is drawn: the very search of fit() with the same seed.
+    whole = not left_to_sample(spec.layout.k, source)
+    parts = [search()] if whole else []
+    if parts and parts[0].interrupted:
+        return parts[0]
     doubled = [setting.coordinates.to_working(d) for d in twins(fewer.params, source)]
     runs = [
         moved_apart(
@@ -153,10 +180,7 @@ def seeded_modes(
         )
         for c, pair in enumerate(doubled)
     ]
-    parts: list[Modes] = []
-    if spec.layout.k == 2 or source.n_rows <= FEW_ROWS:
-        parts.append(search())
-    else:
+    if not whole:
         runs.append(setting.coordinates.to_working(_from_pilot(spec, source, control, rng, fewer)))
     if spec.layout.k > 2:
         parts += _followed(setting, concatenate(runs), follow)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,25 +11,35 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from smmix.core.modes import Modes
 from smmix.covariance import check_cov_type
-from smmix.criteria import CRITERIA
 from smmix.crossval import cross_validated, make_folds
 from smmix.draws import generator
 from smmix.errors import SmmixError
 from smmix.fitting import FitOptions, check_estimable
-from smmix.frames import similar_names
 from smmix.model import MixtureOLS
-from smmix.per_component import check_k
 from smmix.progress import progress_bar
 from smmix.results import FitRecord, MixtureResults, MixtureResultsWrapper, warn_of
-from smmix.seeding import Fewer, search_from_fewer, with_components
+from smmix.seeding import (
+    Fewer,
+    left_to_sample,
+    search_also,
+    search_from_fewer,
+    with_components,
+)
+from smmix.selection_options import (
+    checked_base,
+    checked_criterion,
+    defaults,
+    numbers_of_components,
+    refuse_parts,
+    split,
+)
 from smmix.selection_report import plot_selection, summarize_selection
 from smmix.summary_format import MixtureSummary
 
 __all__ = ["Selection", "select_k"]
 
-#: Criteria that k can be chosen by: small values are better, but for the last.
-CHOICES = (*CRITERIA[: CRITERIA.index("entropy")], "bic_groups", "cv")
 #: Columns of the table that come first, in this order.
 FIRST = (
     "llf", "df", "aic", "bic", "icl", "entropy_r2", "min_weight", "converged", "hits",
@@ -39,8 +48,6 @@ FIRST = (
 TINY_SHARE = 0.05
 #: With k="auto", fits beyond the best one before the scan ends.
 PATIENCE = 2
-#: Options of fit() that belong to one number of components.
-TIED_TO_K = ("start_params", "starts")
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +156,9 @@ def select_k(
 
     Each k is searched as fit() does, and from the fit with k - 1 components, of which each
     component in turn is doubled and the twins are moved apart: the log-likelihood never falls
-    from k - 1 to k. On more than a few thousand rows starts of all kinds are made on a sample.
+    from k - 1 to k. On more than 2,000 rows starts of all kinds are made on a sample; a k that the
+    criterion then prefers to those before it is searched as fit() does after all, so that the best
+    fit is never below that of fit() with the same ``rng``.
 
     Parameters
     ----------
@@ -207,15 +216,15 @@ def select_k(
     >>> select_k("foodexp ~ income", data, k=range(1, 5)).best_k
     3
     """
-    build_with, fit_with = _split(options)
-    numbers = _numbers_of_components(k)
+    build_with, fit_with = split(options)
+    numbers = numbers_of_components(k)
     if isinstance(formula, MixtureOLS):
-        base = _checked_base(formula, data, build_with)
+        base = checked_base(formula, data, build_with)
     else:
-        _refuse_parts(formula)
+        refuse_parts(formula)
         build_with["eval_env"] = build_with.get("eval_env", 0) + 1
         base = MixtureOLS.from_formula(formula, data, numbers[0], **build_with)
-    search = _Searches(base, fit_with, _checked_criterion(base, criterion), folds)
+    search = _Searches(base, fit_with, checked_criterion(base, criterion), folds)
     if k != "auto":
         for number in numbers:
             check_estimable(search.model(number))
@@ -254,8 +263,8 @@ class _Searches:
 
     def __init__(self, base: MixtureOLS, options: Mapping[str, Any], criterion: str, folds: int):
         self.base, self.criterion = base, criterion
-        defaults = _defaults(MixtureOLS.fit)
-        self.options = {**defaults, **options}
+        standard = defaults(MixtureOLS.fit)
+        self.options = {**standard, **options}
         if self.options["cov_type"] is None:
             self.options["cov_type"] = "nonrobust" if base.prob_weights is None else "HC0"
         check_cov_type(self.options["cov_type"], dict(self.options["cov_kwds"] or {}))
@@ -270,22 +279,39 @@ class _Searches:
 
     def fit(self, k: int, scan: _Scan, report: Any) -> None:
         """Fit ``k`` components and enter the fit into the scan."""
-        model, given = self.model(k), self.options
-        names = ("method", "n_starts", "starts", "maxiter", "gtol", "order", "threads", "callback")
-        taken = {name: given[name] for name in names}
-        options = FitOptions.checked(model, given["rng"], progress=False, **taken)
+        model, fewer = self.model(k), scan.fewer(k)
+        options = self._search_options(model)
         tell = None if report is None else _named(report, k)
+        modes = search_from_fewer(model, fewer, options, tell)
+        own = {}
+        if self.criterion == "cv":
+            own["cv"] = cross_validated(model, options, self.folds)
+        self._enter(model, modes, own, scan)
+        if fewer is None or not left_to_sample(k, model.source) or scan.best_k != k:
+            return
+        # The fit that may be chosen is no lower than that of fit() with the same seed.
+        more = search_also(modes, model, self._search_options(model), tell)
+        self._enter(model, more, own, scan)
+
+    def _search_options(self, model: MixtureOLS) -> FitOptions:
+        names = ("method", "n_starts", "starts", "maxiter", "gtol", "order", "threads", "callback")
+        taken = {name: self.options[name] for name in names}
+        return FitOptions.checked(model, self.options["rng"], progress=False, **taken)
+
+    def _enter(
+        self, model: MixtureOLS, modes: Modes, own: Mapping[str, float], scan: _Scan
+    ) -> None:
+        """Enter the fit at some modes into the scan, with a criterion that needs other fits."""
+        given = self.options
         with _caught() as caught:
-            modes = search_from_fewer(model, scan.fewer(k), options, tell)
-            record = FitRecord(modes, options.method, options.order)
+            record = FitRecord(modes, given["method"], given["order"])
             results = MixtureResults(
                 model, record, modes.selected, given["cov_type"], given["cov_kwds"], given["use_t"]
             )
             warn_of(results)
-        row = describe_fit(results, [str(warning.message) for warning in caught])
-        if self.criterion == "cv":
-            row["cv"] = cross_validated(model, options, self.folds)
-        scan.fits[k], scan.rows[k], scan.caught[k] = MixtureResultsWrapper(results), row, caught
+        warned = [str(warning.message) for warning in caught]
+        scan.rows[model.k] = {**describe_fit(results, warned), **own}
+        scan.fits[model.k], scan.caught[model.k] = MixtureResultsWrapper(results), caught
 
 
 def _named(report: Any, k: int) -> Callable[[str, int, int, float], None]:
@@ -326,69 +352,3 @@ def describe_fit(results: MixtureResults, warned: list[str]) -> dict[str, Any]:
         "hits": int(results.mode_found.hits),
         "warning": " ".join(doubts),
     }
-
-
-# -- what the caller asked for --------------------------------------------------------------------
-
-
-def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
-    """Names and defaults of a function's keyword arguments."""
-    parameters = inspect.signature(function).parameters.values()
-    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
-
-
-def _split(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Options of from_formula, and options of fit."""
-    of_model, of_fit = _defaults(MixtureOLS.from_formula), _defaults(MixtureOLS.fit)
-    for name in options:
-        if name in TIED_TO_K:
-            raise SmmixError(
-                f"{name} belongs to one number of components; give it to fit() of that model."
-            )
-        if name not in of_model and name not in of_fit:
-            close = similar_names(name, [*of_model, *of_fit])
-            raise TypeError(f"select_k() got an unexpected keyword argument {name!r}{close}")
-    model = {name: value for name, value in options.items() if name in of_model}
-    return model, {name: value for name, value in options.items() if name in of_fit}
-
-
-def _numbers_of_components(k: Any) -> list[int]:
-    """The numbers asked for, rising; for "auto" as many as there might be."""
-    if isinstance(k, str):
-        if k != "auto":
-            raise SmmixError(f"k must be whole numbers such as range(1, 6), or 'auto', not {k!r}.")
-        return list(range(1, 1000))
-    numbers = list(k) if isinstance(k, Iterable) else [k]
-    if not numbers:
-        raise SmmixError("k is empty; give at least one number of components.")
-    for number in numbers:
-        check_k(number)
-    return sorted({int(number) for number in numbers})
-
-
-def _checked_criterion(base: MixtureOLS, criterion: Any) -> str:
-    names = [name for name in CHOICES if name != "bic_groups" or base.group_labels is not None]
-    if criterion not in names:
-        raise SmmixError(
-            f"criterion={criterion!r} must be one of {', '.join(names)}"
-            f"{similar_names(criterion, names)}."
-        )
-    if criterion == "cv" and base.large is not None:
-        raise SmmixError(
-            "criterion='cv' needs the rows in memory; choose by another criterion, or on a sample."
-        )
-    return str(criterion)
-
-
-def _refuse_parts(formula: Any) -> None:
-    if not isinstance(formula, str):
-        raise SmmixError(
-            "select_k needs one formula for all components, as text, or a MixtureOLS model."
-        )
-
-
-def _checked_base(model: MixtureOLS, data: Any, options: Mapping[str, Any]) -> MixtureOLS:
-    if data is not None or options:
-        given = next(iter(options), "data")
-        raise SmmixError(f"{given} is part of the model that was given; leave it out.")
-    return model
