@@ -141,6 +141,16 @@ def _closed_figures():
     plt.close("all")
 
 
+def test_data_typed_into_a_notebook_are_those_of_the_file():
+    import pandas as pd
+
+    page = (ROOT / "examples" / "first_ten_minutes.md").read_text(encoding="utf-8")
+    names: dict = {}
+    run_code(next(blocks(page)), "first_ten_minutes", names)
+    stored = pd.read_csv(ROOT / "tests" / "reference" / "data" / "CO2data.csv")
+    pd.testing.assert_frame_equal(names["data"], stored[["country", "GNP", "CO2"]])
+
+
 # -- links ----------------------------------------------------------------------------------------
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
