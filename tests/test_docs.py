@@ -134,6 +134,14 @@ def test_no_code_hides_in_a_block_of_text(page):
             assert not re.search(r"^(>>>|\$|\S*(python3?|pip|smmix) )", found[4], re.M), found[4]
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_pictures_of_a_page_have_names_of_their_own(page):
+    # Each block has a document of its own, so that plots without a name get the same file.
+    plots = re.findall(r"^ *\.\. plot::.*?\n\n", page.read_text(encoding="utf-8"), re.M | re.S)
+    names = [re.findall(r":filename-prefix: (\S+)", plot) for plot in plots]
+    assert len(plots) < 2 or len({*map(tuple, names)} - {()}) == len(plots)
+
+
 @pytest.fixture(autouse=True)
 def _closed_figures():
     plt = pytest.importorskip("matplotlib.pyplot")
