@@ -56,6 +56,9 @@ COV_TYPES = {
     "bootstrap": "Covariance: that of the bootstrap replicates",
 }
 
+#: What cov_type="bootstrap" may be told when it has no replicates yet.
+BOOTSTRAP_OPTIONS = {"n_boot", "kind", "rng", "threads", "progress", "n_starts"}
+
 _REFUSED = {
     "eim": "the expected information of a mixture has no closed form; "
     "use the observed information, 'nonrobust'",
@@ -87,8 +90,9 @@ def covariance(
         One of the keys of ``COV_TYPES``.
     cov_kwds : mapping, optional
         ``groups`` (column name or array of n labels) and ``use_correction`` (bool, the factor
-        G / (G - 1)) for "cluster"; ``replicates`` (B, V) for "bootstrap". Entries without effect
-        on the type are refused; ``use_t`` style entries do not belong here.
+        G / (G - 1)) for "cluster"; ``replicates``, what ``results.bootstrap()`` gave or (B, V),
+        for "bootstrap". Entries without effect on the type are refused; ``use_t`` style entries
+        do not belong here.
 
     Returns
     -------
@@ -108,10 +112,9 @@ def covariance(
     >>> list(COV_TYPES)
     ['nonrobust', 'oim', 'opg', 'HC0', 'HC1', 'cluster', 'bootstrap']
     """
-    options = dict(cov_kwds or {})
-    check_cov_type(cov_type, options)
+    options = check_cov_type(cov_type, cov_kwds)
     if cov_type == "bootstrap":
-        return bootstrap_covariance(options["replicates"], model.param_names)
+        return bootstrap_covariance(options["replicates"], model.param_names, params)
     at = Directions(info, *tangent(model))
     info, full, visible = conditioned(model.spec, model.unpack(params), model.source, at)
     if cov_type == "opg":
@@ -132,15 +135,19 @@ def covariance(
     return _spread(bread @ meat @ bread, visible), note
 
 
-def bootstrap_covariance(replicates: Any, names: list[str]) -> tuple[np.ndarray, str]:
+def bootstrap_covariance(
+    replicates: Any, names: list[str], params: np.ndarray | None = None
+) -> tuple[np.ndarray, str]:
     """Covariance of bootstrap replicates of the estimates.
 
     Parameters
     ----------
-    replicates : array_like, (B, V), or DataFrame
+    replicates : BootstrapResults, DataFrame, or array_like, (B, V)
         One row per replicate, relabelled to the fit; a frame is taken by its column names.
     names : list of str
         Parameter names.
+    params : ndarray, (V,), optional
+        The estimates, which those that a BootstrapResults started from must be.
 
     Returns
     -------
@@ -150,7 +157,7 @@ def bootstrap_covariance(replicates: Any, names: list[str]) -> tuple[np.ndarray,
     Raises
     ------
     SmmixError
-        If the replicates do not match the parameters, are fewer than two, or are not finite.
+        If the replicates are of another fit, fewer than two, or not finite.
 
     Examples
     --------
@@ -158,12 +165,26 @@ def bootstrap_covariance(replicates: Any, names: list[str]) -> tuple[np.ndarray,
     >>> bootstrap_covariance([[0.0], [2.0]], ["sigma[0]"])[0]
     array([[2.]])
     """
+    if hasattr(replicates, "estimate"):
+        own = replicates.estimate.reindex(names).to_numpy(dtype=float)
+        if params is not None and not np.allclose(own, params, rtol=1e-6, atol=1e-10):
+            raise SmmixError(
+                "The bootstrap replicates are those of another fit; use those of "
+                "results.bootstrap() of these results."
+            )
+        replicates = replicates.params
     if isinstance(replicates, pd.DataFrame):
         missing = [name for name in names if name not in replicates.columns]
         if missing:
             raise SmmixError(f"The bootstrap replicates have no column {missing[0]!r}.")
         replicates = replicates[names]
-    values = np.asarray(replicates, dtype=float)
+    try:
+        values = np.asarray(replicates, dtype=float)
+    except (TypeError, ValueError):
+        raise SmmixError(
+            "cov_kwds['replicates'] must be what results.bootstrap() gives, or numbers with one "
+            f"row per replicate, not {type(replicates).__name__}."
+        ) from None
     if values.ndim != 2 or values.shape[1] != len(names):
         raise SmmixError(
             f"cov_kwds['replicates'] must have one row per replicate and {len(names)} columns, "
@@ -181,15 +202,24 @@ def bootstrap_covariance(replicates: Any, names: list[str]) -> tuple[np.ndarray,
     return matrix, f"{COV_TYPES['bootstrap']} (B = {values.shape[0]})."
 
 
-def check_cov_type(cov_type: str, options: Mapping[str, Any]) -> None:
-    """Refuse a covariance type, or an option of one, that is not known."""
-    if cov_type not in COV_TYPES:
-        why = f": {_REFUSED[cov_type]}" if cov_type in _REFUSED else ""
+def check_cov_type(cov_type: Any, cov_kwds: Any) -> dict[str, Any]:
+    """Refuse a covariance type, or an option of one, that is not known; return the options."""
+    if not isinstance(cov_kwds, Mapping | None):
+        raise SmmixError(
+            "cov_kwds must be a dict of options by name, such as {'groups': ..}, not "
+            f"{type(cov_kwds).__name__}."
+        )
+    options = dict(cov_kwds or {})
+    if not isinstance(cov_type, str) or cov_type not in COV_TYPES:
+        why = f": {_REFUSED[str(cov_type)]}" if str(cov_type) in _REFUSED else ""
         raise SmmixError(
             f"cov_type={cov_type!r} is not available{why}; choose one of "
             f"{', '.join(map(repr, COV_TYPES))}."
         )
-    allowed = {"cluster": {"groups", "use_correction"}, "bootstrap": {"replicates"}}
+    allowed = {
+        "cluster": {"groups", "use_correction"},
+        "bootstrap": {"replicates"} if "replicates" in options else BOOTSTRAP_OPTIONS,
+    }
     unknown = sorted(set(options) - allowed.get(cov_type, set()))
     if unknown:
         raise SmmixError(f"cov_kwds[{unknown[0]!r}] means nothing to cov_type={cov_type!r}.")
@@ -197,11 +227,7 @@ def check_cov_type(cov_type: str, options: Mapping[str, Any]) -> None:
         raise SmmixError(
             "cov_type='cluster' needs the clusters: cov_kwds={'groups': column name or labels}."
         )
-    if cov_type == "bootstrap" and options.get("replicates") is None:
-        raise SmmixError(
-            "cov_type='bootstrap' needs replicates: cov_kwds={'replicates': "
-            "results.bootstrap().params}."
-        )
+    return options
 
 
 def _inverse(matrix: np.ndarray, what: str) -> np.ndarray | None:

@@ -13,13 +13,15 @@ import pandas as pd
 from statsmodels.base.model import GenericLikelihoodModelResults
 
 from smmix import intervals, plots
+from smmix.bootstrap import bootstrap
 from smmix.components import ComponentView, component_views
 from smmix.core.em import EMStatus
 from smmix.core.modes import Mode, Modes, component_sizes
 from smmix.core.params import MixtureParams
-from smmix.covariance import count_clusters, covariance, proportions, sigmas
+from smmix.covariance import check_cov_type, count_clusters, covariance, proportions, sigmas
 from smmix.criteria import Criteria, classification_table, separation, single_loglike
 from smmix.delta import mean_prior
+from smmix.errors import SmmixError
 from smmix.fitting import component_order, effective_order, mixing_shares, opened
 from smmix.mixture_model import MixtureModel
 from smmix.prediction import (
@@ -87,6 +89,15 @@ class MixtureEstimates(GenericLikelihoodModelResults):
             if not np.allclose(found, params, rtol=1e-6, atol=1e-6 * np.abs(params).max()):
                 raise RuntimeError(f"The search left the restrictions: {found} is not {params}.")
         self.info = model.information(params)
+        self._asked_kwds = check_cov_type(cov_type, cov_kwds)
+        if not isinstance(use_t, bool | np.bool_):
+            raise SmmixError(
+                f"use_t must be True or False, not {type(use_t).__name__}; options of a "
+                "covariance are given by name, such as replicates=boot."
+            )
+        if cov_type == "bootstrap" and "replicates" not in self._asked_kwds:
+            plain = type(self)(model, record, row, "nonrobust", None, use_t)
+            cov_kwds = {"replicates": bootstrap(plain, **self._asked_kwds).params}
         matrix, description = covariance(model, params, self.info, cov_type, cov_kwds)
         # The class in between would count the degrees of freedom of one regression.
         super(GenericLikelihoodModelResults, self).__init__(model, params, matrix, 1.0)
@@ -113,6 +124,16 @@ class MixtureEstimates(GenericLikelihoodModelResults):
             "fopt": -float(self.info.loglike),
         }
         self.mle_settings = {"optimizer": METHOD_NAMES[record.method]}
+
+    @property
+    def _kwds_of_a_mode(self) -> dict[str, Any]:
+        """Options of the covariance that suit another mode as well."""
+        if "replicates" in self._asked_kwds:
+            raise SmmixError(
+                "The bootstrap replicates are those of this fit; take the mode from "
+                "get_robustcov_results('nonrobust') and bootstrap it by itself."
+            )
+        return self._asked_kwds
 
     # -- estimates ------------------------------------------------------------------------------
 

@@ -270,7 +270,8 @@ class MixtureOLS(MixtureModel):
             "nonrobust" (= "oim", the observed information; the default), "opg", "HC0" (the
             default with ``prob_weights``), "HC1", "cluster" or "bootstrap".
         cov_kwds : dict, optional
-            ``{"groups": ..}`` for "cluster", ``{"replicates": ..}`` for "bootstrap".
+            ``{"groups": ..}`` for "cluster". For "bootstrap" the arguments of
+            `MixtureResults.bootstrap`, or ``{"replicates": ..}``, what it gave.
         use_t : bool
             Student's t in place of the normal distribution; no theory stands behind it.
         order : str or None
@@ -335,7 +336,7 @@ class MixtureOLS(MixtureModel):
         )
         if cov_type is None:
             cov_type = "nonrobust" if self.prob_weights is None else "HC0"
-        check_cov_type(cov_type, dict(cov_kwds or {}))
+        check_cov_type(cov_type, cov_kwds)
         modes = search_modes(self, start_params, options)
         kept = start_params is not None and order == "weight"
         record = FitRecord(modes, method, None if kept else order)

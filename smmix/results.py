@@ -74,7 +74,7 @@ class MixtureResults(MixtureEstimates):
         count = len(self.record.modes.modes)
         if isinstance(i, bool) or not isinstance(i, int | np.integer) or not 0 <= i < count:
             raise SmmixError(f"There is no mode {i!r}; starts has the rows 0 to {count - 1}.")
-        given = {name: v for name, v in self.cov_kwds.items() if name != "description"}
+        given = self._kwds_of_a_mode
         record, row = self.record.opened(self.model, int(i)), int(i)
         results = MixtureResults(self.model, record, row, self.cov_type, given, self.use_t)
         return MixtureResultsWrapper(results)
@@ -84,7 +84,7 @@ class MixtureResults(MixtureEstimates):
     def get_robustcov_results(
         self, cov_type: str = "HC1", use_t: bool | None = None, **cov_kwds: Any
     ) -> MixtureResultsWrapper:
-        """The same estimates with another covariance; see `MixtureOLS.fit` for the types."""
+        """The same estimates with another covariance; types and their options as in `fit`."""
         use_t = self.use_t if use_t is None else use_t
         return MixtureResultsWrapper(
             MixtureResults(self.model, self.record, self.row, cov_type, cov_kwds, use_t)

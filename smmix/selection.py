@@ -267,7 +267,7 @@ class _Searches:
         self.options = {**standard, **options}
         if self.options["cov_type"] is None:
             self.options["cov_type"] = "nonrobust" if base.prob_weights is None else "HC0"
-        check_cov_type(self.options["cov_type"], dict(self.options["cov_kwds"] or {}))
+        check_cov_type(self.options["cov_type"], self.options["cov_kwds"])
         self.folds: list[np.ndarray] = []
         if criterion == "cv":
             rng = generator(self.options["rng"])

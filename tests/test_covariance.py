@@ -343,3 +343,48 @@ class TestBootstrapCovariance:
     def test_refusals(self, replicates, message):
         with pytest.raises(smmix.SmmixError, match=message):
             bootstrap_covariance(replicates, ["a", "b"])
+
+    def test_replicates_are_those_of_the_fit_however_they_are_given(self):
+        fit = smmix.from_formula("y ~ x1", DATA, k=2).fit(n_starts=10)
+        boot = fit.bootstrap(9, "rows", rng=4)
+        expected = np.cov(boot.params, rowvar=False)
+        options = {"n_boot": 9, "kind": "rows", "rng": 4}
+        found = [
+            fit.get_robustcov_results("bootstrap", replicates=boot),
+            fit.get_robustcov_results("bootstrap", replicates=boot.params),
+            fit.get_robustcov_results("bootstrap", **options),
+            fit.model.fit(n_starts=10, cov_type="bootstrap", cov_kwds=options),
+        ]
+        for results in found:
+            np.testing.assert_allclose(results.cov_params(), expected, rtol=1e-9)
+            assert "B = 9" in str(results.summary())
+
+    def test_replicates_of_another_fit_are_refused(self):
+        fit = smmix.from_formula("y ~ x1", DATA, k=2).fit(n_starts=10)
+        other = smmix.from_formula("y ~ x2", DATA, k=2).fit(n_starts=10)
+        boot = fit.bootstrap(3)
+        with pytest.raises(smmix.SmmixError, match="of another fit"):
+            other.get_robustcov_results("bootstrap", replicates=boot)
+        with pytest.raises(smmix.SmmixError, match="bootstrap it by itself"):
+            fit.get_robustcov_results("bootstrap", replicates=boot).mode(0)
+
+    @pytest.mark.parametrize(
+        ("cov_type", "options", "message"),
+        [
+            ("bootstrap", {"replicates": [[1.0] * 9] * 3, "n_boot": 9}, "n_boot.*means nothing"),
+            ("bootstrap", {"replicates": "boot"}, "not str"),
+            ("bootstrap", {"size": 9}, "size.*means nothing"),
+            ("bootstrap", {"n_boot": 1}, "at least 2"),
+            ("HC0", ["groups"], "must be a dict"),
+            (["HC0"], None, "not available"),
+        ],
+    )
+    def test_options_that_make_no_sense(self, cov_type, options, message):
+        model = smmix.from_formula("y ~ x1", DATA, k=2)
+        with pytest.raises(smmix.SmmixError, match=message):
+            model.fit(n_starts=2, cov_type=cov_type, cov_kwds=options)
+
+    def test_replicates_are_given_by_name(self):
+        fit = smmix.from_formula("y ~ x1", DATA, k=2).fit(n_starts=10)
+        with pytest.raises(smmix.SmmixError, match="by name, such as replicates=boot"):
+            fit.get_robustcov_results("bootstrap", fit.bootstrap(3))
