@@ -227,8 +227,8 @@ def bootstrap(
     progress : bool, optional
         As in `MixtureOLS.fit`.
     n_starts : int
-        Starts of a search in every replicate, beside the climb from the fit; by default a search
-        is made only where that climb fails.
+        Starts of a search in every replicate, such as `MixtureOLS.fit` makes, beside the climb
+        from the fit; by default fresh starts are made only where that climb fails.
 
     Returns
     -------
@@ -249,8 +249,8 @@ def bootstrap(
     Every replicate is fitted from the estimates, and from sound rival modes of the data that are
     less than three standard errors of the difference in log-likelihood behind; the highest mode
     that is not degenerate counts. Where none of these climbs arrives at one, the replicate is
-    searched as `MixtureOLS.fit` searches the data. Its components are numbered so that their
-    posteriors agree best with those of the fit, which is what keeps labels from switching [1]_.
+    climbed from fresh starts of all kinds. Its components are numbered so that their posteriors
+    agree best with those of the fit, which is what keeps labels from switching [1]_.
     Replicates that cannot be fitted are counted, not replaced [2]_. Where another mode is the
     highest in some replicates, ``bse`` grows much more than the percentile intervals do.
 

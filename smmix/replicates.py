@@ -24,6 +24,7 @@ from smmix.core.statistics import WLSStats
 from smmix.parameters import exchangeable
 from smmix.progress import Report
 from smmix.resampling import Resample, member_rows, members
+from smmix.seeding import fresh_starts
 from smmix.sources.memory import MemorySource
 
 if TYPE_CHECKING:
@@ -216,8 +217,13 @@ class Replicator:
         pooled = pooled_fit(rows)
         if not (pooled.sigma > 0.0 and solve_gram(pooled.gram, np.zeros(rows.n_columns))[1]):
             return None
+        spec, starts = self.model.spec, None
         control = SearchControl(self.n_starts or SEARCH_STARTS, progress=self.tick)
-        modes = find_modes(self.model.spec, rows, control, rng, pooled=pooled)
+        if not self.n_starts:
+            # Where the climb from the fit failed most modes are degenerate, and moves from them
+            # would take many times as long as all other replicates together.
+            starts = fresh_starts(spec, rows, SEARCH_STARTS, rng, pooled=pooled)
+        modes = find_modes(spec, rows, control, rng, starts, pooled)
         mode = modes.modes[modes.selected]
         return self.coordinates.to_working(mode.params), mode.status
 

@@ -16,7 +16,7 @@ from smmix.core.mixture import MixtureSpec, project
 from smmix.core.modes import Mode, Modes, component_sizes, degeneracy
 from smmix.core.params import MixtureParams, concatenate
 from smmix.core.search import SearchControl, climb, find_modes
-from smmix.core.starts import Pilot, default_starts
+from smmix.core.starts import Pilot, agree_with_known, default_starts
 from smmix.errors import SmmixError
 from smmix.fitting import FitOptions, check_estimable, one_blas_thread
 from smmix.units import make_source
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from smmix.sources.memory import MemorySource
 
 __all__ = [
-    "Fewer", "best_sound", "left_to_sample", "moved_apart", "search_also", "search_from_fewer",
-    "seeded_modes", "twins", "with_components",
+    "Fewer", "best_sound", "fresh_starts", "left_to_sample", "moved_apart", "search_also",
+    "search_from_fewer", "seeded_modes", "twins", "with_components",
 ]  # fmt: skip
 
 #: With more rows and components than this the search of fit() is left to a sample ..
@@ -207,16 +207,44 @@ def _from_pilot(
     posterior = np.concatenate(
         [fewer.spec.posterior(fewer.params, b)[0][0] for b in pilot.blocks(fewer.params.k)], axis=1
     )
-    coordinates, objective, _ = working_setting(fewer.spec, pilot)
-    response = pilot.y if pilot.offset is None else pilot.y - pilot.offset
-    data = Pilot(cast("MemorySource", objective.source), np.ravel(response))
+    coordinates = working_setting(fewer.spec, pilot).coordinates
     known = posterior, coordinates.to_working(fewer.params).coef[0]
-    labels = default_starts(data, spec.layout.k, control.n_starts, known, rng)
-    starts = (labels[:, None, :] == np.arange(spec.layout.k)[:, None]).astype(float)
+    starts = fresh_starts(spec, pilot, control.n_starts, rng, known)
     rough = replace(control, maxiter=PILOT_ITERATIONS, gtol=PILOT_SCORE, progress=None)
     modes = find_modes(spec, pilot, rough, rng, starts).modes
     sound = [mode for mode in modes if not mode.degenerate] or modes
     return concatenate([mode.params for mode in sound[:FROM_PILOT]])
+
+
+def fresh_starts(
+    spec: MixtureSpec,
+    source: MemorySource,
+    n_starts: int,
+    rng: np.random.Generator,
+    known: tuple[np.ndarray, np.ndarray] | None = None,
+    pooled: PooledFit | None = None,
+) -> np.ndarray:
+    """Posteriors (S, K, u) to start from, of all kinds together.
+
+    Parameters
+    ----------
+    spec : MixtureSpec
+    source : MemorySource
+    n_starts : int
+    rng : Generator
+    known : tuple of ndarray, optional
+        Posteriors (K - 1, u) and coefficients (K - 1, p), in working coordinates, of a fit with
+        one component fewer.
+    pooled : PooledFit, optional
+        One regression of all rows, when it is known already.
+    """
+    rows = cast("MemorySource", working_setting(spec, source, pooled).objective.source)
+    response = source.y if source.offset is None else source.y - source.offset
+    labels = default_starts(Pilot(rows, np.ravel(response)), spec.layout.k, n_starts, known, rng)
+    if source.membership is not None:
+        labels = agree_with_known(labels, source.membership)
+    posterior: np.ndarray = labels[:, None, :] == np.arange(spec.layout.k)[:, None]
+    return posterior.astype(float)
 
 
 def twins(params: MixtureParams, source: Source) -> list[MixtureParams]:
