@@ -15,6 +15,7 @@ from smmix.core.runs import Runs
 
 if TYPE_CHECKING:
     from smmix.sources.base import Source
+    from smmix.sources.memory import MemorySource
 
 #: A component is degenerate when its sigma is below this share of the largest ..
 SMALL_SIGMA = 0.2
@@ -166,6 +167,25 @@ def mode_sums(spec: MixtureSpec, params: MixtureParams, source: Source) -> ModeS
     return source.reduce(step, params.size * params.k)
 
 
+class Compared(NamedTuple):
+    """Log-likelihood of the units (S, u), and sums of posteriors over rows (S, K)."""
+
+    signature: np.ndarray
+    sizes: np.ndarray
+
+
+def compared(spec: MixtureSpec, params: MixtureParams, source: MemorySource) -> Compared:
+    """What tells runs apart, and degenerate ones from others, in one pass."""
+    signature, sizes = [], []
+    for block in source.blocks(params.size * params.k):
+        posterior, units = spec.posterior(params, block)[:2]
+        if block.weight is not None:
+            posterior *= block.weight
+        signature.append(units[:, 0])
+        sizes.append(block.to_rows(posterior).sum(axis=2))
+    return Compared(np.concatenate(signature, axis=1), np.sum(sizes, axis=0))
+
+
 def unit_loglike(spec: MixtureSpec, params: MixtureParams, source: Source) -> np.ndarray:
     """Log-likelihood of every unit, (S, u): the same for relabelled parameters."""
     parts = [
@@ -186,17 +206,20 @@ def leaders(value: np.ndarray, signature: np.ndarray, tolerance: float) -> np.nd
     tolerance : float
         Largest mean absolute difference between signatures of runs that coincide.
     """
-    order = np.argsort(-value, kind="stable")
+    order = np.argsort(-value, kind="stable").tolist()
     leader = np.arange(value.size)
+    mean = signature.mean(axis=1).tolist()
     kept: list[int] = []
     for s in order:
-        if kept:
-            distance = np.abs(signature[kept] - signature[s]).mean(axis=1)
+        # Means that are farther apart than the tolerance settle it without the units.
+        near = [i for i in kept if not abs(mean[i] - mean[s]) >= tolerance]
+        if near:
+            distance = np.abs(signature[near] - signature[s]).mean(axis=1)
             nearest = int(distance.argmin())
             if distance[nearest] < tolerance:
-                leader[s] = kept[nearest]
+                leader[s] = near[nearest]
                 continue
-        kept.append(int(s))
+        kept.append(s)
     return leader
 
 

@@ -22,12 +22,15 @@ class Runs:
     traces : list of list of (str, float, float)
         Phase, log-likelihood and score of each run's iterations on the whole data.
     n_iter : ndarray of int, (S,)
+    degenerate : ndarray of bool, (S,), or None
+        Which of them are, where this is known.
     """
 
     params: MixtureParams
     hits: np.ndarray
     traces: list[list[tuple[str, float, float]]]
     n_iter: np.ndarray
+    degenerate: np.ndarray | None = None
 
     @classmethod
     def fresh(cls, params: MixtureParams) -> Runs:
@@ -47,6 +50,7 @@ class Runs:
             self.hits[index],
             [self.traces[i] for i in index],
             self.n_iter[index],
+            None if self.degenerate is None else self.degenerate[index],
         )
 
     def followed(self, ascent: Ascent, shift: float | None) -> Runs:

@@ -22,11 +22,11 @@ from smmix.core.mixture import MixtureSpec, project
 from smmix.core.modes import (
     Mode,
     Modes,
+    compared,
     component_sizes,
     describe,
     is_degenerate,
     leaders,
-    unit_loglike,
 )
 from smmix.core.newton import LocalModel, diagonalise, free_derivatives
 from smmix.core.params import MixtureParams
@@ -57,8 +57,11 @@ PATIENCE, CLEAR_SHARE, ROWS_PER_PARAMETER = 6, 0.5, 15
 MOVES_DENSITIES, MOVES = 150_000, (48, 300)
 #: Modes that moves start from, and the share of the moves that is followed.
 MOVED, MOVES_FOLLOWED = 4, 1 / 8
-#: Rows of the samples on which short runs and then their modes are found when there are more.
-PILOT_ROWS, SECOND_ROWS = 2000, 20000
+#: Rows for each parameter, and least and most rows, of the sample on which starts are followed to
+#: modes when there are more rows. These modes are compared on so many rows, but on no more than
+#: this share of all.
+PILOT_ROWS_PER_PARAMETER, PILOT_ROWS = 50, (600, 2000)
+SECOND_ROWS, SECOND_SHARE = 20000, 1 / 4
 #: EM passes, Newton iterations and the score that ends them when modes are only to be ranked.
 RANKING_PASSES, RANKING_ITERATIONS, RANKING_SCORE = 6, 8, 1e-4
 #: Iterations at the end for modes that are degenerate, or settled and behind by more than this.
@@ -140,7 +143,8 @@ class _Search:
             params = params_from_posterior(self.spec, source, starts, self.penalty)
             runs = self.short(Runs.fresh(project(self.spec, params)), source, self.spec)
             return self.finish(self.follow(runs, source, self.spec, FOLLOWED))
-        pilot = self.source.sample(self.units(PILOT_ROWS), self.rng)
+        rows = int(np.clip(PILOT_ROWS_PER_PARAMETER * self.spec.layout.size, *PILOT_ROWS))
+        pilot = self.source.sample(self.units(rows), self.rng)
         runs = self.pilot_modes(pilot, self.spec, self.control.n_starts)
         if pilot.n_units < self.source.n_units:
             runs = self.enlarge(runs, pilot)
@@ -267,9 +271,10 @@ class _Search:
         runs = self.hopeful(runs, pilot)
         if runs.hits.size == 1:
             return runs
-        second = self.source.sample(self.units(SECOND_ROWS), self.rng)
-        if second.n_units == self.source.n_units:
+        n_units = min(self.units(SECOND_ROWS), int(SECOND_SHARE * self.source.n_units))
+        if n_units <= pilot.n_units:
             return runs
+        second = self.source.sample(n_units, self.rng)
         control = EMControl(RANKING_ITERATIONS, RANKING_SCORE, self.penalty, False)
         ascent = newton(self.objective(second, self.spec), runs.params, control)
         runs, _ = self.join(self.after(runs, ascent, second), second, self.spec, SAME_MODE)
@@ -277,15 +282,16 @@ class _Search:
 
     def hopeful(self, runs: Runs, source: MemorySource) -> Runs:
         """Runs that are not far behind the best sound one, of the degenerate ones but few."""
-        signature = unit_loglike(self.spec, runs.params, source)
-        degenerate = self.degenerate(runs, source, self.spec)
+        signature, sizes = compared(self.spec, runs.params, source)
+        degenerate = is_degenerate(self.spec, runs.params, sizes)
         best = int(np.argmin(degenerate))
         behind = signature[best] - signature
         spread = behind.std(axis=1) * np.sqrt(source.n_units)
         hopeful = behind.sum(axis=1) <= HOPELESS * spread
         hopeful &= ~degenerate | (np.cumsum(degenerate) <= DEGENERATE_ON_ALL_ROWS)
         hopeful[best] = True
-        return runs.take(np.flatnonzero(hopeful))
+        # On other rows it may be others that are degenerate.
+        return replace(runs.take(np.flatnonzero(hopeful)), degenerate=None)
 
     def finish(self, runs: Runs) -> Modes:
         """The end of the search: unpenalised maxima, described in natural coordinates.
@@ -361,16 +367,19 @@ class _Search:
         self, runs: Runs, source: MemorySource, spec: MixtureSpec, tolerance: float
     ) -> tuple[Runs, float]:
         """Distinct runs, best first, and the value of the best that is not degenerate."""
-        signature = unit_loglike(spec, runs.params, source)
+        signature, sizes = compared(spec, runs.params, source)
+        degenerate = is_degenerate(spec, runs.params, sizes)
         weight = 1.0 if source.weight is None else source.weight
         value = (signature * weight).sum(axis=1)
         value = value + spec.family.penalty(runs.params.nuisance, self.penalty)[0]
         runs, kept = runs.joined(value, leaders(value, signature, tolerance))
-        sound = ~self.degenerate(runs, source, spec)
-        return runs, float(np.max(value[kept], where=sound, initial=-np.inf))
+        best = np.max(value[kept], where=~degenerate[kept], initial=-np.inf)
+        return replace(runs, degenerate=degenerate[kept]), float(best)
 
     def degenerate(self, runs: Runs, source: Source, spec: MixtureSpec) -> np.ndarray:
         """Which runs are degenerate, (S,)."""
+        if runs.degenerate is not None:
+            return runs.degenerate
         sizes = component_sizes(spec, runs.params, source)
         return is_degenerate(spec, runs.params, sizes)
 
