@@ -58,8 +58,8 @@ class Influence:
         model = results.model
         self._model = model
         self._params = np.asarray(results.params, dtype=float)
-        labels = model.group_labels
-        self._index = model.kept_design.index if labels is None else pd.Index(labels)
+        rows, labels = model.kept_design.index, model.group_labels
+        self._index = rows if labels is None else pd.Index(labels)
         full, visible = tangent(model)
         observed = -full.T @ model.information(self._params).hessian @ full
         try:

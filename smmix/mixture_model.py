@@ -232,7 +232,7 @@ class MixtureModel(GenericLikelihoodModel):
     def kept_design(self) -> Design:
         """The data, refused when they are not in memory."""
         if self.endog is None:
-            raise refuse_rows(removed=self.large is None)
+            raise refuse_rows(removed=self.large is None or "source" not in self.__dict__)
         return self.design
 
     def information(self, params: Any) -> InfoStats:
@@ -360,10 +360,10 @@ class MixtureModel(GenericLikelihoodModel):
 
     def remove_data(self) -> None:
         """Take the data out of the model; predictions for new data stay possible."""
+        self.__dict__.pop("source", None)
         if self.endog is None:
             return
         names = self.endog_names, list(self.exog_names), self.param_names
-        self.__dict__.pop("source", None)
         self._table = None
         for name in self._data_attr:
             target, _, attribute = name.rpartition(".")

@@ -102,6 +102,19 @@ MODELS = {
     "groups, sampling weights": ("yg ~ x1 + C(code)", {"groups": "id", "prob_weights": "zw"}),
     "common, equal": ("y ~ x1 + g", {"common": ["g"], "variance": "equal", "k": 3}),
     "condition": ("y ~ x1", {"subset": "x2 > 2 and g != 'a'"}),
+    "all at once": (
+        "yg ~ x1 + bs(x2, df=4) + C(code)",
+        {
+            "groups": "id",
+            "concomitant": "zg",
+            "freq_weights": "w",
+            "prob_weights": "zw",
+            "offset": "shift",
+            "subset": "x2 > 1",
+            "common": ["C(code)"],
+            "fixed": {"sigma[1]": 0.7},
+        },
+    ),
     "formula by component": (["y ~ x1", "y ~ x1 + x2"], {}),
     "one component": ("y ~ x1 + C(code)", {"k": 1}),
 }
@@ -191,6 +204,18 @@ def test_pickled_results_know_where_their_rows_are(path):
     for other in (pickle.loads(pickle.dumps(fitted)), copy.deepcopy(fitted)):
         assert other.model.loglike(fitted.params) == fitted.model.loglike(fitted.params)
         assert comparable(other.summary()) == comparable(fitted.summary())
+
+
+@pytest.mark.parametrize("memory", [1, 1 << 30])
+def test_data_taken_away_leave_what_was_computed(path, memory):
+    fitted = smmix.from_formula("y ~ x1 + C(g)", scan(path, 7, memory)).fit()
+    bare = copy.deepcopy(fitted)
+    bare.remove_data()
+    stored = pickle.loads(pickle.dumps(bare))
+    assert comparable(stored.summary()) == comparable(fitted.summary())
+    pd.testing.assert_frame_equal(next(iter(stored.predict())), next(iter(fitted.predict())))
+    for ask in (lambda: stored.model.loglike(stored.params), stored.model.fit, stored.margins):
+        refused(r"taken away by remove_data\(\)", ask)
 
 
 def test_several_files_of_slightly_different_types(rows, tmp_path):
@@ -339,6 +364,8 @@ def test_what_needs_all_rows_says_so(path):
         lambda: fitted.model.fit(starts=np.zeros(N)),
     ):
         refused("not in memory", ask)
+    grouped = smmix.from_formula("yg ~ x1", scan(path, 7), groups="id").fit(n_starts=2)
+    refused("not in memory", grouped.get_influence)
     refused("'cluster'", lambda: fitted.get_robustcov_results("cluster", groups="g"))
 
 

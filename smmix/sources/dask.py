@@ -86,9 +86,13 @@ class DaskSource:
         call = dask_delayed(_applied)
         return replace(self, slabs=persisted([call(slab, function) for slab in self.slabs]))
 
+    def __deepcopy__(self, memo: dict[int, object]) -> DaskSource:
+        return self
+
     def __getstate__(self) -> dict[str, object]:
         raise SmmixError(
-            "Rows that Dask holds cannot be pickled; keep the fit with results.to_json()."
+            "Rows that Dask holds cannot be pickled; keep the fit with results.to_json(), or call "
+            "results.remove_data() first."
         )
 
 
