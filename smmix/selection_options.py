@@ -63,8 +63,7 @@ def checked_criterion(base: MixtureOLS, criterion: Any) -> str:
     names = [name for name in CHOICES if name != "bic_groups" or base.group_labels is not None]
     if criterion not in names:
         raise SmmixError(
-            f"criterion={criterion!r} must be one of {', '.join(names)}"
-            f"{similar_names(criterion, names)}."
+            f"criterion={criterion!r} is not known; choose one of {', '.join(map(repr, names))}."
         )
     if criterion == "cv" and base.large is not None:
         raise SmmixError(

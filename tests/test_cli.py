@@ -12,6 +12,8 @@ import statsmodels.api as sm
 from helpers_reference import load_case, load_frame, locate, reference_params
 from scipy.stats import norm
 
+import smmix
+from smmix import simulate_mixture
 from smmix.cli import main
 
 ENGEL = ["fit", "foodexp ~ income", "--dataset", "engel", "-k", "2"]
@@ -129,6 +131,30 @@ def saved_fit(tmp_path_factory):
     path = str(tmp_path_factory.mktemp("saved") / "fit.json")
     assert process(*ENGEL, "--save", path).returncode == 0
     return path
+
+
+def test_column_of_clusters_is_no_regressor(tmp_path, capsys):
+    table = tmp_path / "data.csv"
+    sim = simulate_mixture(80, coef=[[0, 2], [9, -2]], n_groups=20, rng=1)
+    sim.frame.to_csv(table, index=False)
+    call = ["select", str(table), "--response", "y", "--k", "1", "--cluster", "group", "--json"]
+    assert main([*call, "--quiet"]) == 0
+    assert json.loads(capsys.readouterr().out)["best"]["formula"] == "y ~ x1"
+
+
+def test_plot_of_several_panels_is_written(tmp_path, capsys):
+    table, picture = tmp_path / "data.csv", tmp_path / "fit.png"
+    simulate_mixture(60, coef=[[0, 2, 1], [9, -2, 1]], rng=1).frame.to_csv(table, index=False)
+    assert main(["fit", "y ~ x1 + x2", str(table), "--plot", str(picture), "--quiet"]) == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_bootstrap_errors_are_those_of_the_bootstrap(capsys):
+    assert main([*ENGEL, "--cov-type", "bootstrap", "--json", "--quiet"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    data = sm.datasets.engel.load_pandas().data
+    boot = smmix.from_formula("foodexp ~ income", data).fit().bootstrap()
+    assert record["bse"] == pytest.approx(boot.params.std().to_dict())
 
 
 def test_plot_is_written(tmp_path, capsys):
@@ -288,6 +314,16 @@ def test_wrong_call_is_refused_in_one_line(capsys, args):
 def test_every_command_has_help(capsys, command):
     assert main([command, "--help"]) == 0
     assert f"usage: smmix {command}" in capsys.readouterr().out
+
+
+def test_help_lists_the_commands_and_shows_calls(capsys):
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("usage: smmix [--help] [--version] COMMAND")
+    for command in ("fit", "select", "predict", "simulate", "ols"):
+        assert f"\n  {command} " in text
+    assert ">>>" not in text
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_version(capsys):

@@ -18,6 +18,27 @@ __all__ = ["main"]
 WRONG = 2
 
 
+ABOUT = """\
+Finite mixtures of linear regressions.
+
+commands:
+  fit        fit a mixture to the rows of a table and print its summary
+  select     fit several numbers of components and print the best fit
+  predict    predict the rows of a table from a fit that was saved
+  simulate   draw a table from a mixture
+  ols        least squares for a stream of numbers on standard input
+
+smmix COMMAND --help tells the options of a command.
+
+examples:
+  smmix fit "foodexp ~ income" --dataset engel -k 2
+  smmix fit "y ~ x1 + x2" data.csv -k 3 --save fit.json --plot fit.png
+  smmix select "y ~ x1 + x2" data.csv -k 1:5
+  smmix select data.csv --response y
+  smmix predict fit.json new.csv
+  smmix simulate --n 500 --coef "0.5,1.5; 1,2" --weights 0.4,0.6 -o sim.csv"""
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise SmmixError(f"{message} (see {self.prog} --help).")
@@ -83,14 +104,18 @@ def _one_line_warnings() -> Iterator[None]:
 
 
 def _dispatch(argv: list[str]) -> int:
-    parser = _Parser(prog="smmix", description=smmix.__doc__, allow_abbrev=False)
-    parser.add_argument("--version", action="version", version=f"smmix {smmix.__version__}")
-    parser.add_argument(
-        "command",
-        choices=COMMANDS,
-        metavar="command",
-        help=f"{', '.join(COMMANDS)}; each has a --help of its own",
+    parser = _Parser(
+        prog="smmix",
+        usage="smmix [--help] [--version] COMMAND ...",
+        description=ABOUT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        add_help=False,
     )
+    parser.add_argument("--help", "-h", action="help", help=argparse.SUPPRESS)
+    version = f"smmix {smmix.__version__}"
+    parser.add_argument("--version", action="version", version=version, help=argparse.SUPPRESS)
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help=argparse.SUPPRESS)
     if not argv:
         parser.error(f"a command is missing: {', '.join(COMMANDS)}")
     command = parser.parse_args(argv[:1]).command

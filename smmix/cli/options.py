@@ -29,7 +29,8 @@ def _describe_model(parser: argparse.ArgumentParser) -> None:
     add("--offset", metavar="COLUMN")
     add("--variance", choices=["free", "equal"], default="free")
     add("--common", metavar="TERMS", help="terms whose coefficients all components share: x1,x2")
-    add("--cov-type", choices=["nonrobust", "opg", "HC0", "HC1"], help="of the standard errors")
+    types = ["nonrobust", "opg", "HC0", "HC1", "bootstrap"]
+    add("--cov-type", choices=types, help="of the standard errors")
     add("--cluster", metavar="COLUMN", help="standard errors robust to clusters")
     add("--method", choices=["em-newton", "em"], default="em-newton")
     add("--starts", type=_positive, metavar="N", help="number of starting values")
@@ -124,6 +125,9 @@ def model_and_fit_options(args: argparse.Namespace) -> tuple[dict[str, Any], dic
         if args.cov_type is not None:
             raise SmmixError("give --cov-type or --cluster, not both.")
         fit |= {"cov_type": "cluster", "cov_kwds": {"groups": args.cluster}}
+    if args.cov_type == "bootstrap":
+        fit["cov_kwds"] = {"rng": args.seed, "threads": args.threads}
+        fit["cov_kwds"] |= {"progress": False} if args.quiet else {}
     optional = {"n_starts": args.starts, "maxiter": args.maxiter, "threads": args.threads}
     fit |= {key: value for key, value in optional.items() if value is not None}
     return model, fit | ({"progress": False} if args.quiet else {})

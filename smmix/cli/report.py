@@ -38,7 +38,8 @@ def deliver(args: argparse.Namespace, draw: Callable[[], Any], results: Any) -> 
         import matplotlib as mpl
 
         mpl.use("agg")
-        draw().figure.savefig(args.plot)
+        # One panel, or several of one figure.
+        np.ravel(draw())[0].figure.savefig(args.plot)
     if args.save is not None:
         results.to_json(args.save)
 

@@ -107,7 +107,8 @@ def _formula(args: argparse.Namespace, frame: pd.DataFrame, name: str) -> str:
         if label in frame.columns and label not in left_out and label != args.response:
             say(f"note: column {label!r} is taken for the true label and is no regressor.")
             left_out.append(label)
-    other = [args.weights, args.prob_weights, args.offset, args.groups, args.response, *left_out]
+    roles = [args.weights, args.prob_weights, args.offset, args.groups, args.cluster]
+    other = [*roles, args.response, *left_out]
     regressors = [_term(column) for column in frame.columns if column not in other]
     return f"{_term(args.response)} ~ {' + '.join(regressors) or '1'}"
 
