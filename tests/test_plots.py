@@ -223,6 +223,14 @@ def test_modes_stand_at_their_log_likelihood():
     assert texts == [f"{hits}\N{MULTIPLICATION SIGN}" for hits in results.starts["hits"]]
 
 
+def test_a_single_mode_is_read_to_the_unit():
+    ax = engel_fit(1).plot_starts()
+    ax.figure.canvas.draw()
+    assert np.ptp(ax.get_ylim()) == pytest.approx(2.0)
+    assert ax.yaxis.get_major_formatter().get_offset() == ""
+    assert ax.get_xticks().tolist() == [0]
+
+
 def test_of_many_modes_the_best_are_drawn_and_always_this_fit():
     results = engel_fit(2)
     count = len(results.starts)

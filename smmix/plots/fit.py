@@ -135,9 +135,10 @@ def _draw_points(
             s=size,
             c=faded(look(c).color, 0.15 + 0.6 * strength[own]),
             marker=look(c).marker,
-            linewidths=0.0,
             rasterized=len(label) > 1000,
             # A line must not hide the few points that lie on it, nor many points the line.
+            linewidths=0.6 if len(label) <= _FEW else 0.0,
+            edgecolors="white",
             zorder=2.5 if len(label) <= _FEW else 1.0,
         )
 

@@ -69,7 +69,8 @@ def plot_posterior(results: Any, ax: Any = None, *, bins: int = 20, threshold: f
     for c, axes in enumerate(panels.axes):
         _draw(axes, c, edges, every[c], own[c])
         axes.set_ylim(0.0, top)
-        axes.set_yticks(_root_ticks(top))
+        ticks = _root_ticks(top)
+        axes.set_yticks(ticks, [f"{tick:,.0f}" for tick in ticks])
         axes.set_title(f"{left_out[c]:,.6g} left out (near 0)", fontsize="small", loc="right")
     return panels.result()
 

@@ -74,8 +74,14 @@ def plot_starts(results: Any, ax: Any = None, *, max_modes: int = 25) -> Any:
             ha="center", fontsize="small" if len(rank) <= 15 else "xx-small",
         )  # fmt: skip
     axes.margins(y=0.15)
+    axes.ticklabel_format(axis="y", style="plain", useOffset=False)
+    if np.ptp(llf) == 0.0:
+        axes.set_ylim(chosen - 1.0, chosen + 1.0)
     axes.set_xlim(-0.75, max(len(starts), 3) - 0.25)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if len(rank) > 15:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    else:
+        axes.set_xticks(rank)
     axes.set_xlabel("mode (row of starts)")
     axes.set_ylabel("log-likelihood")
     caption = "above a mode: the starts that led there"
