@@ -161,7 +161,10 @@ def _with_extras(model: MixtureModel, rows: Rows, endog: Any, offset: Any, group
     response = rows.endog if endog is None else _vector(endog, rows.index, "endog")
     shift = rows.offset if offset is None else _vector(offset, rows.index, "offset")
     codes = None
-    if groups is not None and model.group_codes is not None:
+    if groups is not None:
+        # A model without its data has no codes any more, but its labels tell.
+        if model.group_codes is None and getattr(model, "group_labels", None) is None:
+            raise SmmixError("The model has no groups, so leave groups out of the call.")
         if np.shape(groups) != (n,):
             raise SmmixError(f"groups must have {n} values, one for each new row.")
         labels = pd.Series(np.asarray(groups))

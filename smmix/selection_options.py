@@ -62,9 +62,7 @@ def checked_criterion(base: MixtureOLS, criterion: Any) -> str:
     """The criterion, refused when there is none of the name or the data do not allow it."""
     names = [name for name in CHOICES if name != "bic_groups" or base.group_labels is not None]
     if criterion not in names:
-        raise SmmixError(
-            f"criterion={criterion!r} is not known; choose one of {', '.join(map(repr, names))}."
-        )
+        raise SmmixError(f"criterion={criterion!r} must be one of {', '.join(map(repr, names))}.")
     if criterion == "cv" and base.large is not None:
         raise SmmixError(
             "criterion='cv' needs the rows in memory; choose by another criterion, or on a sample."

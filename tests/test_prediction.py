@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -139,6 +141,23 @@ class TestPosteriorOfNewRows:
         np.testing.assert_allclose(posterior, fit.posterior.loc[rows.index], rtol=1e-9, atol=1e-14)
         apart = fit.predict(rows.drop(columns="id"), which="posterior")
         assert not np.allclose(posterior, apart)
+
+    def test_rows_of_a_group_share_it_without_the_data_too(self):
+        fit = from_formula("y ~ x1", panel(), groups="id").fit()
+        rows = panel()[panel()["id"].isin([100, 101])]
+        expected = fit.posterior.loc[rows.index]
+        fit.remove_data()
+        given = {"groups": rows["id"]}
+        for found in (
+            fit.predict(rows, which="posterior"),
+            fit.predict(rows.drop(columns="id"), which="posterior", **given),
+            pickle.loads(pickle.dumps(fit)).predict(rows, which="posterior"),
+        ):
+            np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-14)
+
+    def test_groups_mean_nothing_to_a_model_without(self, fit, new):
+        with pytest.raises(SmmixError, match="The model has no groups"):
+            fit.predict(new, which="posterior", groups=[1, 1, 2])
 
     def test_labels_of_incomplete_rows_are_missing(self, fit, new):
         labels = fit.predict(new, which="label")
