@@ -123,6 +123,8 @@ def test_concomitant_columns_drive_the_probabilities():
         fitted.predict_proba(frame), results.predict(which="prob"), rtol=1e-5, atol=1e-9
     )
     np.testing.assert_allclose(fitted.predict_proba(frame, y), results.posterior, atol=1e-6)
+    single = MixtureRegressor(n_components=2, concomitant="z", n_starts=10).fit(frame, y)
+    np.testing.assert_array_equal(single.coef_, fitted.coef_)
     by_position = MixtureRegressor(n_components=2, concomitant=[1], n_starts=10)
     np.testing.assert_allclose(by_position.fit(frame.to_numpy(), y).coef_, fitted.coef_, rtol=1e-6)
 
@@ -196,7 +198,11 @@ def test_an_exact_fit_is_said_and_predicts_exactly():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n_components": 0}, "k must be"),
+        ({"n_components": 0}, "n_components must be"),
+        ({"n_components": 2, "tol": "small"}, "^tol must be"),
+        ({"n_components": 2, "max_iter": 0}, "^max_iter must be"),
+        ({"n_components": 2, "method": "newton"}, "^method must be"),
+        ({"n_components": 2, "concomitant": "age"}, "'age', which X has not"),
         ({"variance": "diag"}, "variance must be 'free' or 'equal'"),
         ({"n_components": 2, "concomitant": ["age"]}, "'age', which X has not"),
         ({"n_components": 2, "concomitant": [1]}, "the column 1, which X has not"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,31 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 
 from smmix.errors import SmmixError
 
-__all__ = ["checked_response", "checked_weight", "column_positions", "constant_name", "seed_of"]
+__all__ = [
+    "checked_response",
+    "checked_weight",
+    "column_positions",
+    "constant_name",
+    "own_names",
+    "seed_of",
+]
 
 #: Seeds drawn from a RandomState lie below this.
 _SEEDS = 2**31 - 1
+#: The estimator's names of what the model calls otherwise.
+_OWN_NAMES = {"k": "n_components", "gtol": "tol", "maxiter": "max_iter", "rng": "random_state"}
+
+
+@contextmanager
+def own_names() -> Iterator[None]:
+    """Let a complaint of the model about an option name it as the estimator does."""
+    try:
+        yield
+    except SmmixError as error:
+        name, _, rest = str(error).partition(" ")
+        if name not in _OWN_NAMES:
+            raise
+        raise SmmixError(f"{_OWN_NAMES[name]} {rest}") from None
 
 
 def checked_response(X: np.ndarray, y: Any) -> np.ndarray:
@@ -62,10 +84,14 @@ def seed_of(random_state: Any) -> Any:
     return int(check_random_state(random_state).randint(_SEEDS))
 
 
-def column_positions(columns: Sequence[int | str] | None, names: list[str]) -> list[int]:
+def column_positions(
+    columns: int | str | Sequence[int | str] | None, names: list[str]
+) -> list[int]:
     """Positions of the concomitant columns, given by name or position."""
     found = []
-    for column in () if columns is None else columns:
+    if columns is None:
+        columns = ()
+    for column in [columns] if isinstance(columns, str | int | np.integer) else columns:
         if isinstance(column, str) and column in names:
             found.append(names.index(column))
         elif isinstance(column, int | np.integer) and 0 <= column < len(names):

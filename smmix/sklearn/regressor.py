@@ -23,6 +23,7 @@ from smmix.sklearn.inputs import (
     checked_weight,
     column_positions,
     constant_name,
+    own_names,
     seed_of,
 )
 
@@ -44,7 +45,7 @@ class MixtureRegressor(RegressorMixin, BaseEstimator):
     ----------
     n_components : int
         One by default, as in scikit-learn's GaussianMixture: plain least squares.
-    concomitant : sequence of int or str, optional
+    concomitant : int, str, or sequence of these, optional
         Columns of X, by position or name, on which the component probabilities depend as well,
         by a multinomial logit; by default they are the same for all rows.
     fit_intercept : bool
@@ -111,7 +112,7 @@ class MixtureRegressor(RegressorMixin, BaseEstimator):
         self,
         n_components: int = 1,
         *,
-        concomitant: Sequence[int | str] | None = None,
+        concomitant: int | str | Sequence[int | str] | None = None,
         fit_intercept: bool = True,
         variance: str = "free",
         method: str = "em-newton",
@@ -169,27 +170,29 @@ class MixtureRegressor(RegressorMixin, BaseEstimator):
         design = self._design(X)
         left_out = set(dependent_columns(design[used]))
         self._kept = [i for i in range(design.shape[1]) if i not in left_out]
-        if self._fits_exactly(design[used][:, self._kept], y[used], design.shape[1]):
-            self.labels_ = np.zeros(len(y), dtype=int)
-            return self
-        labels = [constant_name(names)] * bool(self.fit_intercept) + names
-        model = MixtureOLS(
-            pd.Series(y, name="y"),
-            pd.DataFrame(design[:, self._kept], columns=[labels[i] for i in self._kept]),
-            self.n_components,
-            exog_concomitant=self._mixing_design(X, names),
-            freq_weights=weight,
-            variance=self.variance,
-        )
-        results: Any = model.fit(
-            method=self.method,
-            n_starts=self.n_starts,
-            maxiter=self.max_iter,
-            gtol=self.tol,
-            rng=seed_of(self.random_state),
-            threads=self.threads,
-            progress=False,
-        )
+        with own_names():
+            if self._fits_exactly(design[used][:, self._kept], y[used], design.shape[1]):
+                self.labels_ = np.zeros(len(y), dtype=int)
+                return self
+            labels = [constant_name(names)] * bool(self.fit_intercept) + names
+            kept = pd.DataFrame(design[:, self._kept], columns=[labels[i] for i in self._kept])
+            model = MixtureOLS(
+                pd.Series(y, name="y"),
+                kept,
+                self.n_components,
+                exog_concomitant=self._mixing_design(X, names),
+                freq_weights=weight,
+                variance=self.variance,
+            )
+            results: Any = model.fit(
+                method=self.method,
+                n_starts=self.n_starts,
+                maxiter=self.max_iter,
+                gtol=self.tol,
+                rng=seed_of(self.random_state),
+                threads=self.threads,
+                progress=False,
+            )
         self.results_ = results
         self._take(
             design.shape[1],
