@@ -389,6 +389,6 @@ def _tiny_note(results: Any) -> str:
     names = ", ".join(f"{c} ({size:.1f})" for c, size in tiny.items())
     plural = "s" * (len(tiny) > 1)
     return (
-        f"Few units in component{plural} {names}: Wald standard errors are optimistic there; "
-        "compare with results.bootstrap()."
+        f"Few units in component{plural} {names}: Wald standard errors are optimistic there "
+        "(the documentation says by how much, under Coverage); compare with results.bootstrap()."
     )
