@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -194,6 +194,12 @@ def unit_loglike(spec: MixtureSpec, params: MixtureParams, source: Source) -> np
     return np.concatenate(parts, axis=1)
 
 
+def posteriors(spec: MixtureSpec, params: MixtureParams, source: MemorySource) -> np.ndarray:
+    """Posteriors of all units, (S, K, u)."""
+    blocks = source.blocks(params.size * params.k)
+    return np.concatenate([spec.posterior(params, block)[0] for block in blocks], axis=2)
+
+
 def leaders(value: np.ndarray, signature: np.ndarray, tolerance: float) -> np.ndarray:
     """For each run the best run that it coincides with, (S,).
 
@@ -221,6 +227,20 @@ def leaders(value: np.ndarray, signature: np.ndarray, tolerance: float) -> np.nd
                 continue
         kept.append(s)
     return leader
+
+
+def distinct(
+    spec: MixtureSpec, source: MemorySource, runs: Runs, penalty: float, tolerance: float
+) -> tuple[Runs, float]:
+    """Distinct runs, best penalised log-likelihood first, and that of the best sound one."""
+    signature, sizes = compared(spec, runs.params, source)
+    degenerate = is_degenerate(spec, runs.params, sizes)
+    weight = 1.0 if source.weight is None else source.weight
+    value = (signature * weight).sum(axis=1)
+    value = value + spec.family.penalty(runs.params.nuisance, penalty)[0]
+    runs, kept = runs.joined(value, leaders(value, signature, tolerance))
+    best = np.max(value[kept], where=~degenerate[kept], initial=-np.inf)
+    return replace(runs, degenerate=degenerate[kept]), float(best)
 
 
 def describe(

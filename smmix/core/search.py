@@ -25,8 +25,9 @@ from smmix.core.modes import (
     compared,
     component_sizes,
     describe,
+    distinct,
     is_degenerate,
-    leaders,
+    posteriors,
 )
 from smmix.core.newton import LocalModel, diagonalise, free_derivatives
 from smmix.core.params import MixtureParams
@@ -161,7 +162,7 @@ class _Search:
             smaller = replace(spec.free(), layout=replace(spec.layout, k=k - 1))
             free = replace(pilot, membership=None)
             best = self.pilot_modes(free, smaller, max(n_starts // 2, 10)).take(np.arange(1))
-            fewer = self.posteriors(best.params, free, smaller)[0], best.params.coef[0]
+            fewer = posteriors(smaller, best.params, free)[0], best.params.coef[0]
         labels = default_starts(data, k, n_starts, fewer, self.rng)
         runs = self.follow(
             self.short(self.begin(labels, pilot, spec), pilot, spec), pilot, spec, FOLLOWED
@@ -205,9 +206,9 @@ class _Search:
         runs = runs.take(sound if sound.size else np.arange(1))
         n_moves = int(np.clip(MOVES_DENSITIES // (k * data.source.n_rows), *MOVES))
         each = max(n_moves // (k * runs.hits.size), 2)
-        posteriors = self.posteriors(runs.params, data.source, spec)
+        found = posteriors(spec, runs.params, data.source)
         labels = []
-        for posterior, coef in zip(posteriors, runs.params.coef, strict=True):
+        for posterior, coef in zip(found, runs.params.coef, strict=True):
             for c in range(k):
                 kept = np.arange(k) != c
                 labels.append(extension_starts(data, posterior[kept], coef[kept], each, self.rng))
@@ -367,14 +368,7 @@ class _Search:
         self, runs: Runs, source: MemorySource, spec: MixtureSpec, tolerance: float
     ) -> tuple[Runs, float]:
         """Distinct runs, best first, and the value of the best that is not degenerate."""
-        signature, sizes = compared(spec, runs.params, source)
-        degenerate = is_degenerate(spec, runs.params, sizes)
-        weight = 1.0 if source.weight is None else source.weight
-        value = (signature * weight).sum(axis=1)
-        value = value + spec.family.penalty(runs.params.nuisance, self.penalty)[0]
-        runs, kept = runs.joined(value, leaders(value, signature, tolerance))
-        best = np.max(value[kept], where=~degenerate[kept], initial=-np.inf)
-        return replace(runs, degenerate=degenerate[kept]), float(best)
+        return distinct(spec, source, runs, self.penalty, tolerance)
 
     def degenerate(self, runs: Runs, source: Source, spec: MixtureSpec) -> np.ndarray:
         """Which runs are degenerate, (S,)."""
@@ -382,13 +376,6 @@ class _Search:
             return runs.degenerate
         sizes = component_sizes(spec, runs.params, source)
         return is_degenerate(spec, runs.params, sizes)
-
-    def posteriors(
-        self, params: MixtureParams, source: MemorySource, spec: MixtureSpec
-    ) -> np.ndarray:
-        """Posteriors of all units, (S, K, u)."""
-        blocks = source.blocks(params.size * params.k)
-        return np.concatenate([spec.posterior(params, b)[0] for b in blocks], axis=2)
 
     def after(self, runs: Runs, ascent: Ascent, source: Source) -> Runs:
         """The runs after an ascent, with the book kept."""
