@@ -6,6 +6,7 @@ import functools
 
 import numpy as np
 import pandas as pd
+import pytest
 import statsmodels.api as sm
 
 import smmix
@@ -101,3 +102,13 @@ def log_likelihood_by_hand(frame: pd.DataFrame, params: dict, k: int = 2) -> com
         peak = terms.real.max()
         total += scale * rows["w"].iloc[0] * (np.log(np.exp(terms - peak).sum()) + peak)
     return total
+
+
+def refusal(call, *words):
+    """The message of the SmmixError that a call raises; it holds all the words."""
+    with pytest.raises(smmix.SmmixError) as caught:
+        call()
+    message = str(caught.value)
+    for word in words:
+        assert word in message, message
+    return message
