@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import pickletools
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import cloudpickle
 import dask
 import numpy as np
 import pandas as pd
+from dask.optimization import cull
 
+from smmix.errors import SmmixError
 from smmix.formula.incremental import LearntDesign
 from smmix.sources.dask import DaskSource, dask_delayed, persisted, register_size
 from smmix.sources.memory import MemorySource
@@ -54,13 +59,15 @@ class DaskTable:
     def map(
         self, function: Callable[[pd.DataFrame, str], Result], columns: Sequence[str], group: Any
     ) -> list[Result]:
-        call = dask_delayed(_called)
-        tasks = [call(function, part, i) for i, part in enumerate(self._parts(columns))]
-        return list(dask.compute(*tasks, traverse=False))
+        call, parts = dask_delayed(_called), self._parts(columns)
+        tasks = [call(function, part, i) for i, part in enumerate(parts)]
+        with _culprit_named(parts):
+            return list(dask.compute(*tasks, traverse=False))
 
     def frames(self, columns: Sequence[str], group: Any) -> Iterator[tuple[pd.DataFrame, str]]:
         for number, part in enumerate(self._parts(columns)):
-            (frame,) = dask.compute(part, traverse=False)
+            with _culprit_named([part], number):
+                (frame,) = dask.compute(part, traverse=False)
             yield frame, _name(number)
 
     def regroup(self, group: str) -> str:
@@ -78,8 +85,10 @@ class DaskTable:
         call = dask_delayed(_called)
         parts = self._parts(learnt.designer.rules.needed)
         slabs = [call(build, part, i) for i, part in enumerate(parts) if units[i]]
+        with _culprit_named(parts):
+            kept = persisted(slabs)
         return DaskSource(
-            persisted(slabs),
+            kept,
             units[units > 0],
             learnt.findings.n_used,
             len(learnt.design.exog_names),
@@ -89,6 +98,35 @@ class DaskTable:
 
 def _name(number: int) -> str:
     return f"partition {number}"
+
+
+@contextmanager
+def _culprit_named(parts: Sequence[Any], first: int = 0) -> Iterator[None]:
+    """When the rows of a partition cannot be had, name it, and the files that it is read from."""
+    try:
+        yield
+    except SmmixError:
+        raise
+    except Exception:
+        size = dask_delayed(len)
+        for number, part in enumerate(parts, first):
+            try:
+                dask.compute(size(part), traverse=False)
+            except Exception as error:
+                what = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+                raise SmmixError(
+                    f"Dask cannot make the rows of {_name(number)}{_origin(part)}: {what}."
+                ) from error
+        raise
+
+
+def _origin(part: Any) -> str:
+    """The Parquet files that a partition is read from, as far as its tasks tell."""
+    graph = cull(dict(part.__dask_graph__()), [part.key])[0]
+    texts = (text for _, text, _ in pickletools.genops(cloudpickle.dumps(graph)))
+    ends = (".parquet", ".parq", ".pq")
+    names = dict.fromkeys(repr(t) for t in texts if isinstance(t, str) and t.endswith(ends))
+    return f" from {' and '.join(names)}" if names else ""
 
 
 def _called(

@@ -77,7 +77,8 @@ def is_large(data: Any) -> bool:
 def is_dask(data: Any) -> bool:
     """Whether a table is a Dask frame, told without importing Dask."""
     library = type(data).__module__.partition(".")[0]
-    return library in ("dask", "dask_expr") and hasattr(data, "map_partitions")
+    is_frame = hasattr(data, "map_partitions") and hasattr(data, "columns")
+    return library in ("dask", "dask_expr") and is_frame
 
 
 def refuse_rows(*, removed: bool = False) -> SmmixError:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from smmix.formula.incremental import LearntDesign, SlabDesigner
 from smmix.sources.memory import MemorySource
-from smmix.sources.parquet import ParquetScan, RawSlab
+from smmix.sources.parquet import ParquetScan, RawSlab, reading
 from smmix.sources.streamed import HeldSource, StreamedSource, in_order
 from smmix.units import Units, make_source
 
@@ -163,6 +163,9 @@ class _Build:
 
 def frame_of(raw: RawSlab) -> tuple[pd.DataFrame, str]:
     """Rows as read, with row numbers as labels, and where they come from."""
-    frame = raw.table.to_pandas(ignore_metadata=True)
+    with reading(raw.path):
+        # Text that is no UTF-8 would fail only when it is used, far from here.
+        raw.table.validate(full=True)
+        frame = raw.table.replace_schema_metadata().to_pandas(ignore_metadata=True)
     frame.index = pd.RangeIndex(raw.first, raw.first + len(frame))
     return frame, f"{raw.path}"

@@ -160,6 +160,28 @@ def test_errors_of_partitions_name_them(rows):
     )
 
 
+def test_partitions_that_cannot_be_read_are_named_with_their_files(rows, tmp_path):
+    for number in range(3):
+        rows.iloc[number::3].to_parquet(tmp_path / f"part{number}.parquet")
+    cut = tmp_path / "part1.parquet"
+    cut.write_bytes(cut.read_bytes()[:3000])
+    data = dd.read_parquet(tmp_path)
+    refused(r"partition \d from '.*part1\.parquet'", lambda: smmix.from_formula("y ~ x1", data))
+    rows.drop(columns="x1").to_parquet(cut)
+    data = dd.read_parquet(tmp_path)
+    refused(r"partition \d .*'x1'", lambda: smmix.from_formula("y ~ x1", data))
+
+
+def test_partitions_of_different_types_are_refused(rows):
+    parts = [rows[:100], rows[100:].assign(x1=rows["g"])]
+    data = dd.from_delayed([dask.delayed(p) for p in parts], meta=rows[:0], verify_meta=False)
+    refused(
+        "'x1' holds numbers in partition 0 and text in partition 1",
+        lambda: smmix.from_formula("y ~ x1", data),
+    )
+    refused("The data have no rows", lambda: smmix.from_formula("y ~ x1", partitioned(rows[:0], 1)))
+
+
 def test_categories_that_partitions_know_of_differ(rows):
     parts = [rows[:100], rows[100:]]
     parts = [part.assign(g=part["g"].astype("category")) for part in parts]

@@ -54,6 +54,8 @@ class Findings:
         Components that rows are known to belong to.
     varying : dict
         Argument or factor to the group within which it varies.
+    places : dict
+        Column to the first slab in which it holds numbers, and that in which it holds text.
     """
 
     slabs: list[Slab]
@@ -71,6 +73,7 @@ class Findings:
     text: dict[str, tuple[int, int, str]] = field(default_factory=dict)
     known: set[float] = field(default_factory=set)
     varying: dict[str, Any] = field(default_factory=dict)
+    places: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @staticmethod
     def total(parts: Iterable[Findings]) -> Findings:
@@ -101,6 +104,8 @@ class Findings:
             found.known |= part.known
             for what, group in part.varying.items():
                 found.varying.setdefault(what, group)
+            for name, places in part.places.items():
+                found.places[name] = places | found.places.get(name, {})
             if part.sample is not None:
                 samples.append(part.sample)
         found.sample = pd.concat(samples, ignore_index=True) if samples else None
@@ -150,6 +155,8 @@ class Examine:
             dtype = frame[name].dtype
             if isinstance(dtype, np.dtype) and dtype.kind in "iuf":
                 found.kinds[name] = {"f" if dtype.kind == "f" else "i"}
+            if len(kept) and (what := _content(kept[name])):
+                found.places[name] = {what: where}
             if isinstance(dtype, pd.CategoricalDtype):
                 found.levels[name] = list(dtype.categories), bool(dtype.ordered)
                 found.used_levels[name] = set(kept[name].unique())
@@ -235,6 +242,12 @@ def group_hashes(labels: np.ndarray) -> np.ndarray:
     if labels.dtype.kind == "f" and (labels % 1 == 0).all():
         labels = labels.astype(np.int64)
     return np.asarray(pd.util.hash_array(labels))
+
+
+def _content(column: pd.Series) -> str | None:
+    if _is_number(column):
+        return "numbers"
+    return "text" if isinstance(column.iloc[0], str) and column.dtype == object else None
 
 
 def _is_number(value: pd.Series) -> bool:

@@ -245,6 +245,8 @@ def _condition(subset: Any, table: TableSlabs, caller: Mapping[str, Any]) -> dic
 def _check(found: Findings, rules: RowRules, table: TableSlabs) -> None:
     """Refuse what only all slabs together show."""
     if not found.n_chosen:
+        if not rules.extras and rules.subset is None:
+            raise SmmixError("The data have no rows.")
         weights = [a for a in ("freq_weights", "prob_weights") if a in rules.extras]
         raise SmmixError(
             f"subset={rules.subset!r} leaves no rows."
@@ -263,6 +265,12 @@ def _check(found: Findings, rules: RowRules, table: TableSlabs) -> None:
             raise SmmixError(
                 f"{code!r} mixes numbers and text: {message}; correct the value, or write "
                 f"C({code}) if these are categories."
+            )
+    for name, places in found.places.items():
+        if len(places) > 1:
+            raise SmmixError(
+                f"{name!r} holds numbers in {places['numbers']} and text in {places['text']}; "
+                "write it in one type."
             )
     _check_groups(found, rules, table)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from smmix.errors import SmmixError
 
-__all__ = ["ParquetScan", "RawSlab", "scan_parquet"]
+__all__ = ["ParquetScan", "RawSlab", "reading", "scan_parquet"]
 
 #: Most rows of a slab: enough for the fixed costs of a slab not to matter.
 MAX_SLAB_ROWS = 131072
@@ -43,6 +44,8 @@ class ParquetScan:
         Bytes that the rows at hand may take.
     rows_per_slab : int or None
         Rows of a slab; by default as many as suit ``memory``.
+    types : dict
+        Column to its Arrow type in the first file that has values of it.
     """
 
     paths: tuple[str, ...]
@@ -50,6 +53,7 @@ class ParquetScan:
     n_rows: int
     memory: int = MEMORY
     rows_per_slab: int | None = None
+    types: Mapping[str, Any] = field(default_factory=dict)
 
     def slab_rows(self, bytes_per_row: int, n_slabs: int) -> int:
         """Rows of a slab when ``n_slabs`` of them, with their temporaries, are at hand at once."""
@@ -69,7 +73,8 @@ class ParquetScan:
                 continue
             if held is not None:
                 slab = _joined(held, slab)
-            cut = _last_run(slab.table.column(group))
+            with reading(slab.path):
+                cut = _last_run(slab.table.column(group))
             if cut:
                 yield slab._replace(table=slab.table.slice(0, cut))
             held = RawSlab(slab.table.slice(cut), slab.path, slab.first + cut)
@@ -78,16 +83,15 @@ class ParquetScan:
 
     def _batches(self, columns: list[str], rows: int) -> Iterator[RawSlab]:
         arrow = _pyarrow()
-        types: dict[str, Any] = {}
+        types = dict(self.types)
         for path in self.paths:
             first = 0
-            file = _opened(path)
-            batches = file.iter_batches(batch_size=rows, columns=columns)
+            with reading(path):
+                file = _opened(path)
+                batches = file.iter_batches(batch_size=rows, columns=columns)
             while True:
-                try:
+                with reading(path):
                     batch = next(batches, None)
-                except (arrow.ArrowException, OSError) as error:
-                    raise _unreadable(path, error) from error
                 if batch is None:
                     break
                 if batch.num_rows:
@@ -149,20 +153,29 @@ def scan_parquet(
     _pyarrow()
     paths = tuple(_files(path))
     columns: tuple[str, ...] = ()
+    types: dict[str, Any] = {}
     n_rows = 0
     for number, name in enumerate(paths):
-        with _opened(name) as file:
-            own = tuple(file.schema_arrow.names)
+        with reading(name), _opened(name) as file:
+            own = list(zip(file.schema_arrow.names, file.schema_arrow.types, strict=True))
             n_rows += file.metadata.num_rows
+        types = {column: kind for column, kind in own if str(kind) != "null"} | types
+        names = [column for column, _ in own]
         if number == 0:
-            columns = own
-        for absent in (c for c in columns if c not in own):
+            columns = tuple(names)
+        for absent in (c for c in columns if c not in names):
             raise SmmixError(
-                f"The Parquet file {name!r} has no column {absent!r}, which {paths[0]!r} has."
+                f"The Parquet file {name!r} has no column {absent!r}, which {paths[0]!r} has; "
+                "write the files with the same columns."
+            )
+        for twice in (c for c in columns if names.count(c) > 1):
+            raise SmmixError(
+                f"The Parquet file {name!r} has several columns named {twice!r}; rename or drop "
+                "the duplicates."
             )
     if not n_rows:
         raise SmmixError(f"The Parquet data {str(path)!r} have no rows.")
-    return ParquetScan(paths, columns, n_rows, memory, rows_per_slab)
+    return ParquetScan(paths, columns, n_rows, memory, rows_per_slab, types)
 
 
 def _pyarrow() -> Any:
@@ -178,11 +191,20 @@ def _pyarrow() -> Any:
 
 def _files(path: str | Path | Sequence[str | Path]) -> list[str]:
     if not isinstance(path, str | Path):
+        if not isinstance(path, Iterable):
+            raise SmmixError(
+                f"scan_parquet takes a file, a folder, a pattern or a list of them, not {path!r}."
+            )
         names = [name for part in path for name in _files(part)]
         if not names:
             raise SmmixError("scan_parquet was given an empty list of files.")
         return names
-    place = Path(path)
+    if "://" in str(path):
+        raise SmmixError(
+            f"{path!r} is not a file of this machine; read it with dask.dataframe.read_parquet, "
+            "and give the Dask frame as the data."
+        )
+    place = Path(path).expanduser()
     if place.is_dir():
         found = [f for f in sorted(place.rglob("*.parquet")) if f.name[0] not in "._"]
         for file in found:
@@ -198,45 +220,54 @@ def _files(path: str | Path | Sequence[str | Path]) -> list[str]:
         return [str(file) for file in found]
     if place.exists():
         return [str(place)]
-    names = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207
+    names = sorted(glob.glob(str(place), recursive=True))  # noqa: PTH207
     if not names:
         raise SmmixError(f"There is no Parquet file {str(path)!r}.")
     return names
 
 
 def _opened(path: str) -> Any:
-    arrow = _pyarrow()
+    parquet = _pyarrow().parquet
+    return parquet.ParquetFile(path, buffer_size=READ_BYTES, page_checksum_verification=True)
+
+
+@contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Name the file in errors that pyarrow raises, also those about text that is none."""
     try:
-        return arrow.parquet.ParquetFile(path, buffer_size=READ_BYTES)
-    except (arrow.ArrowException, OSError) as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: str, error: Exception) -> SmmixError:
-    first = str(error).strip().splitlines()[0].rstrip(".")
-    return SmmixError(
-        f"The Parquet file {path!r} cannot be read; it is damaged, cut short or no Parquet file "
-        f"({first})."
-    )
+        yield
+    except SmmixError:
+        raise
+    except (_pyarrow().ArrowException, OSError, ValueError) as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        raise SmmixError(
+            f"The Parquet file {path!r} cannot be read; it is damaged, cut short or no Parquet "
+            f"file ({first})."
+        ) from error
 
 
 def _same_types(table: Any, types: dict[str, Any], path: str) -> Any:
     """The table with the column types of the first slab; numbers may differ in kind."""
     import pyarrow.types as kinds
 
-    for number, field in enumerate(table.schema):
-        known = types.setdefault(field.name, field.type)
-        if known.equals(field.type):
+    for number, cell in enumerate(table.schema):
+        known = types.setdefault(cell.name, cell.type)
+        if known.equals(cell.type):
             continue
-        numeric = all(kinds.is_integer(t) or kinds.is_floating(t) for t in (known, field.type))
-        both = all(kinds.is_dictionary(t) or _is_text(t) for t in (known, field.type))
+        if kinds.is_null(cell.type):
+            # A file in which the column has no value at all.
+            nothing = _pyarrow().nulls(len(table), known)
+            table = table.set_column(number, cell.name, nothing)
+            continue
+        numeric = all(kinds.is_integer(t) or kinds.is_floating(t) for t in (known, cell.type))
+        both = all(kinds.is_dictionary(t) or _is_text(t) for t in (known, cell.type))
         if not numeric and not both:
             raise SmmixError(
-                f"The column {field.name!r} holds {field.type} in {path!r} and {known} in the "
+                f"The column {cell.name!r} holds {cell.type} in {path!r} and {known} in the "
                 "files before; write it in one type."
             )
         if numeric:
-            table = table.set_column(number, field.name, table.column(number).cast("float64"))
+            table = table.set_column(number, cell.name, table.column(number).cast("float64"))
     return table
 
 
