@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from smmix.callers import user_level
+from smmix.delta import check_alpha
 from smmix.draws import generator
 from smmix.errors import SmmixError
 from smmix.fitting import one_blas_thread
@@ -135,9 +136,8 @@ class BootstrapResults:
         >>> results.bootstrap(n_boot=39).conf_int().shape
         (7, 2)
         """
-        if not (isinstance(alpha, float | np.floating) and 0.0 < alpha < 1.0):
-            raise SmmixError(f"alpha={alpha!r} must be a number between 0 and 1, such as 0.05.")
-        if method not in INTERVALS:
+        check_alpha(alpha)
+        if not isinstance(method, str) or method not in INTERVALS:
             raise SmmixError(f"method must be 'percentile', 'basic' or 'normal', not {method!r}.")
         estimate = self.estimate.to_numpy()
         if method == "normal":

@@ -218,7 +218,7 @@ class Criteria:
     def get(self, name: str, dk_params: float = 0) -> float:
         """One criterion, had the model ``dk_params`` more free parameters."""
         table = self.table if dk_params == 0 else self.with_df(self.df + dk_params)
-        if name not in table.index:
+        if not isinstance(name, str) or name not in table.index:
             raise SmmixError(
                 f"There is no criterion {name!r}; take one of {', '.join(table.index)}."
             )

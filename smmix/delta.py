@@ -12,6 +12,7 @@ from smmix.core.information import unit_design
 from smmix.errors import SmmixError
 
 __all__ = [
+    "check_alpha",
     "confidence_quantile",
     "covariance_or_none",
     "delta_se",
@@ -44,10 +45,15 @@ def delta_se(jacobian: np.ndarray, matrix: np.ndarray | None) -> np.ndarray:
     return np.sqrt(np.maximum(variance, 0.0))
 
 
-def confidence_quantile(results: Any, alpha: float) -> float:
-    """How many standard errors an interval of level 1 - ``alpha`` reaches to each side."""
+def check_alpha(alpha: Any) -> None:
+    """Refuse what is no level of an interval."""
     if not (isinstance(alpha, float | np.floating) and 0.0 < alpha < 1.0):
         raise SmmixError(f"alpha={alpha!r} must be a number between 0 and 1, such as 0.05.")
+
+
+def confidence_quantile(results: Any, alpha: float) -> float:
+    """How many standard errors an interval of level 1 - ``alpha`` reaches to each side."""
+    check_alpha(alpha)
     if results.use_t:
         df = getattr(results, "df_resid_inference", None) or results.df_resid
         return float(stats.t.isf(alpha / 2.0, df))

@@ -20,7 +20,7 @@ from smmix.core.modes import Mode, Modes, component_sizes
 from smmix.core.params import MixtureParams
 from smmix.covariance import check_cov_type, count_clusters, covariance, proportions, sigmas
 from smmix.criteria import Criteria, classification_table, separation, single_loglike
-from smmix.delta import mean_prior
+from smmix.delta import check_alpha, mean_prior
 from smmix.errors import SmmixError
 from smmix.fitting import component_order, effective_order, mixing_shares, opened
 from smmix.mixture_model import MixtureModel
@@ -153,6 +153,12 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         values = np.array(super().pvalues)
         values[self.model.visible.kinds == "sigma"] = np.nan
         return values
+
+    def conf_int(self, alpha: float = 0.05, cols: Any = None) -> np.ndarray:
+        """Wald intervals (V, 2) of level 1 - ``alpha``."""
+        check_alpha(alpha)
+        limits: np.ndarray = super().conf_int(alpha)
+        return limits if cols is None else limits[np.asarray(cols)]
 
     @property
     def coef(self) -> pd.DataFrame:

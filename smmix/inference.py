@@ -199,7 +199,7 @@ def pairwise(
     >>> results.pairwise("income").index.tolist()
     ['income[0] - income[1]']
     """
-    if method is not None and method not in multitest_alias:
+    if method is not None and not (isinstance(method, str) and method in multitest_alias):
         known = ", ".join(map(repr, multitest_alias))
         raise SmmixError(f"method={method!r} is not known; choose one of {known} or None.")
     matrix = _required_covariance(results)
@@ -220,11 +220,11 @@ def _pairwise_terms(model: Any, term: str | None) -> list[np.ndarray]:
     places, columns = _places(model), list(model.design.exog_names)
     if term is None:
         return [*(places[:, c] for c in model.design.exog_terms.values()), _sigma_places(model)]
-    if term in model.design.exog_terms:
+    if isinstance(term, str) and term in model.design.exog_terms:
         return [places[:, model.design.exog_terms[term]]]
-    if term in columns:
+    if isinstance(term, str) and term in columns:
         return [places[:, [columns.index(term)]]]
-    if term == "sigma":
+    if isinstance(term, str) and term == "sigma":
         return [_sigma_places(model)]
     known = ", ".join(map(repr, dict.fromkeys([*model.design.exog_terms, *columns, "sigma"])))
     raise SmmixError(f"term={term!r} is not a term of the components; choose one of {known}.")

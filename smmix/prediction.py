@@ -347,7 +347,10 @@ def labels_of(posterior: np.ndarray, index: pd.Index) -> pd.Series:
 def _quantiles(
     q: Any, means: np.ndarray, sigma: np.ndarray, prior: np.ndarray, index: pd.Index
 ) -> pd.Series | pd.DataFrame:
-    levels = np.asarray(q, dtype=float)
+    try:
+        levels = np.asarray(q, dtype=float)
+    except (TypeError, ValueError):
+        raise SmmixError(f"q must be a number, or a list of numbers, not {q!r}.") from None
     if not ((levels > 0.0) & (levels < 1.0)).all():
         raise SmmixError(f"q must lie strictly between 0 and 1, not {q!r}.")
     if levels.ndim == 0:

@@ -40,7 +40,7 @@ def resampling(model: MixtureModel, params: MixtureParams, kind: str) -> Resampl
     SmmixError
         If the kind is unknown or does not suit the model.
     """
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise SmmixError(f"kind must be 'parametric', 'rows' or 'groups', not {kind!r}.")
     if kind == "parametric":
         return _drawn_from_fit(model, params)

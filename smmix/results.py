@@ -256,15 +256,8 @@ class MixtureResults(MixtureEstimates):
         exog_concomitant, offset, groups : array_like, optional
             For the rows of ``exog``, as in `predict`.
         """
-        return draws.simulate(
-            self,
-            exog,
-            nobs,
-            rng,
-            exog_concomitant=exog_concomitant,
-            offset=offset,
-            groups=groups,
-        )
+        own = {"exog_concomitant": exog_concomitant, "offset": offset, "groups": groups}
+        return draws.simulate(self, exog, nobs, rng, **own)
 
     def bootstrap(
         self,
@@ -359,6 +352,11 @@ class MixtureResultsWrapper(LikelihoodResultsWrapper):
             return matrix
         names = self._results.model.param_names
         return pd.DataFrame(matrix, names, names)
+
+    def conf_int(self, alpha: float = 0.05, cols: Any = None) -> pd.DataFrame:
+        """Wald intervals of level 1 - ``alpha``; those of sigma are better in `sigmas`."""
+        limits = pd.DataFrame(self._results.conf_int(alpha), self._results.model.param_names)
+        return limits if cols is None else limits.iloc[np.asarray(cols)]
 
     # isinstance(results, MixtureResults) holds, as users expect.
     @property  # type: ignore[misc]

@@ -28,6 +28,7 @@ from smmix.seeding import (
     with_components,
 )
 from smmix.selection_options import (
+    check_on_fit,
     checked_base,
     checked_criterion,
     defaults,
@@ -218,6 +219,7 @@ def select_k(
     """
     build_with, fit_with = split(options)
     numbers = numbers_of_components(k)
+    check_on_fit(on_fit)
     if isinstance(formula, MixtureOLS):
         base = checked_base(formula, data, build_with)
     else:

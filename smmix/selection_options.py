@@ -13,8 +13,8 @@ from smmix.model import MixtureOLS
 from smmix.per_component import check_k
 
 __all__ = [
-    "CHOICES", "checked_base", "checked_criterion", "defaults", "numbers_of_components",
-    "refuse_parts", "split",
+    "CHOICES", "check_on_fit", "checked_base", "checked_criterion", "defaults",
+    "numbers_of_components", "refuse_parts", "split",
 ]  # fmt: skip
 
 #: Criteria that k can be chosen by: small values are better, but for the last.
@@ -61,13 +61,19 @@ def numbers_of_components(k: Any) -> list[int]:
 def checked_criterion(base: MixtureOLS, criterion: Any) -> str:
     """The criterion, refused when there is none of the name or the data do not allow it."""
     names = [name for name in CHOICES if name != "bic_groups" or base.group_labels is not None]
-    if criterion not in names:
+    if not isinstance(criterion, str) or criterion not in names:
         raise SmmixError(f"criterion={criterion!r} must be one of {', '.join(map(repr, names))}.")
     if criterion == "cv" and base.large is not None:
         raise SmmixError(
             "criterion='cv' needs the rows in memory; choose by another criterion, or on a sample."
         )
     return str(criterion)
+
+
+def check_on_fit(on_fit: Any) -> None:
+    """Refuse what cannot be called with the results of a fit."""
+    if on_fit is not None and not callable(on_fit):
+        raise SmmixError(f"on_fit must be a function of the results, not {on_fit!r}.")
 
 
 def refuse_parts(formula: Any) -> None:

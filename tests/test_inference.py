@@ -411,3 +411,32 @@ class TestMargins:
     def test_constant_alone(self):
         with pytest.raises(smmix.SmmixError, match="no variable"):
             smmix.from_formula("y ~ 1", DATA, k=2).fit(n_starts=10).margins()
+
+
+class TestArgumentsThatMakeNoSense:
+    @pytest.mark.parametrize("alpha", [0.0, 1.5, -1, None, "x", [0.1]])
+    def test_levels(self, alpha):
+        fit = smmix.from_formula("y ~ x1", DATA, k=2).fit(n_starts=10)
+        for call in (
+            fit.conf_int,
+            fit.proportions,
+            fit.sigmas,
+            fit.margins,
+            fit.components[0].conf_int,
+            fit.get_prediction().summary_frame,
+        ):
+            with pytest.raises(smmix.SmmixError, match="alpha"):
+                call(alpha=alpha)
+
+    def test_names(self):
+        fit = smmix.from_formula("y ~ x1", DATA, k=2).fit(n_starts=10)
+        with pytest.raises(smmix.SmmixError, match="is not a term"):
+            fit.pairwise(["x1"])
+        with pytest.raises(smmix.SmmixError, match=r"method=.* is not known"):
+            fit.pairwise("x1", method=["holm"])
+        with pytest.raises(smmix.SmmixError, match="There is no criterion"):
+            fit.info_criteria(["bic"])
+        with pytest.raises(smmix.SmmixError, match="q must be a number"):
+            fit.predict(which="quantile", q="median")
+        with pytest.raises(smmix.SmmixError, match="on_fit must be a function"):
+            smmix.select_k("y ~ x1", DATA, k=[1], on_fit=3)

@@ -91,6 +91,15 @@ def test_stopping_early_keeps_the_decision(homogeneous):
     assert above.sum() == exceedances_needed(0.05, 99) == 5
 
 
+def test_too_few_replicates_to_refuse_are_all_drawn(one):
+    # With 9 replicates no p-value is below 0.1: there is no decision to stop for.
+    test = bootstrap_lrt(one, n_boot=9)
+    assert test.replicates.size == 9
+    assert test.pvalue == pytest.approx(0.1)
+    assert not test.rejected
+    assert "too few to refuse at this level" in str(test.summary())
+
+
 @pytest.mark.parametrize(("alpha", "n_boot"), [(0.05, 99), (0.05, 199), (0.1, 19), (0.01, 50)])
 def test_the_exceedances_that_settle_it(alpha, n_boot):
     """So many exceedances make a p-value above alpha certain, one fewer does not."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from smmix.errors import SmmixError
 
 __all__ = ["checked_fraction", "checked_null", "checked_number", "unwrapped"]
@@ -32,9 +34,9 @@ def checked_null(results: Any, test: str) -> Any:
 
 def checked_number(name: str, value: Any, least: int = 1) -> int:
     """A whole number of at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise SmmixError(f"{name} must be a whole number of at least {least}, not {value!r}.")
-    return value
+    return int(value)
 
 
 def checked_fraction(name: str, value: Any) -> float:

@@ -92,6 +92,11 @@ class MonteCarloTest:
         ]
         verdict = "refused" if self.rejected else "not refused"
         notes = [f"k={self.k} is {verdict} at the level {self.alpha:g}."]
+        if not exceedances_needed(self.alpha, self.replicates.size) and not self.stopped:
+            notes.append(
+                f"{self.replicates.size} replicates are too few to refuse at this level: no "
+                f"p-value is below {1.0 / (1.0 + self.replicates.size):.3g}."
+            )
         if self.stopped:
             notes.append(
                 "The replicates ended when no further ones could have changed the decision."
@@ -119,9 +124,10 @@ def null_statistics(
 ) -> np.ndarray:
     """Statistics of up to ``n_boot`` data sets drawn from the null fit.
 
-    With ``alpha`` they end when so many are at or above ``statistic`` that the p-value of all
-    ``n_boot`` would exceed ``alpha``, whatever the others are [1]_. Each data set has a generator
-    of its own, so that the outcome depends neither on the threads nor on the size of a batch.
+    With ``alpha``, and ``n_boot`` large enough to refuse at it, they end when so many are at or
+    above ``statistic`` that the p-value of all ``n_boot`` would exceed ``alpha``, whatever the
+    others are [1]_. Each data set has a generator of its own, so that the outcome depends neither
+    on the threads nor on the size of a batch.
 
     References
     ----------
@@ -129,11 +135,13 @@ def null_statistics(
        301-304.
     """
     generators = generator(rng).spawn(n_boot)
-    enough = n_boot + 1 if alpha is None else exceedances_needed(alpha, n_boot)
+    # Where even the smallest p-value is above alpha there is no decision to wait for.
+    decided = 0 if alpha is None else exceedances_needed(alpha, n_boot)
+    enough = decided or n_boot + 1
     workers = min(threads or os.cpu_count() or 1, n_boot)
-    if alpha is not None:
+    if decided:
         # Small batches first: the decision may fall after few replicates.
-        batch_size = min(batch_size, max(enough, 1))
+        batch_size = min(batch_size, enough)
     found: list[float] = []
     with (
         progress_bar(progress) as report,
