@@ -3,12 +3,15 @@
 import copy
 import pickle
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import smmix
+from smmix.formula import incremental
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -151,6 +154,21 @@ def test_held_in_memory_when_it_fits(rows, path):
 def test_threads_change_no_digit(path):
     model = smmix.from_formula("y ~ x1 + g", scan(path, 20))
     assert (model.fit(threads=1).params == model.fit(threads=4).params).all()
+
+
+def test_threads_may_thaw_a_design_at_the_same_time(path, monkeypatch):
+    designer = smmix.from_formula("y ~ bs(x2, df=4) + g", scan(path, 3)).large.learnt.designer
+    fresh = pickle.loads(pickle.dumps(designer))
+    plain = incremental.thaw
+
+    def slow(*args):
+        time.sleep(0.01)
+        return plain(*args)
+
+    monkeypatch.setattr(incremental, "thaw", slow)
+    with ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(lambda _: len(list(fresh.infos)), range(8)))
+    assert seen == [2] * 8
 
 
 @pytest.mark.parametrize("cov_type", ["opg", "HC0", "HC1"])

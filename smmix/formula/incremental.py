@@ -116,7 +116,8 @@ class SlabDesigner:
     @property
     def infos(self) -> list[DesignInfo]:
         if not self._infos:
-            self._infos.extend(thaw(frozen, dict(self.rules.scope)) for frozen in self.frozen)
+            # All at once: other threads may be looking.
+            self._infos[:] = [thaw(frozen, dict(self.rules.scope)) for frozen in self.frozen]
         return self._infos
 
     def __getstate__(self) -> dict[str, Any]:
