@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -378,3 +379,16 @@ def test_the_chosen_fit_of_many_rows_is_not_below_the_plain_fit():
     assert found.best_k > 3
     plain = smmix.from_formula("y ~ x1", frame, k=found.best_k).fit(rng=1, n_starts=10)
     assert found.best.llf >= plain.llf - 1e-6
+
+
+def test_the_guide_says_what_the_study_of_the_criteria_found():
+    root = Path(__file__).resolve().parents[1]
+    study = pd.read_csv(root / "tests/reference/selection/seed_example.csv", index_col="criterion")
+    page = (root / "docs" / "guide" / "how_many.md").read_text(encoding="utf-8")
+    lines = page.split("### What they choose")[1].split("\n## ")[0].splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "|" in line]
+    shown = {row[0].replace('`bic` with `k="auto"`', "auto").strip("`"): row[1:] for row in rows}
+    assert set(shown) - {"criterion"} - {rows[1][0]} == set(study.index)
+    for name, counts in study.drop(columns="data_sets").iterrows():
+        assert list(map(int, shown[name])) == counts.tolist()
+    assert (study["data_sets"] == 100).all()
