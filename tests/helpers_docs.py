@@ -145,7 +145,7 @@ def smmix_arguments(command: str) -> tuple[list[str], Path | None] | None:
 
 
 def is_set_up(command: str, extras: set[str], root: Path) -> bool:
-    """Whether a command sets up an environment with names that exist (.ci/run runs such ones)."""
+    """Whether a command sets up an environment, or runs a tool, whose names exist."""
     words = shlex.split(command, comments=True)
     words[0] = words[0].removeprefix(".venv/bin/")
     match words:
@@ -155,6 +155,8 @@ def is_set_up(command: str, extras: set[str], root: Path) -> bool:
             return True
         case ["python", "-m", "sphinx", *_, source, _]:
             return (root / source / "conf.py").exists()
+        case ["python", "-m", module, *_]:
+            return (root / module.replace(".", "/")).exists()
         case ["jupytext", "--to", "ipynb", page]:
             return (root / page).exists()
         case ["pip", "install", *wanted]:
