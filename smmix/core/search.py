@@ -52,8 +52,9 @@ SHORT_PASSES = 12
 #: Short runs followed to their modes, and how many degenerate ones besides.
 FOLLOWED, FOLLOWED_DEGENERATE = 16, 4
 #: Rounds of moves without a better mode before they end; fewer when this share of the starts
-#: followed has met in one mode, fewest when there are also so many rows for each parameter.
-PATIENCE, CLEAR_SHARE, ROWS_PER_PARAMETER = 6, 0.5, 15
+#: followed has met in one mode, fewest when there are also so many rows for each parameter: a
+#: number for each component, but no more than a limit.
+PATIENCE, CLEAR_SHARE, MANY_ROWS, MOST_MANY_ROWS = 6, 0.5, 7.5, 30.0
 #: Densities that a round of moves evaluates per pass, within these numbers of moves.
 MOVES_DENSITIES, MOVES = 150_000, (48, 300)
 #: Modes that moves start from, and the share of the moves that is followed.
@@ -195,9 +196,10 @@ class _Search:
     def patience(runs: Runs, pilot: MemorySource, spec: MixtureSpec) -> int:
         """Rounds of moves without a better mode before they end."""
         clear = runs.hits.max() > CLEAR_SHARE * runs.hits.sum()
-        if pilot.n_rows < ROWS_PER_PARAMETER * spec.layout.size:
+        k = spec.layout.k
+        if pilot.n_rows < min(MANY_ROWS * k, MOST_MANY_ROWS) * spec.layout.size:
             return PATIENCE // 3 if clear else PATIENCE
-        return min(spec.layout.k - 2, 1) if clear else PATIENCE // 2
+        return min(k - 2, 1) if clear else PATIENCE // 2
 
     def moves(self, runs: Runs, data: Pilot, spec: MixtureSpec) -> np.ndarray:
         """Labels: each component of the best modes dropped in turn, and a new one found."""
