@@ -392,3 +392,20 @@ def test_the_guide_says_what_the_study_of_the_criteria_found():
     for name, counts in study.drop(columns="data_sets").iterrows():
         assert list(map(int, shown[name])) == counts.tolist()
     assert (study["data_sets"] == 100).all()
+
+
+def test_the_guide_says_what_the_study_of_the_tests_found():
+    root = Path(__file__).resolve().parents[1]
+    study = pd.read_csv(root / "tests/reference/selection/tests_of_k.csv")
+    page = (root / "docs" / "guide" / "how_many.md").read_text(encoding="utf-8")
+    shown = {}
+    for line in page.split("| test | one line")[1].splitlines()[2:6]:
+        name, *figures = (cell.strip() for cell in line.strip("|").split("|"))
+        shown[name.replace("`", "").replace("vlmr_test", "vlmr").replace(",", "")] = figures
+    assert set(shown) == set(study["test"])
+    for name, figures in shown.items():
+        refused = 100 * study.loc[study["test"] == name, "refused"].to_numpy()
+        np.testing.assert_allclose(np.array(figures, dtype=float), refused, atol=0.501)
+    level = study[study["study"] == "level"].set_index("test")
+    assert level.loc[["bootstrap_lrt", "em_test"], "refused"].between(0.02, 0.09).all()
+    assert level.loc["bootstrap_lrt", "data_sets"] == 200

@@ -1,8 +1,9 @@
 """Level and power of the tests of one component against two.
 
-Run ``python tests/reference/selection/tests_of_k.py`` (about ten minutes on one core); it
-writes ``tests_of_k.csv`` beside itself. Each row is one test on one design: the share of data sets
-in which one component is refused at 5 %, with its Monte Carlo error.
+Run ``python tests/reference/selection/tests_of_k.py`` (about ten minutes on one core), or with
+``level`` or ``power`` for one part; it writes ``tests_of_k.csv`` beside itself. Each row is one
+test on one design: the share of data sets in which one component is refused at 5 %, with its Monte
+Carlo error.
 
 Level: one line, y = 1 + x + e, n = 100. Power: two lines of equal weight that cross at the mean of
 x, y = s x + e and y = -s x + e, at several slopes s. B = 99 data sets are drawn for each test, or
@@ -11,6 +12,7 @@ fewer where the decision is certain earlier.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from pathlib import Path
 
@@ -71,12 +73,18 @@ def study(what: str, slope: float) -> list[dict[str, object]]:
 
 def main() -> None:
     warnings.simplefilter("ignore")
-    rows = study("level", 0.0)
     target = Path(__file__).with_suffix(".csv")
-    pd.DataFrame(rows).to_csv(target, index=False)
-    for slope in SLOPES:
+    parts = sys.argv[1:] or list(N_DATA_SETS)
+    rows = []
+    if "level" in parts:
+        rows += study("level", 0.0)
+    elif target.exists():
+        table = pd.read_csv(target)
+        rows += table[table["study"] == "level"].to_dict("records")
+    for slope in SLOPES if "power" in parts else ():
         rows += study("power", slope)
         pd.DataFrame(rows).to_csv(target, index=False)
+    pd.DataFrame(rows).to_csv(target, index=False)
 
 
 if __name__ == "__main__":
