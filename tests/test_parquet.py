@@ -240,6 +240,18 @@ def test_data_taken_away_leave_what_was_computed(path, memory):
         refused(r"taken away by remove_data\(\)", ask)
 
 
+def test_what_has_been_read_is_let_go(tmp_path):
+    values = np.random.default_rng(1).normal(size=(1_000_000, 5))
+    pq.write_table(pa.table(dict(zip("abcde", values.T, strict=True))), tmp_path / "long.parquet",
+                   row_group_size=50_000)  # fmt: skip
+    before = pa.total_allocated_bytes()
+    held = [
+        pa.total_allocated_bytes() - before
+        for _ in smmix.scan_parquet(tmp_path).slabs(list("abcde"), 10_000)
+    ]
+    assert max(held) < values.nbytes / 4
+
+
 def test_several_files_of_slightly_different_types(rows, tmp_path):
     first, second = rows[:140], rows[140:]
     first.astype({"x2": "float32", "g": "category"}).to_parquet(tmp_path / "a.parquet")

@@ -227,8 +227,10 @@ def _files(path: str | Path | Sequence[str | Path]) -> list[str]:
 
 
 def _opened(path: str) -> Any:
-    parquet = _pyarrow().parquet
-    return parquet.ParquetFile(path, buffer_size=READ_BYTES, page_checksum_verification=True)
+    # What pyarrow reads ahead, as newer versions do by default, it keeps until the file is closed.
+    return _pyarrow().parquet.ParquetFile(
+        path, buffer_size=READ_BYTES, pre_buffer=False, page_checksum_verification=True
+    )
 
 
 @contextmanager
