@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -52,12 +53,13 @@ ROW_PARTS = ("y", "x", "z", "weight", "repeat", "offset", "group", "membership")
 
 
 def fingerprint(model: MixtureModel, options: FitOptions, start: np.ndarray | None) -> str:
-    """What must be the same for a record to be of use: data, model, options, random numbers."""
+    """What must be the same for a record to be of use: data, model, options, seed, versions."""
     digest = hashlib.sha256()
     generator = json.dumps(options.rng.bit_generator.state, default=np.ndarray.tolist)
     source = model.source
     told = [
-        np.__version__, model.formula, model.concomitant, model.param_names, model.variance,
+        import_module("smmix").__version__, np.__version__,
+        model.formula, model.concomitant, model.param_names, model.variance,
         options.method, options.n_starts, options.maxiter, options.gtol, generator,
         source.n_rows, source.n_units,
     ]  # fmt: skip
@@ -117,11 +119,11 @@ class Log:
             self._settle()
         elif (found := self.file.read(len(header))) != header:
             self.file.close()
-            wrong = found.startswith(MAGIC)
+            owner = "something else"
+            if found.startswith(MAGIC):
+                owner = "another fit: other data, model, options or version of smmix"
             raise SmmixError(
-                f"The checkpoint {str(path)!r} belongs to "
-                f"{'another fit: other data, model or options' if wrong else 'something else'}; "
-                "give another name, or delete it."
+                f"The checkpoint {str(path)!r} belongs to {owner}; give another name, or delete it."
             )
 
     def next(self, make: Callable[[], Any]) -> Any:

@@ -120,6 +120,9 @@ def test_a_killed_process_resumes(data, tmp_path):
         lambda data, place: fit(data, place, n_starts=9),
         lambda data, place: smmix.from_formula("y ~ x", data).fit(checkpoint=place),
         lambda data, place: fit(make_rows(5999), place),
+        lambda data, place: fit(make_rows().assign(y=lambda rows: rows["y"] * 1.0000001), place),
+        lambda data, place: fit(data, place, method="em"),
+        lambda data, place: smmix.from_formula("y ~ x", data, k=3).fit(checkpoint=place),
     ],
 )
 def test_another_fit_is_refused(data, tmp_path, other):
@@ -129,6 +132,14 @@ def test_another_fit_is_refused(data, tmp_path, other):
     with pytest.raises(smmix.SmmixError, match="belongs to another fit"):
         other(data, place)
     assert place.read_bytes() == before
+
+
+def test_a_checkpoint_of_another_version_is_refused(data, tmp_path, monkeypatch):
+    # Another version may ask other questions, to which the answers would not belong.
+    fit(data, tmp_path / "fit.ckpt")
+    monkeypatch.setattr(smmix, "__version__", "0.0.1")
+    with pytest.raises(smmix.SmmixError, match=r"another fit.*version of smmix"):
+        fit(data, tmp_path / "fit.ckpt")
 
 
 def test_files_that_are_no_checkpoints_are_refused(data, tmp_path):
