@@ -89,7 +89,7 @@ def separation(spec: MixtureSpec, params: MixtureParams, source: MemorySource) -
         chosen = np.arange(tau.shape[0])[:, None] == label
         return _Sums(
             np.array([weight.sum()]),
-            np.array([-(xlogy(tau, tau).sum(axis=0) @ weight)]),
+            np.array([0.0 - xlogy(tau, tau).sum(axis=0) @ weight]),
             np.array([np.log(largest) @ weight]),
             np.array([largest @ weight]),
             tau @ weight,
@@ -213,7 +213,8 @@ class Criteria:
     def _entropy_r2(self) -> float:
         if self.k == 1:
             return np.nan
-        return 1.0 - self.posterior.entropy / (self.posterior.n_units * np.log(self.k))
+        largest = self.posterior.n_units * np.log(self.k)
+        return max(1.0 - self.posterior.entropy / largest, 0.0)
 
     def get(self, name: str, dk_params: float = 0) -> float:
         """One criterion, had the model ``dk_params`` more free parameters."""

@@ -21,7 +21,8 @@ DELAY = 2.0
 
 def _is_watched() -> bool:
     """Whether standard error is a terminal, or the code runs in a notebook."""
-    if "ipykernel" in sys.modules:
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if hasattr(shell, "kernel"):
         return True
     return bool(getattr(sys.stderr, "isatty", lambda: False)())
 
