@@ -97,7 +97,7 @@ def numerical_hessian(
     """Sixth-order central differences of complex-step gradients: truncation error O(h^6)."""
     hessian = np.empty((len(point), len(point)))
     weights = {1: 3 / 4, 2: -3 / 20, 3: 1 / 60}
-    for i, h in enumerate(2e-3 * scale):
+    for i, h in enumerate(5e-4 * scale):
         unit = np.eye(len(point))[i] * h
         hessian[i] = (
             sum(
