@@ -18,7 +18,7 @@ from smmix.errors import SmmixError
 from smmix.fitting import one_blas_thread
 from smmix.progress import progress_bar
 from smmix.replicates import Outcome, Replicator, Stop, batch_size, run_batches
-from smmix.resampling import resampling
+from smmix.resampling import Redraw, Resample, drawn_on_each_pass, resampling
 
 __all__ = ["BootstrapResults", "bootstrap"]
 
@@ -218,7 +218,8 @@ def bootstrap(
     kind : {"parametric", "rows", "groups"}
         "parametric": responses drawn from the fit, everything else as observed. "rows": the
         independent units drawn with replacement, with all that belongs to them: rows, or the
-        groups of a model with groups. "groups": the same, refused without groups.
+        groups of a model with groups. "groups": the same, refused without groups. Rows that are
+        not in memory can be drawn, but get no new responses.
     rng : int, Generator, SeedSequence or None
         Seed. A replicate depends on the seed and its number alone.
     threads : int, optional
@@ -258,11 +259,16 @@ def bootstrap(
     needs whole weights and memory for all observations), or is drawn w times as often ("rows").
     Sampling weights stay with their rows.
 
+    Of rows that are not in memory, units are drawn by Poisson counts made anew on every pass
+    [3]_, twenty replicates to a pass; replicates whose climbs fail are counted as failures.
+
     References
     ----------
     .. [1] McLachlan, G. J. and Peel, D. (2000). Finite Mixture Models. Wiley, section 2.16.
     .. [2] Basford, K. E., Greenway, D. R., McLachlan, G. J. and Peel, D. (1997). Standard errors
        of fitted component means of normal mixtures. Computational Statistics 12, 1-17.
+    .. [3] Hanley, J. A. and MacGibbon, B. (2006). Creating non-parametric bootstrap samples using
+       Poisson frequencies. Computer Methods and Programs in Biomedicine 83, 57-62.
 
     Examples
     --------
@@ -282,13 +288,22 @@ def bootstrap(
     model = results.model
     seeds = _seeds(generator(rng), n_boot)
     stop = Stop()
-    make = resampling(model, results.unpacked, kind)
+    make: Resample | Redraw
+    if model.large is None:
+        make = resampling(model, results.unpacked, kind)
+    else:
+        make, threads = drawn_on_each_pass(model, kind), 1
+        if n_starts:
+            raise SmmixError(
+                "n_starts searches every replicate, which needs the rows in memory; leave it out."
+            )
     replicator = Replicator(results, make, n_starts, stop.check)
     size = batch_size(model)
     batches = [seeds[i : i + size] for i in range(0, n_boot, size)]
     with progress_bar(progress) as report, one_blas_thread():
         outcomes = run_batches(replicator.run, batches, threads, stop, report)
-    kind = "groups" if kind != "parametric" and model.group_codes is not None else kind
+    has_groups = model.group_codes is not None or (model.large and "groups" in model.large.given)
+    kind = "groups" if kind != "parametric" and has_groups else kind
     params = pd.Series(np.asarray(results.params), model.param_names)
     found = _collected(outcomes, size, params, kind, n_boot)
     _warn_of(found)

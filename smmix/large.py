@@ -68,6 +68,11 @@ class LargeRows:
         """Argument name (groups, freq_weights, ..) to column name."""
         return self.learnt.designer.rules.extras
 
+    @property
+    def given(self) -> set[str]:
+        """The arguments of `extras` that name a column."""
+        return {name for name, column in self.extras.items() if column is not None}
+
 
 def is_large(data: Any) -> bool:
     """Whether a table is one that is read in slabs."""

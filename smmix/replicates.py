@@ -17,18 +17,20 @@ from smmix.core.coordinates import Coordinates, pooled_fit, working_setting
 from smmix.core.em import EMControl, EMStatus, Objective, expectation_maximisation, newton
 from smmix.core.linalg import solve_gram
 from smmix.core.mixture import MixtureSpec
-from smmix.core.modes import degeneracy, unit_loglike
+from smmix.core.modes import COMPARED_UNITS, degeneracy, unit_loglike
 from smmix.core.params import MixtureParams, concatenate
 from smmix.core.search import find_modes
 from smmix.core.statistics import WLSStats
 from smmix.parameters import exchangeable
 from smmix.progress import Report
-from smmix.resampling import Resample, member_rows, members
+from smmix.resampling import Redraw, Resample, member_rows, members
 from smmix.seeding import fresh_starts
 from smmix.sources.memory import MemorySource
+from smmix.sources.reweighted import ReweightedSource
 
 if TYPE_CHECKING:
     from smmix.mixture_model import MixtureModel
+    from smmix.sources.base import Source
 
 __all__ = ["Outcome", "Replicator", "Stop", "batch_size", "run_batches"]
 
@@ -46,10 +48,14 @@ SEARCH_STARTS = 50
 HIGHER = 1e-6
 #: Component densities that a batch evaluates at once, and the most replicates in it.
 BATCH_DENSITIES, BATCH = 1 << 15, 50
+#: Replicates that share a pass over rows that are not in memory.
+LARGE_BATCH = 20
 
 
 def batch_size(model: MixtureModel) -> int:
-    """Replicates that are best fitted together: many when they are small."""
+    """Replicates that are best fitted together: many when they are small, or read from disk."""
+    if model.large:
+        return LARGE_BATCH
     return int(np.clip(BATCH_DENSITIES // (model.source.n_rows * model.k), 1, BATCH))
 
 
@@ -96,6 +102,8 @@ class BatchObjective(Objective):
     """A mixture on a batch of data sets, one for each parameter set."""
 
     def members(self, index: np.ndarray) -> BatchObjective:
+        if isinstance(self.source, ReweightedSource):
+            return replace(self, source=self.source.members(index))
         return replace(self, source=members(cast(MemorySource, self.source), index))
 
 
@@ -106,7 +114,7 @@ class Replicator:
     ----------
     results : MixtureResults
     make : callable
-        See `smmix.resampling.resampling`.
+        See `smmix.resampling.resampling`, and `drawn_on_each_pass` for rows not in memory.
     n_starts : int
         Starts of a search in every replicate beside the climb from the fit; with none the search
         is made where that climb fails.
@@ -114,9 +122,11 @@ class Replicator:
         Called after every pass over a batch, with whatever is reported; may raise to stop.
     """
 
-    def __init__(self, results: Any, make: Resample, n_starts: int, tick: Callable[..., None]):
+    def __init__(
+        self, results: Any, make: Resample | Redraw, n_starts: int, tick: Callable[..., None]
+    ):
         model = results.model
-        source = replace(model.source, threads=1)
+        source = model.source if model.large else replace(model.source, threads=1)
         self.model, self.make, self.n_starts, self.tick = model, make, n_starts, tick
         setting = working_setting(model.spec, source, model.pooled)
         self.coordinates: Coordinates = setting.coordinates
@@ -134,25 +144,23 @@ class Replicator:
         if results.row != modes.selected or not sound:
             return self.fit.take(slice(0, 0))
         rivals = self.coordinates.to_working(concatenate(sound))
-        spec, source = self.objective.spec, cast(MemorySource, self.objective.source)
+        spec, n_units = self.objective.spec, self.objective.source.n_units
+        drawn = COMPARED_UNITS if self.model.large else n_units
+        source = self.objective.source.sample(drawn, np.random.default_rng(0))
         loglike = unit_loglike(spec, concatenate([self.fit, rivals]), source)
         if source.weight is not None:
             loglike = loglike * source.weight
         behind = loglike[0] - loglike[1:]
-        error = behind.std(axis=1) * np.sqrt(behind.shape[1])
-        near = np.flatnonzero(behind.sum(axis=1) <= RIVAL_ERRORS * error)
+        error = behind.std(axis=1) / np.sqrt(n_units)
+        near = np.flatnonzero(behind.mean(axis=1) <= RIVAL_ERRORS * error)
         return rivals.take(near[:RIVALS])
 
     def run(self, seeds: Sequence[np.random.SeedSequence]) -> Outcome:
         """Make and fit one replicate for each seed."""
         generators = [np.random.default_rng(seed) for seed in seeds]
-        natural = self.make(generators)
-        objective = BatchObjective(
-            self.objective.spec,
-            self.coordinates.rows(replace(natural, threads=1)),
-            self.objective.x_scale,
-            self.objective.z_scale,
-        )
+        natural, rows = self._data_sets(seeds, generators)
+        whole = self.objective
+        objective = BatchObjective(whole.spec, rows, whole.x_scale, whole.z_scale)
         best = self._climb(objective, self.fit, len(seeds), "fit")
         for i in range(self.rivals.size):
             rival = self.rivals.take(slice(i, i + 1))
@@ -160,15 +168,26 @@ class Replicator:
         searched = best.status != "converged"
         if self.n_starts:
             searched[:] = True
-        for s in np.flatnonzero(searched).tolist():
-            found = self._search(member_rows(natural, s), generators[s])
-            if found is not None:
-                best = self._offer(objective, best, s, *found)
+        if natural is not None:
+            for s in np.flatnonzero(searched).tolist():
+                found = self._search(member_rows(natural, s), generators[s])
+                if found is not None:
+                    best = self._offer(objective, best, s, *found)
         params = self.coordinates.from_working(self._relabelled(best.params))
         visible = self.model.visible.of_full(self.model.layout.pack(params))
         if self.model.equalities is not None:
             visible = self.model.equalities.map.full(visible[:, self.model.equalities.free])
         return Outcome(visible, best.loglike, list(best.status), list(best.start))
+
+    def _data_sets(
+        self, seeds: Sequence[np.random.SeedSequence], generators: list[np.random.Generator]
+    ) -> tuple[MemorySource | None, Source]:
+        """The data sets as they are, where they can be held, and in working coordinates."""
+        if self.model.large:
+            numbers = [int(seed.generate_state(1, np.uint64)[0]) for seed in seeds]
+            return None, cast("Redraw", self.make)(self.objective.source, numbers)
+        natural = cast("Resample", self.make)(generators)
+        return natural, self.coordinates.rows(replace(natural, threads=1))
 
     # -- one climb ------------------------------------------------------------------------------
 

@@ -12,15 +12,22 @@ from smmix.core.params import MixtureParams
 from smmix.draws import ResponseLaw, take_rows
 from smmix.errors import SmmixError
 from smmix.prediction import own_rows
+from smmix.sources.base import Source
 from smmix.sources.memory import MemorySource
+from smmix.sources.reweighted import ReweightedSource
 
 if TYPE_CHECKING:
     from smmix.mixture_model import MixtureModel
 
-__all__ = ["KINDS", "Resample", "member_rows", "members", "resampling"]
+__all__ = [
+    "KINDS", "Redraw", "Resample", "drawn_on_each_pass", "member_rows", "members", "resampling",
+]  # fmt: skip
 
 #: From one generator per data set to a source that holds them all along its batch axis.
 Resample = Callable[[Sequence[np.random.Generator]], MemorySource]
+
+#: From a source and a seed for each data set to a source that holds them all.
+Redraw = Callable[[Source, Sequence[int]], Source]
 
 KINDS = ("parametric", "rows", "groups")
 
@@ -40,13 +47,17 @@ def resampling(model: MixtureModel, params: MixtureParams, kind: str) -> Resampl
     SmmixError
         If the kind is unknown or does not suit the model.
     """
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise SmmixError(f"kind must be 'parametric', 'rows' or 'groups', not {kind!r}.")
+    _check_kind(kind, model.group_codes is not None)
     if kind == "parametric":
         return _drawn_from_fit(model, params)
-    if kind == "groups" and model.group_codes is None:
-        raise SmmixError("kind='groups' needs a model with groups; use kind='rows'.")
     return _drawn_from_units(model)
+
+
+def _check_kind(kind: str, has_groups: bool) -> None:
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise SmmixError(f"kind must be 'parametric', 'rows' or 'groups', not {kind!r}.")
+    if kind == "groups" and not has_groups:
+        raise SmmixError("kind='groups' needs a model with groups; use kind='rows'.")
 
 
 def _drawn_from_fit(model: MixtureModel, params: MixtureParams) -> Resample:
@@ -118,6 +129,33 @@ def _sampling_weight(model: MixtureModel) -> np.ndarray | None:
     apart = source.group is not None or frequency is None
     weight: np.ndarray = source.weight if apart else source.weight / frequency
     return weight
+
+
+def drawn_on_each_pass(model: MixtureModel, kind: str) -> Redraw:
+    """How data sets are made of rows that are not in memory: from a source and a seed for each.
+
+    Raises
+    ------
+    SmmixError
+        If the kind needs the rows at hand, or the weights of a unit cannot be told apart.
+    """
+    assert model.large is not None, "rows in memory are drawn once"
+    given = model.large.given
+    _check_kind(kind, "groups" in given)
+    if kind == "parametric":
+        raise SmmixError(
+            "kind='parametric' draws a response for every row, which needs the rows in memory; "
+            "use kind='rows'."
+        )
+    weights = {"freq_weights", "prob_weights"} & given
+    apart = "groups" in given
+    if len(weights) == 2 and not apart:
+        raise SmmixError(
+            "Rows that are not in memory cannot be drawn with both freq_weights and prob_weights; "
+            "repeat the rows of frequency weights above one."
+        )
+    counted = "freq_weights" in weights and not apart
+    return lambda source, seeds: ReweightedSource(source, tuple(seeds), counted)
 
 
 def members(source: MemorySource, index: np.ndarray) -> MemorySource:
