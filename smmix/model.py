@@ -279,7 +279,8 @@ class MixtureOLS(MixtureModel):
             rising), or as found (None). Components that differ by construction keep their
             numbers; after ``start_params`` only a coefficient given here reorders.
         threads : int, optional
-            Threads that share a pass over the data; the result does not depend on it.
+            Threads that share a pass over the data; the result does not depend on it. By default
+            one for rows in memory, where more seldom help, and one for each processor from files.
         progress : bool, optional
             True and False force a progress bar on and off; by default it is shown when standard
             error is a terminal and the work lasts.

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-#: Bytes of temporaries that one pass over a block may use: about a second-level cache. Half of it
+#: Bytes of temporaries that one pass over a block may use: about a second-level cache. Much less
 #: is slower: NumPy copies the operands of a broadcast into its buffer when a row of them takes up
-#: less than half of the buffer, which is 4096 numbers.
-BLOCK_BYTES = 1 << 21
+#: less than half of the buffer, which is 4096 numbers, and threads wait for the interpreter's lock
+#: more often than they work.
+BLOCK_BYTES = 3 << 20
 MIN_ROWS, MAX_ROWS = 256, 16384
 
 

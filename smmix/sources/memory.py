@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from typing import TypeVar
 
@@ -38,7 +37,8 @@ class MemorySource:
         First row of each group.
     membership : ndarray, (u, K), or None
     threads : int
-        Threads that share a pass; the sums do not depend on it.
+        Threads that share a pass; the sums do not depend on it. On a block NumPy's calls are so
+        short that two threads spend what they gain on waiting for the interpreter's lock.
     """
 
     y: np.ndarray
@@ -49,7 +49,7 @@ class MemorySource:
     offset: np.ndarray | None = None
     group: np.ndarray | None = None
     membership: np.ndarray | None = None
-    threads: int = field(default_factory=lambda: os.cpu_count() or 1)
+    threads: int = 1
 
     @property
     def n_rows(self) -> int:

@@ -44,7 +44,7 @@ def peer_rows(quick: bool, seconds: float, notes: list[str]) -> Iterator[Row]:
 
 
 def all_rows(quick: bool, notes: list[str]) -> Iterator[Row]:
-    seconds = 4.0 if quick else 12.0
+    seconds = 4.0
     yield from passes.against_floor(quick, seconds / 3)
     yield from peer_rows(quick, 3 * seconds, notes)
     yield from passes.growth(2 * seconds)

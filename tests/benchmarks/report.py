@@ -69,6 +69,8 @@ def markdown(rows: list[Row], facts: dict[str, object], notes: list[str]) -> str
     """The table, a heading for each section."""
     lines = [NOTE, "", ", ".join(f"{key} {value}" for key, value in facts.items()) + ".", ""]
     lines += [f"{note}\n" for note in notes]
+    sections = list(dict.fromkeys(row.section for row in rows))
+    rows = sorted(rows, key=lambda row: sections.index(row.section))
     section = None
     widths = [44, 11, 11, 24, 8, 9, 3]
     for row in rows:

@@ -56,7 +56,7 @@ class Row:
     def met(self) -> bool | None:
         if self.bound is None:
             return None
-        return (self.cpu_ratio if self.on_cpu else self.ratio) <= self.bound
+        return bool((self.cpu_ratio if self.on_cpu else self.ratio) <= self.bound)
 
     def as_dict(self) -> dict[str, object]:
         return asdict(self) | {"met": self.met}
