@@ -91,8 +91,7 @@ def covariance(
     cov_kwds : mapping, optional
         ``groups`` (column name or array of n labels) and ``use_correction`` (bool, the factor
         G / (G - 1)) for "cluster"; ``replicates``, what ``results.bootstrap()`` gave or (B, V),
-        for "bootstrap". Entries without effect on the type are refused; ``use_t`` style entries
-        do not belong here.
+        for "bootstrap". Entries without effect on the type are refused.
 
     Returns
     -------

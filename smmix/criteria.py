@@ -214,6 +214,7 @@ class Criteria:
         if self.k == 1:
             return np.nan
         largest = self.posterior.n_units * np.log(self.k)
+        # Equal posteriors have the largest entropy, but for rounding.
         return max(1.0 - self.posterior.entropy / largest, 0.0)
 
     def get(self, name: str, dk_params: float = 0) -> float:

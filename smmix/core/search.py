@@ -187,7 +187,7 @@ class _Search:
             moved = self.begin(self.moves(runs, data, spec), pilot, spec)
             number = int(MOVES_FOLLOWED * moved.hits.size) + 1
             moved = self.follow(self.short(moved, pilot, spec), pilot, spec, number)
-            runs, value = self.join(runs.with_(moved), pilot, spec, SAME_MODE)
+            runs, value = distinct(spec, pilot, runs.with_(moved), self.penalty, SAME_MODE)
             idle = 0 if np.isfinite(best) and value > best + 1e-6 else idle + 1
             best = max(best, value)
         return runs
@@ -242,7 +242,7 @@ class _Search:
 
     def follow(self, runs: Runs, source: MemorySource, spec: MixtureSpec, number: int) -> Runs:
         """The best ``number`` distinct runs near their modes, more when all are degenerate."""
-        left, _ = self.join(runs, source, spec, SAME_RUN)
+        left, _ = distinct(spec, source, runs, self.penalty, SAME_RUN)
         bad = self.degenerate(left, source, spec)
         sound, bad = np.flatnonzero(~bad), np.flatnonzero(bad)
         few = FOLLOWED_DEGENERATE
@@ -253,7 +253,7 @@ class _Search:
             batch = self.rank(left.take(order[: number + few]), source, spec)
             order = order[number + few :]
             found = batch if found is None else found.with_(batch)
-            found, value = self.join(found, source, spec, SAME_MODE)
+            found, value = distinct(spec, source, found, self.penalty, SAME_MODE)
             if self.interrupted:
                 break
         assert found is not None, "there is at least one run"
@@ -266,7 +266,7 @@ class _Search:
         objective, report = self.objective(source, spec), self.reporter("modes", source)
         control = EMControl(RANKING_ITERATIONS, RANKING_SCORE, self.penalty, False, report)
         ascent = expectation_maximisation(objective, runs.params, control, RANKING_PASSES)
-        runs, _ = self.join(self.after(runs, ascent, source), source, spec, SAME_RUN)
+        runs, _ = distinct(spec, source, self.after(runs, ascent, source), self.penalty, SAME_RUN)
         return self.after(runs, newton(objective, runs.params, control), source)
 
     def enlarge(self, runs: Runs, pilot: MemorySource) -> Runs:
@@ -280,7 +280,9 @@ class _Search:
         second = self.source.sample(n_units, self.rng)
         control = EMControl(RANKING_ITERATIONS, RANKING_SCORE, self.penalty, False)
         ascent = newton(self.objective(second, self.spec), runs.params, control)
-        runs, _ = self.join(self.after(runs, ascent, second), second, self.spec, SAME_MODE)
+        runs, _ = distinct(
+            self.spec, second, self.after(runs, ascent, second), self.penalty, SAME_MODE
+        )
         return self.hopeful(runs, second)
 
     def hopeful(self, runs: Runs, source: MemorySource) -> Runs:
@@ -320,9 +322,9 @@ class _Search:
     ) -> np.ndarray:
         """Which runs (S,) to go on with at the end of the search."""
         sound = ~is_degenerate(self.spec, params, model.sizes)
-        best = np.max(model.objective, where=sound, initial=-np.inf)
         if not sound.any():
             return ~sound
+        best = np.max(model.objective, where=sound, initial=-np.inf)
         settled = (model.objective < best - BEHIND) & (model.score_norm <= RANKING_SCORE)
         return np.asarray((sound & ~settled) | (n_iter < LAST_ITERATIONS))
 
@@ -365,12 +367,6 @@ class _Search:
     def units(self, n_rows: int) -> int:
         """Number of units that hold about ``n_rows`` rows."""
         return max(int(n_rows * self.source.n_units / self.source.n_rows), 50)
-
-    def join(
-        self, runs: Runs, source: MemorySource, spec: MixtureSpec, tolerance: float
-    ) -> tuple[Runs, float]:
-        """Distinct runs, best first, and the value of the best that is not degenerate."""
-        return distinct(spec, source, runs, self.penalty, tolerance)
 
     def degenerate(self, runs: Runs, source: Source, spec: MixtureSpec) -> np.ndarray:
         """Which runs are degenerate, (S,)."""

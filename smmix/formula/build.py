@@ -96,9 +96,7 @@ def build_design(
     """
     caller = caller_names(env)
     check_missing_option(missing)
-    frame = as_frame(data)
-    if not len(frame):
-        raise SmmixError("data has no rows.")
+    frame = _table(data)
     parsed = parse(formula, concomitant, common)
     uses = [name_use(code) for code in factor_codes(*parsed.parts)]
     columns, scope = resolve(uses, frame.columns, caller, PROVIDED, len(frame))
@@ -121,7 +119,6 @@ def build_design(
     names = design_names(infos)
     spec = FormulaSpec(formula, concomitant, column_names.get("offset"), infos, kept, scope, caller)
     spec.row_dependent = row_dependent(factor_codes(*parsed.parts), kept, scope, used)
-    source = {*columns, *column_names.values()}
     mixing = len(infos) == 3
     return Design(
         endog=np.ascontiguousarray(matrices[0][:, 0]),
@@ -135,15 +132,25 @@ def build_design(
         n_dropped=int((~complete).sum()),
         missing_rows=positions[~complete],
         positions=positions[complete],
-        frame=frame.loc[:, [n for n in frame.columns if str(n) in source]].iloc[
-            positions[complete]
-        ],
+        frame=_columns_of(frame, {*columns, *column_names.values()}).iloc[positions[complete]],
         common_names=common_columns(parsed.common, infos[1]),
         exog_terms=term_columns(infos[1]),
         concomitant_terms=term_columns(infos[2]) if mixing else {},
         formulas=spec,
         **values_used(taken, complete, rows),
     )
+
+
+def _table(data: Any) -> pd.DataFrame:
+    frame = as_frame(data)
+    if not len(frame):
+        raise SmmixError("data has no rows.")
+    return frame
+
+
+def _columns_of(frame: pd.DataFrame, names: set[str]) -> pd.DataFrame:
+    """The columns that the model is made from; a name need not be text."""
+    return frame.loc[:, [name for name in frame.columns if str(name) in names]]
 
 
 def _evaluated(

@@ -37,8 +37,8 @@ class MemorySource:
         First row of each group.
     membership : ndarray, (u, K), or None
     threads : int
-        Threads that share a pass; the sums do not depend on it. On a block NumPy's calls are so
-        short that two threads spend what they gain on waiting for the interpreter's lock.
+        Threads that share a pass; the sums do not depend on it. With few columns NumPy's calls on
+        a block are so short that threads lose what they gain by waiting for each other.
     """
 
     y: np.ndarray
