@@ -23,7 +23,6 @@ release = version = smmix.__version__
 extensions = [
     "matplotlib.sphinxext.plot_directive",
     "mathml",
-    "methods",
     "myst_nb",
     "numpydoc",
     "sphinx.ext.autodoc",

@@ -228,7 +228,7 @@ class Criteria:
 
 
 def classification_table(posterior: Separation, shares: np.ndarray) -> pd.DataFrame:
-    """How well units are told apart, by component.
+    """How well the units (rows, or groups of them) are told apart, by component.
 
     Parameters
     ----------
@@ -238,15 +238,25 @@ def classification_table(posterior: Separation, shares: np.ndarray) -> pd.DataFr
 
     Returns
     -------
-    DataFrame
-        ``share`` (mixing weight), ``expected_n`` (sum of posteriors), ``assigned_n`` (units whose
-        highest posterior is this component's), ``avepp`` (their average posterior of it; above
-        0.7 is the usual rule) and ``occ`` (odds of correct classification; above 5) [1]_. Both
-        are NaN for a component that no unit is assigned to.
+    DataFrame, (k, 5)
+        ``share``, the mixing weight; ``expected_n``, the sum of the posteriors; ``assigned_n``,
+        units whose highest posterior is this component's; ``avepp``, their average posterior of
+        it, above 0.7 as a usual rule; ``occ``, the odds of a correct assignment relative to
+        guessing by the shares, above 5 as a usual rule [1]_. The last two are NaN for a component
+        that no unit is assigned to.
 
     References
     ----------
     .. [1] Nagin, D. S. (2005). Group-Based Modeling of Development. Harvard University Press.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> import smmix
+    >>> data = sm.datasets.engel.load_pandas().data
+    >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+    >>> results.classification_table()["assigned_n"].tolist()
+    [190.0, 45.0]
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         average = posterior.agreeing / posterior.assigned

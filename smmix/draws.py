@@ -130,10 +130,9 @@ def simulate(
     --------
     >>> import statsmodels.api as sm
     >>> import smmix
-    >>> from smmix.draws import simulate
     >>> data = sm.datasets.engel.load_pandas().data
     >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
-    >>> list(simulate(results))
+    >>> list(results.simulate())
     ['income', 'foodexp', 'component']
     """
     rng = generator(rng)

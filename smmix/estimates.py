@@ -18,9 +18,10 @@ from smmix.components import ComponentView, component_views
 from smmix.core.em import EMStatus
 from smmix.core.modes import Mode, Modes, component_sizes
 from smmix.core.params import MixtureParams
-from smmix.covariance import check_cov_type, count_clusters, covariance, proportions, sigmas
+from smmix.covariance import check_cov_type, count_clusters, covariance
 from smmix.criteria import Criteria, classification_table, separation, single_loglike
-from smmix.delta import check_alpha, mean_prior
+from smmix.delta import mean_prior
+from smmix.docstrings import documented_by
 from smmix.errors import SmmixError
 from smmix.fitting import component_order, effective_order, mixing_shares, opened
 from smmix.mixture_model import MixtureModel
@@ -154,12 +155,6 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         values[self.model.visible.kinds == "sigma"] = np.nan
         return values
 
-    def conf_int(self, alpha: float = 0.05, cols: Any = None) -> np.ndarray:
-        """Wald intervals (V, 2) of level 1 - ``alpha``."""
-        check_alpha(alpha)
-        limits: np.ndarray = super().conf_int(alpha)
-        return limits if cols is None else limits[np.asarray(cols)]
-
     @property
     def coef(self) -> pd.DataFrame:
         """Coefficients, terms x components; zero where a component lacks a column."""
@@ -181,14 +176,6 @@ class MixtureEstimates(GenericLikelihoodModelResults):
     @property
     def _component_index(self) -> pd.RangeIndex:
         return pd.RangeIndex(self.k, name="component")
-
-    def proportions(self, alpha: float = 0.05) -> pd.DataFrame:
-        """Mixing weights with delta-method errors and intervals from the logit scale."""
-        return proportions(self, alpha)
-
-    def sigmas(self, alpha: float = 0.05) -> pd.DataFrame:
-        """Sigmas with errors and intervals from the log scale."""
-        return sigmas(self, alpha)
 
     @cached_property
     def mean_prior(self) -> tuple[np.ndarray, np.ndarray]:
@@ -255,14 +242,34 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         )
 
     def info_criteria(self, crit: str | None = None, dk_params: float = 0) -> Any:
-        """All information criteria as a Series, or one of them by name.
+        """All information criteria, or one of them.
 
         Parameters
         ----------
         crit : str, optional
-            Name of a criterion.
+            Name of a criterion; by default all.
         dk_params : float
             Added to the number of free parameters.
+
+        Returns
+        -------
+        Series, or float with ``crit``
+
+        Raises
+        ------
+        SmmixError
+            If there is no criterion of that name.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+        >>> results.info_criteria()[["aic", "bic", "icl"]].round(1).tolist()
+        [2771.1, 2795.3, 2919.8]
+        >>> results.info_criteria("bic") == results.bic
+        True
         """
         if crit is None:
             return self.criteria.with_df(self.n_free + dk_params)
@@ -296,8 +303,8 @@ class MixtureEstimates(GenericLikelihoodModelResults):
     entropy = _criterion("entropy", "Entropy of the posteriors, -sum tau log tau.")
     entropy_r2 = _criterion("entropy_r2", "1 - entropy / (n log k); undefined (NaN) for k = 1.")
 
+    @documented_by(classification_table, "posterior", "shares")
     def classification_table(self) -> pd.DataFrame:
-        """By component: share, expected and assigned units, average posterior, odds."""
         return classification_table(self.criteria.posterior, self.mixing_weights.to_numpy())
 
     # -- the search -----------------------------------------------------------------------------
@@ -330,6 +337,7 @@ class MixtureEstimates(GenericLikelihoodModelResults):
 
     # -- pictures -------------------------------------------------------------------------------
 
+    @documented_by(plots.plot_fit)
     def plot_fit(
         self,
         ax: Any = None,
@@ -339,29 +347,29 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         max_points: int = 5000,
         rng: Any = 0,
     ) -> Any:
-        """Rows and regression lines with bands; see `smmix.plots.plot_fit`."""
         return plots.plot_fit(
             self, ax, variables=variables, alpha=alpha, max_points=max_points, rng=rng
         )
 
+    @documented_by(plots.plot_posterior)
     def plot_posterior(self, ax: Any = None, *, bins: int = 20, threshold: float = 1e-4) -> Any:
-        """Rootograms of the posterior probabilities; see `smmix.plots.plot_posterior`."""
         return plots.plot_posterior(self, ax, bins=bins, threshold=threshold)
 
+    @documented_by(plots.plot_coef)
     def plot_coef(
         self, ax: Any = None, *, terms: Sequence[str] | None = None, alpha: float = 0.05
     ) -> Any:
-        """Coefficients with intervals across components; see `smmix.plots.plot_coef`."""
         return plots.plot_coef(self, ax, terms=terms, alpha=alpha)
 
+    @documented_by(plots.plot_starts)
     def plot_starts(self, ax: Any = None, *, max_modes: int = 25) -> Any:
-        """Modes that the search found; see `smmix.plots.plot_starts`."""
         return plots.plot_starts(self, ax, max_modes=max_modes)
 
+    @documented_by(plots.plot_residuals)
     def plot_residuals(self, ax: Any = None, *, max_points: int = 5000, alpha: float = 0.05) -> Any:
-        """Quantile residuals and their QQ plot; see `smmix.plots.plot_residuals`."""
         return plots.plot_residuals(self, ax, max_points=max_points, alpha=alpha)
 
+    @documented_by(report)
     def report(
         self,
         path: str | Path | None = None,
@@ -370,5 +378,4 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         title: str | None = None,
         alpha: float = 0.05,
     ) -> str | None:
-        """Summary, pictures, modes and notes as one HTML file; see `smmix.report.report`."""
         return report(self, path, selection=selection, title=title, alpha=alpha)

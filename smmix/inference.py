@@ -25,6 +25,7 @@ __all__ = [
     "margins",
     "pairwise",
     "profile_likelihood_ci",
+    "required_covariance",
     "wald_test_terms",
 ]
 
@@ -62,7 +63,7 @@ def wald_test_terms(results: Any) -> WaldTestResults:
     >>> bool(table.loc[("income", "equal across components"), "pvalue"] < 0.001)
     True
     """
-    matrix = _required_covariance(results)
+    matrix = required_covariance(results)
     params = np.asarray(results.params)
     index, rows = [], []
     for term, hypothesis, contrast in _hypotheses(results.model):
@@ -152,7 +153,8 @@ def _denominator(results: Any) -> float:
     return float(getattr(results, "df_resid_inference", None) or results.df_resid)
 
 
-def _required_covariance(results: Any) -> np.ndarray:
+def required_covariance(results: Any) -> np.ndarray:
+    """Covariance of the estimates, refused when there is none."""
     matrix = covariance_or_none(results)
     if matrix is None:
         raise SmmixError(
@@ -202,7 +204,7 @@ def pairwise(
     if method is not None and not (isinstance(method, str) and method in multitest_alias):
         known = ", ".join(map(repr, multitest_alias))
         raise SmmixError(f"method={method!r} is not known; choose one of {known} or None.")
-    matrix = _required_covariance(results)
+    matrix = required_covariance(results)
     model = results.model
     tables = [
         _compare(results, matrix, places, method, alpha)

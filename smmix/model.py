@@ -11,10 +11,11 @@ import numpy as np
 
 from smmix.building import build_model
 from smmix.covariance import check_cov_type
+from smmix.fit_warnings import warn_of
 from smmix.fitting import FitOptions, search_modes
 from smmix.formula import linear_constraint, validate_arrays
 from smmix.mixture_model import MixtureModel
-from smmix.results import FitRecord, MixtureResults, MixtureResultsWrapper, warn_of
+from smmix.results import FitRecord, MixtureResults, MixtureResultsWrapper
 
 __all__ = ["MixtureOLS", "from_formula"]
 

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import warnings
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from statsmodels.base.model import LikelihoodResultsWrapper
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
-from smmix import draws, inference, intervals, persistence
+from smmix import draws, intervals, persistence
 from smmix.bootstrap import BootstrapResults, bootstrap
-from smmix.callers import user_level
-from smmix.covariance import covariance
-from smmix.errors import DegenerateComponentWarning, SmmixError
-from smmix.estimates import FitRecord, MixtureEstimates
-from smmix.formula import linear_constraint
+from smmix.docstrings import documented_by
+from smmix.errors import SmmixError
+from smmix.estimates import FitRecord
 from smmix.large import is_large, refuse_rows
 from smmix.lazy import predict_large
 from smmix.prediction import new_rows, own_rows, predict_rows, with_response
 from smmix.summary import summarize
 from smmix.summary_format import MixtureSummary
+from smmix.uncertainty import MixtureUncertainty
 
-__all__ = ["FitRecord", "MixtureResults", "MixtureResultsWrapper", "warn_of"]
+__all__ = ["FitRecord", "MixtureResults", "MixtureResultsWrapper"]
 
 
-class MixtureResults(MixtureEstimates):
+class MixtureResults(MixtureUncertainty):
     """Results of a fitted mixture of regressions.
 
     Obtained from `MixtureOLS.fit`, where `params`, `bse`, `tvalues`, `pvalues`, `conf_int()` and
@@ -70,7 +66,33 @@ class MixtureResults(MixtureEstimates):
     """
 
     def mode(self, i: int) -> MixtureResultsWrapper:
-        """Results at row ``i`` of `starts`, to be compared like any fit."""
+        """Another mode as results of their own, to be read and compared like any fit.
+
+        Parameters
+        ----------
+        i : int
+            Row of `starts`.
+
+        Returns
+        -------
+        MixtureResults
+            With the same type of covariance.
+
+        Raises
+        ------
+        SmmixError
+            If `starts` has no such row.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+        >>> rival = results.mode(1)
+        >>> round(rival.llf, 2), round(results.llf, 2)
+        (-1379.16, -1378.54)
+        """
         count = len(self.record.modes.modes)
         if isinstance(i, bool) or not isinstance(i, int | np.integer) or not 0 <= i < count:
             raise SmmixError(f"There is no mode {i!r}; starts has the rows 0 to {count - 1}.")
@@ -84,61 +106,45 @@ class MixtureResults(MixtureEstimates):
     def get_robustcov_results(
         self, cov_type: str = "HC1", use_t: bool | None = None, **cov_kwds: Any
     ) -> MixtureResultsWrapper:
-        """The same estimates with another covariance; types and their options as in `fit`."""
+        """The same estimates with another covariance.
+
+        Parameters
+        ----------
+        cov_type : {"nonrobust", "oim", "opg", "HC0", "HC1", "cluster", "bootstrap"}
+            Observed information (the first two), outer product of the scores, sandwich without
+            and with n / (n - df), sandwich of clusters, bootstrap replicates.
+        use_t : bool, optional
+            Student's t in place of the normal distribution; by default as in the fit.
+        **cov_kwds
+            As ``cov_kwds`` of `MixtureOLS.fit`: "cluster" takes ``groups`` and
+            ``use_correction``, "bootstrap" takes ``replicates`` or what `bootstrap` takes.
+
+        Returns
+        -------
+        MixtureResults
+
+        Raises
+        ------
+        SmmixError
+            If the type is unknown, or lacks an argument.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+        >>> robust = results.get_robustcov_results("HC0")
+        >>> robust.bse.loc[["income[0]", "income[1]"]].round(3).tolist()
+        [0.024, 0.032]
+        """
         use_t = self.use_t if use_t is None else use_t
         return MixtureResultsWrapper(
             MixtureResults(self.model, self.record, self.row, cov_type, cov_kwds, use_t)
         )
 
-    def _constraint(self, hypothesis: Any) -> Any:
-        """Text as matrix and values, whatever formula engine statsmodels is set to."""
-        if isinstance(hypothesis, np.ndarray | tuple):
-            return hypothesis
-        matrix, values = linear_constraint(self.model.param_names, hypothesis)
-        return matrix, values
-
-    def t_test(self, r_matrix: Any, cov_p: Any = None, use_t: bool | None = None) -> Any:
-        """T tests of linear hypotheses such as ``"x1[0] = x1[1]"``, one by one."""
-        return super().t_test(self._constraint(r_matrix), cov_p, use_t)
-
-    def wald_test(
-        self,
-        r_matrix: Any,
-        cov_p: Any = None,
-        invcov: Any = None,
-        use_f: bool | None = None,
-        df_constraints: int | None = None,
-        scalar: bool = True,
-    ) -> Any:
-        """Wald test of linear hypotheses together, such as ``"x1[0] = x1[1], x2[0] = 0"``."""
-        return super().wald_test(
-            self._constraint(r_matrix), cov_p, invcov, use_f, df_constraints, scalar
-        )
-
-    def wald_test_terms(self) -> Any:
-        """Wald tests of every term: zero in all components, and equal across components."""
-        return inference.wald_test_terms(self)
-
-    def pairwise(
-        self, term: str | None = None, method: str | None = "hs", alpha: float = 0.05
-    ) -> pd.DataFrame:
-        """Differences between all pairs of components, p-values adjusted for multiplicity."""
-        return inference.pairwise(self, term, method, alpha)
-
-    def compare_lr_test(self, restricted: Any) -> inference.LRTest:
-        """Likelihood ratio test against a nested fit with the same number of components."""
-        return inference.compare_lr_test(self, restricted)
-
-    def profile_likelihood_ci(self, name: str, alpha: float = 0.05) -> pd.Series:
-        """Profile likelihood interval of one parameter."""
-        return inference.profile_likelihood_ci(self, name, alpha)
-
-    def margins(self, alpha: float = 0.05) -> pd.DataFrame:
-        """Average marginal effects on E[y], through the components and the mixing model."""
-        return inference.margins(self, alpha)
-
+    @documented_by(intervals.influence)
     def get_influence(self) -> intervals.Influence:
-        """What leaving out each unit would change, by one Newton step."""
         return intervals.influence(self)
 
     # -- prediction -----------------------------------------------------------------------------
@@ -221,6 +227,7 @@ class MixtureResults(MixtureEstimates):
             )
         return predict_rows(self.model, self.unpacked, rows, which, q)
 
+    @documented_by(intervals.get_prediction)
     def get_prediction(
         self,
         exog: Any = None,
@@ -229,11 +236,11 @@ class MixtureResults(MixtureEstimates):
         offset: Any = None,
         transform: bool = True,
     ) -> intervals.MixturePrediction:
-        """Predicted means with their errors, and intervals for observations."""
         return intervals.get_prediction(
             self, exog, exog_concomitant=exog_concomitant, offset=offset, transform=transform
         )
 
+    @documented_by(draws.simulate)
     def simulate(
         self,
         exog: Any = None,
@@ -244,21 +251,10 @@ class MixtureResults(MixtureEstimates):
         offset: Any = None,
         groups: Any = None,
     ) -> pd.DataFrame:
-        """Draw new responses, and the components they come from, from the fitted mixture.
-
-        Parameters
-        ----------
-        exog : DataFrame or array_like, (m, p), optional
-            Rows to draw for; by default those of the fit.
-        nobs : int, optional
-            Number of rows, taken from those at random with replacement.
-        rng : int, Generator, SeedSequence or None
-        exog_concomitant, offset, groups : array_like, optional
-            For the rows of ``exog``, as in `predict`.
-        """
         own = {"exog_concomitant": exog_concomitant, "offset": offset, "groups": groups}
         return draws.simulate(self, exog, nobs, rng, **own)
 
+    @documented_by(bootstrap)
     def bootstrap(
         self,
         n_boot: int = 199,
@@ -269,94 +265,125 @@ class MixtureResults(MixtureEstimates):
         *,
         n_starts: int = 0,
     ) -> BootstrapResults:
-        """Fit replicates of the data; see `smmix.bootstrap.bootstrap`.
-
-        Parameters
-        ----------
-        n_boot : int
-        kind : {"parametric", "rows", "groups"}
-            Responses drawn from the fit; rows, or groups, drawn with replacement.
-        rng : int, Generator, SeedSequence or None
-        threads : int, optional
-        progress : bool, optional
-        n_starts : int
-            Starts of a search in every replicate, beside the climb from the fit.
-        """
         return bootstrap(self, n_boot, kind, rng, threads, progress, n_starts=n_starts)
 
     # -- output ---------------------------------------------------------------------------------
 
+    @documented_by(summarize)
     def summary(self, *, title: str | None = None, alpha: float = 0.05) -> MixtureSummary:
-        """Tables of the estimates and notes on the fit, as text, HTML or LaTeX.
-
-        Parameters
-        ----------
-        title : str, optional
-        alpha : float
-            The confidence intervals have the level 1 - alpha.
-        """
         return summarize(self, alpha, title)
 
     def _repr_html_(self) -> str:
         return str(self.summary().as_html())
 
+    @documented_by(persistence.to_json)
     def to_json(self, path: str | Path | None = None) -> str | None:
-        """Write the fit, without its data, as JSON that `smmix.read_json` reads.
+        return persistence.to_json(self, path)
+
+    def save(self, fname: str | Path, remove_data: bool = False) -> None:
+        """Write the results as a pickle, the data included.
 
         Parameters
         ----------
-        path : str or Path, optional
-            Where to write; by default the text is returned.
+        fname : str or Path
+        remove_data : bool
+            Whether to take the data out first, as `remove_data` does.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+        >>> import tempfile, pathlib
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "fit.pickle"
+        >>> results.save(path, remove_data=True)
+        >>> int(smmix.MixtureResults.load(path).nobs)
+        235
         """
-        return persistence.to_json(self, path)
+        super().save(fname, remove_data)
+
+    @classmethod
+    def load(cls, fname: str | Path) -> Any:
+        """Results from a file that `save` wrote.
+
+        It is a pickle: load only files that you trust. `smmix.read_json` reads what `to_json`
+        wrote, in which no code can hide.
+
+        Parameters
+        ----------
+        fname : str or Path
+
+        Returns
+        -------
+        MixtureResults
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+        >>> import tempfile, pathlib
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "fit.pickle"
+        >>> results.save(path)
+        >>> bool((smmix.MixtureResults.load(path).params == results.params).all())
+        True
+        """
+        return super().load(fname)
 
     def remove_data(self) -> None:
-        """Take the data out of results and model; the summary and new predictions remain."""
+        """Take the data out of results and model, for a small pickle; in place.
+
+        The summary, tests, and predictions for new rows stay possible. What needs the rows of the
+        fit (posteriors, residuals, pictures, the bootstrap) then says so.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+        >>> results.remove_data()
+        >>> results.predict({"income": [1000]}).round(2).tolist()
+        [645.31]
+        """
         kept = (self.criteria, self.mixing_weights, self.mean_prior, self.components, self.starts)
         self.model.remove_data()
         assert all(part is not None for part in kept)
-
-    # -- what statsmodels has and a mixture has not ---------------------------------------------
-
-    @cached_property
-    def covjac(self) -> np.ndarray | None:
-        """Covariance from the outer product of the scores."""
-        return covariance(self.model, self.params, self.info, "opg")[0]
-
-    @cached_property
-    def covjhj(self) -> np.ndarray | None:
-        """Sandwich covariance."""
-        return covariance(self.model, self.params, self.info, "HC0")[0]
-
-    def t_test_pairwise(self, *args: Any, **kwargs: Any) -> None:
-        """Not for mixtures: use `pairwise`."""
-        raise NotImplementedError(
-            "t_test_pairwise knows one set of coefficients; use pairwise(term), which compares "
-            "components, or t_test with parameter names."
-        )
-
-    def get_nlfun(self, fun: Any) -> None:
-        """Not for mixtures: use `bootstrap`."""
-        raise NotImplementedError(
-            "get_nlfun is not available; use bootstrap() for functions of the parameters."
-        )
 
 
 class MixtureResultsWrapper(LikelihoodResultsWrapper):
     """`MixtureResults` with the names of parameters and rows attached."""
 
-    def cov_params(self, *args: Any, **kwargs: Any) -> Any:
-        """Covariance of the estimates, labelled; of contrasts or single columns as arrays."""
-        matrix = self._results.cov_params(*args, **kwargs)
-        if any(kwargs.get(name) is not None for name in ("r_matrix", "column")) or args:
+    @documented_by(MixtureResults.cov_params)
+    def cov_params(
+        self,
+        r_matrix: Any = None,
+        column: Any = None,
+        scale: float | None = None,
+        cov_p: Any = None,
+        other: Any = None,
+    ) -> Any:
+        matrix = self._results.cov_params(r_matrix, column, scale, cov_p, other)
+        if r_matrix is not None or column is not None:
             return matrix
         names = self._results.model.param_names
         return pd.DataFrame(matrix, names, names)
 
+    @documented_by(MixtureResults.conf_int)
     def conf_int(self, alpha: float = 0.05, cols: Any = None) -> pd.DataFrame:
-        """Wald intervals of level 1 - ``alpha``; those of sigma are better in `sigmas`."""
         limits = pd.DataFrame(self._results.conf_int(alpha), self._results.model.param_names)
         return limits if cols is None else limits.iloc[np.asarray(cols)]
+
+    @documented_by(MixtureResults.save)
+    def save(self, fname: str | Path, remove_data: bool = False) -> None:
+        super().save(fname, remove_data)
+
+    @classmethod
+    @documented_by(MixtureResults.load)
+    def load(cls, fname: str | Path) -> Any:
+        return super().load(fname)
 
     # isinstance(results, MixtureResults) holds, as users expect.
     @property  # type: ignore[misc]
@@ -368,31 +395,3 @@ class MixtureResultsWrapper(LikelihoodResultsWrapper):
 
     def _repr_html_(self) -> str:
         return str(self._results._repr_html_())
-
-
-def warn_of(results: MixtureResults) -> None:
-    """The warnings that a fit may deserve, pointing at the caller of fit()."""
-    mode, modes = results.mode_found, results.record.modes.modes
-    lost, hits = sum(m.hits for m in modes if m.degenerate), sum(m.hits for m in modes)
-    advice = "Use fewer components or variance='equal'."
-    told = ""
-    if mode.degenerate:
-        told = (
-            f"Every mode found is degenerate: in the best of them a component rests on "
-            f"{mode.min_size:.1f} rows, and the smallest sigma is {mode.sigma_ratio:.2g} times the "
-            f"largest. {advice}"
-        )
-    elif lost > 0.8 * hits:
-        told = (
-            f"{lost} of {hits} starts ended in degenerate modes (see results.starts); the fit is "
-            f"the best mode that is not. {advice}"
-        )
-    if told:
-        warnings.warn(told, DegenerateComponentWarning, stacklevel=user_level())
-    if not mode.degenerate and not results.converged:
-        warnings.warn(
-            f"The fit did not converge: {results.status} (largest score per observation "
-            f"{results.score_norm:.2g}).",
-            ConvergenceWarning,
-            stacklevel=user_level(),
-        )

@@ -13,7 +13,6 @@ from helpers_docs import (
     FENCE,
     FLAGS,
     Checker,
-    Code,
     blocks,
     console_steps,
     is_set_up,
@@ -142,20 +141,6 @@ def test_pictures_of_a_page_have_names_of_their_own(page):
     plots = re.findall(r"^ *\.\. plot::.*?\n\n", page.read_text(encoding="utf-8"), re.M | re.S)
     names = [re.findall(r":filename-prefix: (\S+)", plot) for plot in plots]
     assert len(plots) < 2 or len({*map(tuple, names)} - {()}) == len(plots)
-
-
-def test_every_method_of_results_has_a_page_with_an_example(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "docs" / "_extensions")
-    import methods
-
-    contents = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-    for name in methods.listed():
-        text = methods.docstring(name)
-        assert ">>>" in text, name
-        assert f"   MixtureResults.{name}\n" in contents, name
-        if name in methods.OWN:  # those of functions are run with the docstrings of the package
-            report = session(Code("session", text, 1), name, {})
-            assert not report, "".join(report)
 
 
 def test_every_public_name_is_in_the_reference():

@@ -1,0 +1,203 @@
+"""Linear hypotheses on the parameters of a mixture, from whatever a user writes them in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from smmix.errors import SmmixError
+from smmix.formula import linear_constraint
+from smmix.frames import as_frame, quoted, similar_names
+
+__all__ = ["check_matrix", "check_square", "read_hypotheses"]
+
+VALUES = "The values that go with r_matrix"
+
+
+def read_hypotheses(given: Any, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Linear hypotheses ``R @ params = q``.
+
+    Parameters
+    ----------
+    given : str, sequence of str, dict, array_like, DataFrame, Series or tuple
+        Text in the names of the parameters; a dict of names and values; the coefficients R, zero
+        being the values q; or a tuple (R, q). Frames are read by the names of their columns,
+        series by those of their index.
+    names : sequence of str
+        The V parameters.
+
+    Returns
+    -------
+    R : ndarray, (r, V)
+    q : ndarray, (r,)
+
+    Raises
+    ------
+    SmmixError
+        If the hypotheses cannot be read.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smmix.hypotheses import read_hypotheses
+    >>> read_hypotheses(pd.Series({"c": -1, "a": 1}), ["a", "b", "c"])
+    (array([[ 1.,  0., -1.]]), array([0.]))
+    """
+    # What patsy made of a text has variable_names.
+    if _is_text(given) or isinstance(given, Mapping) or hasattr(given, "variable_names"):
+        return linear_constraint(names, given)
+    values: Any = 0.0
+    if isinstance(given, tuple) and len(given) == 2 and not np.isscalar(given[0]):
+        given, values = given
+    matrix = check_matrix("r_matrix", given, names)
+    if matrix is None:
+        raise _refused("r_matrix", "is None", len(names))
+    matrix = np.atleast_2d(matrix)
+    if (
+        isinstance(given, pd.DataFrame)
+        and isinstance(values, pd.Series | pd.DataFrame)
+        and not values.index.equals(given.index)
+    ):
+        raise SmmixError(
+            f"{VALUES} have another index than r_matrix; give both the same, or the values as an "
+            "array."
+        )
+    return matrix, _values(values, len(matrix))
+
+
+def _is_text(given: Any) -> bool:
+    if isinstance(given, str):
+        return True
+    return isinstance(given, list | tuple) and any(isinstance(part, str) for part in given)
+
+
+def _values(given: Any, count: int) -> np.ndarray:
+    """The right-hand sides (r,) of hypotheses."""
+    values = _numbers(VALUES, given)
+    if values.ndim and (values.ndim > 2 or values.size != count or count not in values.shape):
+        raise SmmixError(
+            f"{VALUES} have the shape {values.shape}; give a number, or one for each of the "
+            f"{count} rows."
+        )
+    if not np.isfinite(values).all():
+        raise SmmixError(f"{VALUES} must be finite numbers.")
+    return np.broadcast_to(values.ravel(), count).astype(float)
+
+
+def check_matrix(what: str, given: Any, names: Sequence[str]) -> np.ndarray | None:
+    """Coefficients (r, V) or (V,) of linear combinations of named parameters; None stays None.
+
+    Parameters
+    ----------
+    what : str
+        How errors call the argument.
+    given : array_like, DataFrame or Series, optional
+        A frame is read by the names of its columns, a series by those of its index; what they
+        lack is zero. Without names (a RangeIndex) they are arrays.
+    names : sequence of str
+        The V parameters.
+
+    Raises
+    ------
+    SmmixError
+        If the shape is another, a name stands for no parameter, or an entry is no finite number.
+    """
+    if given is None:
+        return None
+    labels = None
+    if isinstance(given, pd.Series):
+        labels = given.index
+    elif isinstance(given, pd.DataFrame) or type(given).__module__.partition(".")[0] in (
+        "polars",
+        "pyarrow",
+    ):
+        given = as_frame(given, what)
+        labels = given.columns
+    matrix = _numbers(what, given)
+    if labels is not None and _has_names(labels):
+        matrix = _by_name(what, matrix, labels, names)
+    if matrix.ndim not in (1, 2) or matrix.shape[-1] != len(names) or not matrix.size:
+        raise _refused(what, f"has the shape {matrix.shape}", len(names))
+    bad = np.argwhere(~np.isfinite(np.atleast_2d(matrix)))
+    if len(bad):
+        row, place = bad[0]
+        raise SmmixError(
+            f"{what} is not finite in row {row} for {names[place]!r}; give a number there, zero "
+            "for a parameter that has no part in the hypothesis."
+        )
+    return matrix
+
+
+def _has_names(labels: Any) -> bool:
+    """Whether labels were given, and are not those that pandas makes for want of any."""
+    return not isinstance(labels, pd.RangeIndex)
+
+
+def _refused(what: str, why: str, count: int) -> SmmixError:
+    return SmmixError(
+        f"{what} {why}; it must be (r, {count}), a row for each hypothesis and a column for each "
+        'of the params, or text in their names such as "x1[0] = x1[1]".'
+    )
+
+
+def _by_name(what: str, matrix: np.ndarray, labels: pd.Index, names: Sequence[str]) -> np.ndarray:
+    """Columns in the order of the parameters, zero where one is not named."""
+    for label in labels:
+        if label not in names:
+            raise SmmixError(
+                f"The model has no parameter {label!r}{similar_names(label, names)}; correct the "
+                f"label in {what}."
+            )
+    if labels.has_duplicates:
+        twice = labels[labels.duplicated()][0]
+        raise SmmixError(f"{what} has {twice!r} more than once; keep one column for it.")
+    ordered = np.zeros((*matrix.shape[:-1], len(names)))
+    ordered[..., [list(names).index(label) for label in labels]] = matrix
+    return ordered
+
+
+def check_square(what: str, given: Any, names: Sequence[str]) -> np.ndarray | None:
+    """A matrix with a row and a column for each name; None stays None.
+
+    Parameters
+    ----------
+    what : str
+        How errors call the argument.
+    given : array_like or DataFrame, optional
+        A frame that has the names in index and columns is put in their order.
+    names : sequence of str
+
+    Raises
+    ------
+    SmmixError
+        If the shape or the names are others, or an entry is no finite number.
+    """
+    if given is None:
+        return None
+    count = len(names)
+    if isinstance(given, pd.DataFrame) and _has_names(given.columns):
+        if sorted(map(str, given.columns)) != sorted(names) or set(given.index) != set(names):
+            raise SmmixError(
+                f"{what} must have {quoted(list(names))} in index and columns, or be an array."
+            )
+        given = given.loc[list(names), list(names)]
+    matrix = _numbers(what, given)
+    if matrix.shape != (count, count):
+        raise SmmixError(f"{what} has the shape {matrix.shape}; it must be ({count}, {count}).")
+    if not np.isfinite(matrix).all():
+        raise SmmixError(f"{what} must have finite entries; take out what is missing or infinite.")
+    return matrix
+
+
+def _numbers(what: str, given: Any) -> np.ndarray:
+    """Numbers as an array of floats."""
+    try:
+        array = np.asarray(given)
+        if array.dtype.kind in "bOiuf":
+            return array.astype(float)
+    except (TypeError, ValueError) as error:
+        raise SmmixError(f"{what} must be numbers in rows of one length ({error}).") from error
+    raise SmmixError(f"{what} must be numbers, not {array.dtype}.")
