@@ -170,8 +170,18 @@ class BootstrapResults:
 
         Returns
         -------
-        DataFrame
+        DataFrame, (V, 5)
             Columns estimate, bias, std_err, ci_lower, ci_upper.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+        >>> frame = results.bootstrap(n_boot=19).summary_frame(method="normal")
+        >>> list(frame)
+        ['estimate', 'bias', 'std_err', 'ci_lower', 'ci_upper']
         """
         limits = self.conf_int(alpha, method)
         return pd.DataFrame(

@@ -42,7 +42,26 @@ class ComponentView:
     _place: tuple[MixtureResults, np.ndarray]
 
     def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
-        """Intervals of level 1 - ``alpha``."""
+        """Confidence intervals of the parameters of the component.
+
+        Parameters
+        ----------
+        alpha : float
+            The intervals have the level 1 - ``alpha``.
+
+        Returns
+        -------
+        DataFrame, (p + 1, 2)
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+        >>> results.components[0].conf_int().loc["income"].round(3).tolist()
+        [0.634, 0.686]
+        """
         results, positions = self._place
         interval = np.asarray(results.conf_int(alpha))[positions]
         return pd.DataFrame(interval, self.params.index)

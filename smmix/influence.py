@@ -161,9 +161,24 @@ class Influence:
         return unpacked
 
     def summary_frame(self) -> pd.DataFrame:
-        """One row per unit: dfb_ of every parameter, Cook's distance, and both effects on
-        membership.
-        """  # noqa: D205
+        """Everything that leaving out a unit would change.
+
+        Returns
+        -------
+        DataFrame
+            One row per unit: dfb_ of every parameter, Cook's distance, and both effects on
+            membership.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+        >>> frame = results.get_influence().summary_frame()
+        >>> list(frame)[-4:]
+        ['cooks_distance', 'd_posterior[0]', 'd_posterior[1]', 'moved']
+        """
         table: pd.DataFrame = self.dfbetas.rename(columns=lambda name: f"dfb_{name}")
         table["cooks_distance"] = self.cooks_distance
         for c, change in self.d_posterior.items():

@@ -70,7 +70,7 @@ class MixturePrediction:
         return np.sqrt(np.maximum(variance, 0.0))
 
     def conf_int(self, obs: bool = False, alpha: float = 0.05) -> np.ndarray:
-        """Intervals (m, 2) of level 1 - ``alpha``.
+        """Intervals of level 1 - ``alpha``.
 
         Parameters
         ----------
@@ -79,6 +79,25 @@ class MixturePrediction:
             1 - ``alpha`` / 2 quantiles of the mixture itself at the estimates, so the
             uncertainty of the estimates is not in it.
         alpha : float
+
+        Returns
+        -------
+        ndarray, (m, 2)
+
+        Raises
+        ------
+        SmmixError
+            If ``alpha`` is not between 0 and 1.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+        >>> prediction = results.get_prediction({"income": [500.0]})
+        >>> prediction.conf_int(obs=True).round(1).tolist()
+        [[226.5, 531.8]]
         """
         reach = confidence_quantile(self._results, alpha)
         if obs:
@@ -92,7 +111,28 @@ class MixturePrediction:
         )
 
     def summary_frame(self, alpha: float = 0.05) -> pd.DataFrame:
-        """Means, errors and intervals of level 1 - ``alpha``, one row per prediction."""
+        """Means, errors and intervals.
+
+        Parameters
+        ----------
+        alpha : float
+            The intervals have the level 1 - ``alpha``.
+
+        Returns
+        -------
+        DataFrame, (m, 6)
+            Columns mean, mean_se, mean_ci_lower, mean_ci_upper, obs_ci_lower, obs_ci_upper.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+        >>> frame = results.get_prediction({"income": [500.0, 900.0]}).summary_frame()
+        >>> frame["mean"].round(1).tolist()
+        [368.4, 589.9]
+        """
         mean, obs = self.conf_int(alpha=alpha), self.conf_int(obs=True, alpha=alpha)
         table = {
             "mean": self.predicted_mean,

@@ -181,6 +181,21 @@ class LazyPrediction:
         Parameters
         ----------
         path : str or Path
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> import pandas as pd
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> data.to_parquet(folder / "data.parquet")
+        >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+        >>> lazy = results.predict(smmix.scan_parquet(folder / "data.parquet"))
+        >>> lazy.to_parquet(folder / "mean.parquet")
+        >>> list(pd.read_parquet(folder / "mean.parquet"))
+        ['mean']
         """
         import pyarrow as pa
         import pyarrow.parquet as pq

@@ -1,8 +1,8 @@
-"""A mixture of regressions as a statsmodels model: parameters, likelihood and data."""
+"""A mixture of regressions as a statsmodels model: its parameters and its data."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -11,12 +11,9 @@ import numpy as np
 import pandas as pd
 from statsmodels.base.model import GenericLikelihoodModel
 
-from smmix.core.blocks import Block
 from smmix.core.coordinates import PooledFit, pooled_fit
-from smmix.core.information import information, unit_scores
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import LinearMap, MixtureParams, ParamLayout
-from smmix.core.statistics import InfoStats
 from smmix.errors import SmmixError
 from smmix.families.gaussian import Gaussian
 from smmix.formula import Design, linear_constraint
@@ -26,14 +23,13 @@ from smmix.mixing.constant import ConstantMixing
 from smmix.mixing.multinomial import MultinomialMixing
 from smmix.parameters import Equalities, VisibleParams, apply_restrictions, solve_equalities
 from smmix.per_component import check_k, checked_present
-from smmix.prediction import new_rows, own_rows, predict_rows
 from smmix.units import Units, make_source, warn_of_varying_concomitants
 
 __all__ = ["MixtureModel"]
 
 
 class MixtureModel(GenericLikelihoodModel):
-    """A design with the parameters and the likelihood of its mixture.
+    """A design with the parameters of its mixture.
 
     What every mixture of regressions shares, however it is built and fitted; use `MixtureOLS`.
     """
@@ -216,7 +212,7 @@ class MixtureModel(GenericLikelihoodModel):
         """The core's parameters (one set, S = 1) of a parameter vector."""
         return self.layout.unpack(self.expand.full(np.asarray(params)))
 
-    # -- likelihood -----------------------------------------------------------------------------
+    # -- data -----------------------------------------------------------------------------------
 
     @cached_property
     def source(self) -> Any:
@@ -235,131 +231,19 @@ class MixtureModel(GenericLikelihoodModel):
             raise refuse_rows(removed=self.large is None or "source" not in self.__dict__)
         return self.design
 
-    def information(self, params: Any) -> InfoStats:
-        """Score, Hessian and cross products of scores in the core's full parameter vector.
+    # -- persistence ----------------------------------------------------------------------------
 
-        Parameters
-        ----------
-        params : array_like, (V,)
-
-        Returns
-        -------
-        InfoStats
-            Without the batch axis.
-        """
-        unpacked = self.unpack(self.check_params(params))
-        spec = self.spec
-        stats = self.source.reduce(lambda b: information(spec, unpacked, b), 3 * self.k)
-        return InfoStats(*(None if part is None else part[0] for part in stats))  # type: ignore[arg-type]
-
-    def _own_blocks(self, width: int) -> Iterator[Block]:
-        assert self.kept_design is not None
-        return self.source.blocks(width)
-
-    def loglikeobs(self, params: Any) -> np.ndarray:
-        """Log-likelihood of each row (of each group, when rows are grouped), weights included.
-
-        Parameters
-        ----------
-        params : array_like, (V,)
-
-        Returns
-        -------
-        ndarray, (n,) or (n_groups,)
+    def remove_data(self) -> None:
+        """Take the data out of the model, in place; predictions for new data stay possible.
 
         Examples
         --------
         >>> from smmix import MixtureOLS
-        >>> MixtureOLS([0.0, 1, 3], [1.0, 1, 1], k=1).loglikeobs([1.0, 1.0]).round(3)
-        array([-1.419, -0.919, -2.919])
+        >>> model = MixtureOLS([0.0, 1, 3, 4], [1.0, 1, 1, 1], k=2)
+        >>> model.remove_data()
+        >>> float(model.predict([0.0, 4.0, 1.0, 1.0, 0.0], [[1.0]])[0])
+        2.0
         """
-        unpacked = self.unpack(self.check_params(params))
-        parts = []
-        for block in self._own_blocks(self.k):
-            units = self.spec.posterior(unpacked, block)[1][0, 0]
-            parts.append(units if block.weight is None else units * block.weight)
-        return np.concatenate(parts)
-
-    def loglike(self, params: Any) -> float:
-        """Log-likelihood.
-
-        Parameters
-        ----------
-        params : array_like, (V,)
-
-        Returns
-        -------
-        float
-            -inf where a sigma is not positive, so that optimisers turn back.
-        """
-        vector = self.check_params(params, positive=False)
-        if self._has_no_density(vector):
-            return -np.inf
-        unpacked, spec = self.unpack(vector), self.spec
-        return self.source.reduce(lambda b: spec.e_step(unpacked, b).loglike, self.k)[0]
-
-    def score(self, params: Any) -> np.ndarray:
-        """Gradient of the log-likelihood, analytic, (V,)."""
-        return self.information(params).score @ self.expand.basis
-
-    def score_obs(self, params: Any) -> np.ndarray:
-        """Gradient of each row (group, when rows are grouped), weights included, (u, V)."""
-        unpacked = self.unpack(self.check_params(params))
-        parts = [unit_scores(self.spec, unpacked, b)[0] for b in self._own_blocks(3 * self.k)]
-        return np.concatenate(parts, axis=1).T @ self.expand.basis
-
-    def hessian(self, params: Any) -> np.ndarray:
-        """Second derivatives of the log-likelihood, analytic, (V, V)."""
-        basis = self.expand.basis
-        return basis.T @ self.information(params).hessian @ basis
-
-    def posterior(self, params: Any) -> np.ndarray:
-        """Posterior probabilities of the components, (u, k), by row or by group."""
-        unpacked = self.unpack(self.check_params(params))
-        blocks = self._own_blocks(self.k)
-        parts = [self.spec.posterior(unpacked, block)[0][0] for block in blocks]
-        return np.concatenate(parts, axis=1).T
-
-    def hessian_factor(self, params: Any, scale: Any = None, observed: bool = True) -> None:
-        """Not defined: the Hessian of a mixture is no weighted cross product of ``exog``."""
-        raise NotImplementedError(
-            "The Hessian of a mixture is no weighted cross product of exog; use hessian(params)."
-        )
-
-    def predict(
-        self,
-        params: Any,
-        exog: Any = None,
-        *,
-        which: str = "mean",
-        endog: Any = None,
-        q: Any = 0.5,
-        exog_concomitant: Any = None,
-        offset: Any = None,
-        groups: Any = None,
-        transform: bool = True,
-    ) -> np.ndarray:
-        """Predictions at any parameters, without labels; see `MixtureResults.predict`."""
-        rows = (
-            own_rows(self)
-            if exog is None
-            else new_rows(
-                self,
-                exog,
-                exog_concomitant=exog_concomitant,
-                endog=endog,
-                offset=offset,
-                groups=groups,
-                transform=transform,
-            )
-        )
-        unpacked = self.unpack(self.check_params(params))
-        return predict_rows(self, unpacked, rows, which, q).to_numpy()
-
-    # -- persistence ----------------------------------------------------------------------------
-
-    def remove_data(self) -> None:
-        """Take the data out of the model; predictions for new data stay possible."""
         self.__dict__.pop("source", None)
         if self.endog is None:
             return

@@ -14,13 +14,13 @@ from smmix.covariance import check_cov_type
 from smmix.fit_warnings import warn_of
 from smmix.fitting import FitOptions, search_modes
 from smmix.formula import linear_constraint, validate_arrays
-from smmix.mixture_model import MixtureModel
+from smmix.likelihood import MixtureLikelihood
 from smmix.results import FitRecord, MixtureResults, MixtureResultsWrapper
 
 __all__ = ["MixtureOLS", "from_formula"]
 
 
-class MixtureOLS(MixtureModel):
+class MixtureOLS(MixtureLikelihood):
     """Finite mixture of linear regressions with Gaussian errors.
 
     Row i belongs to component c with probability pi_c(z_i), and then

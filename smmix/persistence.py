@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from smmix.delta import covariance_or_none
 from smmix.errors import SmmixError
-from smmix.saved import SavedFit, describe
+from smmix.saved import SavedFit
 
 __all__ = ["read_json", "to_json"]
 
@@ -228,3 +229,54 @@ _DECODERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "$array": _decode_array,
     "$extended": _decode_extended,
 }
+
+
+def describe(results: Any) -> dict[str, Any]:
+    """A fit as plain values: the model's layout and formulas, the estimates, and how good it is.
+
+    Parameters
+    ----------
+    results : MixtureResults
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    SmmixError
+        If a formula uses something that has no plain value.
+    """
+    model, layout, design = results.model, results.model.layout, results.model.design
+    basis = model.expand.basis
+    places = np.where(basis.any(axis=1), basis.argmax(axis=1), -1)
+    return {
+        "model": {
+            "k": layout.k,
+            "p": layout.p,
+            "d": layout.d,
+            "q": layout.q,
+            "variance": model.variance,
+            "param_names": list(model.param_names),
+            "places": [int(place) for place in places],
+            "endog_name": design.endog_name,
+            "exog_names": list(design.exog_names),
+            "concomitant_names": design.concomitant_names,
+            "column_names": dict(design.column_names),
+            "response_columns": list(model.response_columns),
+            "grouped": model.group_labels is not None,
+            "formulas": None if design.formulas is None else design.formulas.to_plain(),
+        },
+        "params": np.asarray(results.params, dtype=float),
+        "cov_params": covariance_or_none(results),
+        "cov_type": results.cov_type,
+        "use_t": bool(results.use_t),
+        "df_resid": float(getattr(results, "df_resid_inference", None) or results.df_resid),
+        "llf": float(results.llf),
+        "nobs": float(results.nobs),
+        "converged": bool(results.converged),
+        "status": results.status,
+        "mean_prior": [np.asarray(part) for part in results.mean_prior],
+        "criteria": {name: float(v) for name, v in results.info_criteria().items()},
+        "summary": str(results.summary()),
+    }

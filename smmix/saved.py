@@ -14,6 +14,7 @@ from smmix.core.mixture import MixtureSpec
 from smmix.core.params import LinearMap, MixtureParams, ParamLayout
 from smmix.covariance import proportions, sigmas
 from smmix.delta import confidence_quantile, covariance_or_none
+from smmix.docstrings import documented_by
 from smmix.errors import SmmixError
 from smmix.families.gaussian import Gaussian
 from smmix.formula import FormulaSpec
@@ -22,7 +23,7 @@ from smmix.mixing.constant import ConstantMixing
 from smmix.mixing.multinomial import MultinomialMixing
 from smmix.prediction import new_rows, predict_rows
 
-__all__ = ["SavedFit", "SavedModel", "describe"]
+__all__ = ["SavedFit", "SavedModel"]
 
 
 @dataclass(frozen=True)
@@ -179,10 +180,24 @@ class SavedFit:
     def cov_params(self) -> pd.DataFrame:
         """Covariance matrix of the estimates.
 
+        Returns
+        -------
+        DataFrame, (V, V)
+
         Raises
         ------
         SmmixError
             If the fit had none.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+        >>> saved = smmix.read_json(results.to_json())
+        >>> saved.cov_params().shape
+        (7, 7)
         """
         matrix = covariance_or_none(self)
         if matrix is None:
@@ -190,7 +205,27 @@ class SavedFit:
         return pd.DataFrame(matrix, self.model.param_names, self.model.param_names)
 
     def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
-        """Wald intervals of level 1 - ``alpha``, as those of the fit."""
+        """Confidence intervals of the parameters, as those of the fit.
+
+        Parameters
+        ----------
+        alpha : float
+            The intervals have the level 1 - ``alpha``.
+
+        Returns
+        -------
+        DataFrame, (V, 2)
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+        >>> saved = smmix.read_json(results.to_json())
+        >>> saved.conf_int().loc["income[0]"].round(3).tolist()
+        [0.634, 0.686]
+        """
         reach = confidence_quantile(self, alpha) * self.bse
         return pd.DataFrame({0: self.params - reach, 1: self.params + reach})
 
@@ -202,12 +237,12 @@ class SavedFit:
         nuisance = self.model.expand.basis[self.model.layout.nuisance].any(axis=0)
         return pd.Series(np.where(nuisance, np.nan, values), self.model.param_names)
 
+    @documented_by(proportions)
     def proportions(self, alpha: float = 0.05) -> pd.DataFrame:
-        """Mixing weights with delta-method errors and intervals from the logit scale."""
         return proportions(self, alpha)
 
+    @documented_by(sigmas)
     def sigmas(self, alpha: float = 0.05) -> pd.DataFrame:
-        """Sigmas with errors and intervals from the log scale."""
         return sigmas(self, alpha)
 
     def predict(
@@ -224,10 +259,31 @@ class SavedFit:
     ) -> pd.Series | pd.DataFrame:
         """Predict for new rows, as `MixtureResults.predict` does.
 
+        Parameters
+        ----------
+        exog : DataFrame or array_like, (m, p)
+            New rows: for a model of formulas a table with their variables.
+        which, endog, transform, q, exog_concomitant, offset, groups : optional
+            As in `MixtureResults.predict`.
+
+        Returns
+        -------
+        Series, or DataFrame with a column per component, with the index of the new rows
+
         Raises
         ------
         SmmixError
             If a column is absent or a length does not fit.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+        >>> saved = smmix.read_json(results.to_json())
+        >>> saved.predict({"income": [1000]}).round(2).tolist()
+        [645.31]
         """
         rows = new_rows(
             self.model,
@@ -243,14 +299,56 @@ class SavedFit:
     def get_prediction(
         self, exog: Any, *, exog_concomitant: Any = None, offset: Any = None, transform: bool = True
     ) -> MixturePrediction:
-        """Predicted means with their errors, and intervals for observations."""
+        """Predicted means with their errors, and intervals for observations.
+
+        Parameters
+        ----------
+        exog : DataFrame or array_like, (m, p)
+            New rows: for a model of formulas a table with their variables.
+        exog_concomitant, offset, transform : optional
+            As in `MixtureResults.get_prediction`.
+
+        Returns
+        -------
+        MixturePrediction
+
+        Raises
+        ------
+        SmmixError
+            If a column is absent or a length does not fit.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+        >>> saved = smmix.read_json(results.to_json())
+        >>> saved.get_prediction({"income": [500.0]}).predicted_mean.round(1).tolist()
+        [368.4]
+        """
         rows = new_rows(
             self.model, exog, exog_concomitant=exog_concomitant, offset=offset, transform=transform
         )
         return MixturePrediction(self, rows)
 
     def summary(self) -> str:
-        """The summary as it was when the fit was saved."""
+        """The summary as it was when the fit was saved.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+        >>> saved = smmix.read_json(results.to_json())
+        >>> saved.summary() == str(results.summary())
+        True
+        """
         return str(self._content["summary"])
 
     def __repr__(self) -> str:
@@ -272,54 +370,3 @@ def _check_shapes(
     )
     if not sound:
         raise SmmixError("The file is damaged: its parameters do not fit its model.")
-
-
-def describe(results: Any) -> dict[str, Any]:
-    """A fit as plain values: the model's layout and formulas, the estimates, and how good it is.
-
-    Parameters
-    ----------
-    results : MixtureResults
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    SmmixError
-        If a formula uses something that has no plain value.
-    """
-    model, layout, design = results.model, results.model.layout, results.model.design
-    basis = model.expand.basis
-    places = np.where(basis.any(axis=1), basis.argmax(axis=1), -1)
-    return {
-        "model": {
-            "k": layout.k,
-            "p": layout.p,
-            "d": layout.d,
-            "q": layout.q,
-            "variance": model.variance,
-            "param_names": list(model.param_names),
-            "places": [int(place) for place in places],
-            "endog_name": design.endog_name,
-            "exog_names": list(design.exog_names),
-            "concomitant_names": design.concomitant_names,
-            "column_names": dict(design.column_names),
-            "response_columns": list(model.response_columns),
-            "grouped": model.group_labels is not None,
-            "formulas": None if design.formulas is None else design.formulas.to_plain(),
-        },
-        "params": np.asarray(results.params, dtype=float),
-        "cov_params": covariance_or_none(results),
-        "cov_type": results.cov_type,
-        "use_t": bool(results.use_t),
-        "df_resid": float(getattr(results, "df_resid_inference", None) or results.df_resid),
-        "llf": float(results.llf),
-        "nobs": float(results.nobs),
-        "converged": bool(results.converged),
-        "status": results.status,
-        "mean_prior": [np.asarray(part) for part in results.mean_prior],
-        "criteria": {name: float(v) for name, v in results.info_criteria().items()},
-        "summary": str(results.summary()),
-    }

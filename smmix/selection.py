@@ -86,7 +86,22 @@ class Selection:
         return self.fits[self.best_k]
 
     def summary(self) -> MixtureSummary:
-        """The table with notes on doubtful fits, as text, HTML or LaTeX."""
+        """The table, with notes on doubtful fits.
+
+        Returns
+        -------
+        MixtureSummary
+            Prints as text, HTML, LaTeX or CSV.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> selection = smmix.select_k("foodexp ~ income", data, k=[1, 2])
+        >>> selection.summary().as_text().splitlines()[0].strip()
+        'Number of Components'
+        """
         return summarize_selection(self)
 
     def plot(self, ax: Any = None) -> Any:
@@ -101,6 +116,15 @@ class Selection:
         -------
         Axes
             That of the criteria; entropy R2 has an axis of its own on the right.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> selection = smmix.select_k("foodexp ~ income", data, k=[1, 2])
+        >>> selection.plot().get_xlabel()
+        'Number of components'
         """
         return plot_selection(self, ax)
 

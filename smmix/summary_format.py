@@ -108,7 +108,21 @@ class MixtureSummary(Summary):
         return built
 
     def as_html(self) -> str:
-        """The summary as HTML, names escaped."""
+        """The summary as HTML, names escaped.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+        >>> results.summary().as_html()[:27]
+        '<table class="simpletable">'
+        """
         tables = "\n".join(table.as_html() for table in self._build(html.escape))
         if not self._notes:
             return tables
@@ -116,7 +130,21 @@ class MixtureSummary(Summary):
         return f"{tables}<br/><br/>{'<br/>'.join(['Notes:', *notes])}"
 
     def as_csv(self) -> str:
-        """The summary as comma-separated values, one table below the other."""
+        """The summary as comma-separated values, one table below the other.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+        >>> results.summary().as_csv().splitlines()[0]
+        'Mixture of Linear Regressions Results'
+        """
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow([self._title])
@@ -129,7 +157,21 @@ class MixtureSummary(Summary):
         return text.getvalue()
 
     def as_latex(self) -> str:
-        """The summary as LaTeX: one tabular per table; needs the package booktabs."""
+        """The summary as LaTeX: one tabular per table; needs the package booktabs.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+        >>> "tabular" in results.summary().as_latex()
+        True
+        """
         parts = [r"\begin{center}", rf"\textbf{{{latex_escape(self._title)}}}\\[1ex]"]
         parts += _tabular("lrlr", [_latex_row(row) for row in self._header])
         for sections in self._sections:

@@ -11,11 +11,33 @@ from pathlib import Path
 import pytest
 from helpers_model import engel_fit
 
-from smmix import MixtureResults
+import smmix
+from smmix import MixtureResults, components, intervals, lazy, order_tests, saved, summary_format
+from smmix.bootstrap import BootstrapResults
+from smmix.influence import Influence
+from smmix.ols.results import NormalEquationResults
+from smmix.selection import Selection
 
 CONTENTS = (Path(__file__).resolve().parents[1] / "docs" / "api.md").read_text(encoding="utf-8")
 #: Methods that only say what to use instead, and what statsmodels needs inside.
 UNLISTED = {"get_nlfun", "initialize", "normalized_cov_params", "t_test_pairwise"}
+#: What a user gets in hand besides the results, and methods of it that are for other classes only.
+OTHERS = {
+    smmix.MixtureOLS: {"check_params", "column", "hessian_factor", "initialize", "unpack"},
+    smmix.NormalEquationOLS: {"initialize"},
+    BootstrapResults: set(),
+    Influence: set(),
+    NormalEquationResults: set(),
+    Selection: set(),
+    components.ComponentView: set(),
+    intervals.MixturePrediction: set(),
+    lazy.LazyPrediction: set(),
+    order_tests.ConfidenceSetK: set(),
+    order_tests.MonteCarloTest: {"of"},
+    order_tests.VLMRTest: set(),
+    saved.SavedFit: {"of"},
+    summary_format.MixtureSummary: set(),
+}
 
 
 def methods(cls) -> list[str]:
@@ -35,6 +57,11 @@ def arguments(section: str) -> set[str]:
     """Names that a section on parameters explains."""
     heads = re.findall(r"^(\S.*?)(?: : .*)?$", section, re.M)
     return {name.strip("* ") for head in heads for name in head.split(",")}
+
+
+def own(cls) -> list[str]:
+    """Public methods that are not those of statsmodels or scikit-learn."""
+    return [n for n in methods(cls) if getattr(cls, n).__module__.startswith("smmix")]
 
 
 def check(method) -> None:
@@ -62,3 +89,17 @@ def test_what_fit_returns_shows_the_same(name):
         part for part in inspect.signature(method).parameters if part != "self"
     ]
     assert "Examples" in pydoc.render_doc(shown)
+
+
+@pytest.mark.parametrize(
+    ("cls", "name"), [(c, n) for c, inner in OTHERS.items() for n in own(c) if n not in inner]
+)
+def test_method_of_other_classes(cls, name):
+    check(getattr(cls, name))
+
+
+def test_methods_of_the_estimator():
+    estimator = pytest.importorskip("smmix.sklearn").MixtureRegressor
+    names = [n for n in own(estimator) if n != "predict_proba"]
+    for method in (*(getattr(estimator, n) for n in names), estimator(2).predict_proba):
+        check(method)

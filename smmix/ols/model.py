@@ -166,7 +166,24 @@ class NormalEquationOLS(WLS):
         return Rows(x, vector(self.endog, len(x), "endog"), weights)
 
     def whiten(self, x: np.ndarray) -> np.ndarray:
-        """Multiply rows by the root of their weight; without weights, ``x`` itself."""
+        """Multiply rows by the root of their weight; without weights, ``x`` itself.
+
+        Parameters
+        ----------
+        x : ndarray, (n,) or (n, p)
+
+        Returns
+        -------
+        ndarray, as ``x``
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from smmix import NormalEquationOLS
+        >>> model = NormalEquationOLS([6, 5, 7], [[1, 1], [1, 2], [1, 3]], weights=[1, 4, 9])
+        >>> model.whiten(np.ones(3)).tolist()
+        [1.0, 2.0, 3.0]
+        """
         weights = self.given_weights
         if weights is None or x is None:
             return x

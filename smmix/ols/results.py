@@ -97,7 +97,24 @@ class NormalEquationResults(OLSResults):
             return float(value if weights is None else value + 0.5 * np.log(weights).sum())
 
     def get_influence(self) -> Any:
-        """Influence and outlier measures, as of statsmodels' OLS; not with weights."""
+        """Influence and outlier measures, as of statsmodels' OLS.
+
+        Returns
+        -------
+        OLSInfluence
+
+        Raises
+        ------
+        SmmixError
+            For a fit with weights.
+
+        Examples
+        --------
+        >>> from smmix import NormalEquationOLS
+        >>> results = NormalEquationOLS([6, 5, 7, 10], [[1, 1], [1, 2], [1, 3], [1, 4]]).fit()
+        >>> results.get_influence().hat_matrix_diag.round(2).tolist()
+        [0.7, 0.3, 0.3, 0.7]
+        """
         if self.model.given_weights is not None:
             raise SmmixError(
                 "Influence measures know no weights: fit W^1/2 y on W^1/2 X without weights."
@@ -105,7 +122,26 @@ class NormalEquationResults(OLSResults):
         return super().get_influence()
 
     def summary(self, *args: Any, slim: bool = False, **kwargs: Any) -> Any:
-        """Table of statsmodels; the short one for an exact fit, which has no residuals to test."""
+        """Table of statsmodels; the short one for an exact fit, which has no residuals to test.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            As for statsmodels' ``OLSResults.summary``.
+        slim : bool
+            Whether to leave out the tests of the residuals.
+
+        Returns
+        -------
+        Summary
+
+        Examples
+        --------
+        >>> from smmix import NormalEquationOLS
+        >>> results = NormalEquationOLS([6, 5, 7, 10], [[1, 1], [1, 2], [1, 3], [1, 4]]).fit()
+        >>> results.summary(slim=True).tables[0].title
+        'NormalEquationOLS Regression Results'
+        """
         return super().summary(*args, slim=slim or self.ssr == 0.0, **kwargs)
 
 

@@ -79,7 +79,23 @@ class MonteCarloTest:
         return cls(statistic, pvalue, error, replicates, k, alpha, stopped, alternative, title)
 
     def summary(self) -> MixtureSummary:
-        """The outcome as text, HTML or LaTeX."""
+        """The outcome of the test.
+
+        Returns
+        -------
+        MixtureSummary
+            Prints as text, HTML, LaTeX or CSV.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> results = smmix.from_formula("foodexp ~ income", data, k=1).fit()
+        >>> test = smmix.bootstrap_lrt(results, n_boot=19)
+        >>> test.summary().as_text().splitlines()[0].strip()
+        'Bootstrap Likelihood Ratio Test'
+        """
         left = [
             ("Components, H0:", str(self.k)),
             ("Components, H1:", str(self.k + 1)),

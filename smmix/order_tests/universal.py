@@ -49,7 +49,23 @@ class ConfidenceSetK:
         return isinstance(k, int | np.integer) and bool(k >= self.lower)
 
     def summary(self) -> MixtureSummary:
-        """The table as text, HTML or LaTeX."""
+        """The table, with the confidence set.
+
+        Returns
+        -------
+        MixtureSummary
+            Prints as text, HTML, LaTeX or CSV.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> model = smmix.from_formula("foodexp ~ income", data)
+        >>> found = smmix.confidence_set_k(model, max_k=2)
+        >>> found.summary().as_text().splitlines()[0].strip()
+        'Universal Confidence Set for k'
+        """
         left = [("Level:", f"{1.0 - self.alpha:g}")]
         right = [("Confidence set:", f"k >= {self.lower}")]
         rows = [

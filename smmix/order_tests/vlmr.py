@@ -53,7 +53,23 @@ class VLMRTest:
     k: tuple[int, int]
 
     def summary(self) -> MixtureSummary:
-        """The outcome with Jeffries' warning, as text, HTML or LaTeX."""
+        """The outcome of the test, with Jeffries' warning.
+
+        Returns
+        -------
+        MixtureSummary
+            Prints as text, HTML, LaTeX or CSV.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> one, two = (smmix.from_formula("foodexp ~ income", data, k=k).fit() for k in (1, 2))
+        >>> test = smmix.vlmr_test(one, two)
+        >>> test.summary().as_text().splitlines()[0].strip()
+        'Vuong-Lo-Mendell-Rubin Test'
+        """
         left = [
             ("Components, H0:", str(self.k[0])),
             ("Components, H1:", str(self.k[1])),

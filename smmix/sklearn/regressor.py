@@ -158,6 +158,13 @@ class MixtureRegressor(RegressorMixin, BaseEstimator):
         DegenerateComponentWarning
             When the columns of X fit y exactly: all components are that regression, with a
             ``sigma_`` of zero, and there are no ``results_``.
+
+        Examples
+        --------
+        >>> from smmix.sklearn import MixtureRegressor
+        >>> model = MixtureRegressor().fit([[0], [1], [2], [3]], [1, 3, 2, 6])
+        >>> model.coef_.round(6).tolist()
+        [[1.4]]
         """
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         y = np.asarray(y, dtype=np.float64)
@@ -251,6 +258,13 @@ class MixtureRegressor(RegressorMixin, BaseEstimator):
         Returns
         -------
         ndarray, (n_samples,)
+
+        Examples
+        --------
+        >>> from smmix.sklearn import MixtureRegressor
+        >>> model = MixtureRegressor().fit([[0], [1], [2], [3]], [1, 3, 2, 6])
+        >>> model.predict([[4.0]]).round(6).tolist()
+        [6.5]
         """
         X = self._checked(X)
         mean: np.ndarray = (self._prior(X) * self._means(X)).sum(axis=1)
@@ -266,6 +280,15 @@ class MixtureRegressor(RegressorMixin, BaseEstimator):
         Returns
         -------
         ndarray, (n_samples, n_components)
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> from smmix.sklearn import MixtureRegressor
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> model = MixtureRegressor(2).fit(data[["income"]], data["foodexp"])
+        >>> model.predict_components(data[["income"]]).shape
+        (235, 2)
         """
         return self._means(self._checked(X))
 
@@ -286,6 +309,15 @@ class MixtureRegressor(RegressorMixin, BaseEstimator):
         -------
         ndarray, (n_samples, n_components)
             Rows sum to 1.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> from smmix.sklearn import MixtureRegressor
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> model = MixtureRegressor(2).fit(data[["income"]], data["foodexp"])
+        >>> model.predict_proba(data[["income"]])[0].round(2)
+        array([0.65, 0.35])
         """
         X = self._checked(X)
         return self._prior(X) if y is None else self._posterior(X, checked_response(X, y))
@@ -306,6 +338,15 @@ class MixtureRegressor(RegressorMixin, BaseEstimator):
         ------
         SmmixError
             If the fit is exact, so that there is no density.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> from smmix.sklearn import MixtureRegressor
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> model = MixtureRegressor(2).fit(data[["income"]], data["foodexp"])
+        >>> round(float(model.log_density(data[["income"]], data["foodexp"]).sum()), 2)
+        -1378.54
         """
         X = self._checked(X)
         if not self.sigma_.all():
