@@ -10,18 +10,12 @@ from contextlib import contextmanager, suppress
 import numpy as np
 import pandas as pd
 import pytest
+from helpers_parquet import MODELS, N, assert_same_fit, comparable, refused
 
 import smmix
 
 dask = pytest.importorskip("dask")
 dd = pytest.importorskip("dask.dataframe")
-
-from test_parquet import MODELS, N, assert_same_fit, comparable, make_rows, refused  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def rows():
-    return make_rows(np.random.default_rng(3))
 
 
 @pytest.fixture(autouse=True)

@@ -6,25 +6,12 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from helpers_parquet import N, assert_same_fit, refused, scan
 
 import smmix
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
-
-from test_parquet import N, assert_same_fit, make_rows, refused, scan  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def rows():
-    return make_rows(np.random.default_rng(3))
-
-
-@pytest.fixture(scope="module")
-def path(rows, tmp_path_factory):
-    place = tmp_path_factory.mktemp("rows") / "rows.parquet"
-    rows.to_parquet(place, row_group_size=70)
-    return place
 
 
 def test_a_truncated_file_is_named(path, tmp_path):
