@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -46,12 +47,12 @@ def read_hypotheses(given: Any, names: Sequence[str]) -> tuple[np.ndarray, np.nd
     >>> read_hypotheses(pd.Series({"c": -1, "a": 1}), ["a", "b", "c"])
     (array([[ 1.,  0., -1.]]), array([0.]))
     """
-    # What patsy made of a text has variable_names.
-    if _is_text(given) or isinstance(given, Mapping) or hasattr(given, "variable_names"):
-        return linear_constraint(names, given)
     values: Any = 0.0
     if isinstance(given, tuple) and len(given) == 2 and not np.isscalar(given[0]):
         given, values = given
+    # What patsy made of a text has variable_names.
+    elif _is_text(given) or isinstance(given, Mapping) or hasattr(given, "variable_names"):
+        return linear_constraint(names, given)
     matrix = check_matrix("r_matrix", given, names)
     if matrix is None:
         raise _refused("r_matrix", "is None", len(names))
@@ -194,10 +195,8 @@ def check_square(what: str, given: Any, names: Sequence[str]) -> np.ndarray | No
 
 def _numbers(what: str, given: Any) -> np.ndarray:
     """Numbers as an array of floats."""
-    try:
+    with suppress(TypeError, ValueError):
         array = np.asarray(given)
         if array.dtype.kind in "bOiuf":
             return array.astype(float)
-    except (TypeError, ValueError) as error:
-        raise SmmixError(f"{what} must be numbers in rows of one length ({error}).") from error
-    raise SmmixError(f"{what} must be numbers, not {array.dtype}.")
+    raise SmmixError(f"{what} must be numbers, in rows of one length.")

@@ -1,0 +1,214 @@
+"""Hypotheses as matrices and tables: read by name, tested as statsmodels does, refused in words."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from helpers_model import engel, engel_fit
+
+from smmix import SmmixError, from_formula
+
+MATRICES = [
+    np.eye(2),
+    [[1.0, -100.0]],
+    [0, 1],
+    (np.eye(2), [80.0, 0.5]),
+    ([[0, 1]], 0.5),
+    ([[1.0, 0.0], [1.0, 500.0]], [[80.0], [300.0]]),
+]
+
+
+@pytest.fixture(scope="module")
+def one():
+    """One component, the regression that it must equal, and how their errors differ."""
+    ours = from_formula("foodexp ~ income", engel(), k=1).fit(use_t=True)
+    theirs = sm.OLS.from_formula("foodexp ~ income", engel()).fit()
+    return ours, theirs, np.sqrt(theirs.df_resid / theirs.nobs)
+
+
+def with_sigma(hypothesis):
+    """The same hypothesis with a column for sigma, which a regression does not count."""
+    if isinstance(hypothesis, tuple):
+        return with_sigma(hypothesis[0]), hypothesis[1]
+    matrix = np.asarray(hypothesis, dtype=float)
+    return np.concatenate([matrix, np.zeros((*matrix.shape[:-1], 1))], axis=-1)
+
+
+@pytest.mark.parametrize("hypothesis", MATRICES, ids=str)
+def test_one_component_tests_as_the_regression(one, hypothesis):
+    ours, theirs, factor = one
+    left, right = ours.t_test(with_sigma(hypothesis)), theirs.t_test(hypothesis)
+    np.testing.assert_allclose(left.effect, right.effect, rtol=1e-8)
+    np.testing.assert_allclose(left.sd, right.sd * factor, rtol=1e-6)
+    np.testing.assert_allclose(left.statistic, right.statistic / factor, rtol=1e-6)
+    joint, expected = (
+        ours.wald_test(with_sigma(hypothesis)),
+        theirs.wald_test(hypothesis, scalar=True),
+    )
+    np.testing.assert_allclose(joint.statistic, expected.statistic / factor**2, rtol=1e-6)
+    assert joint.df_num == expected.df_num
+    np.testing.assert_allclose(
+        ours.f_test(with_sigma(hypothesis)).fvalue, joint.statistic, rtol=1e-14
+    )
+
+
+@pytest.mark.parametrize("hypothesis", MATRICES, ids=str)
+def test_with_the_covariance_of_the_regression(one, hypothesis):
+    ours, theirs, _ = one
+    covariance = np.zeros((3, 3))
+    covariance[:2, :2] = theirs.cov_params()
+    left = ours.t_test(with_sigma(hypothesis), cov_p=covariance)
+    right = theirs.t_test(hypothesis)
+    np.testing.assert_allclose(left.statistic, right.statistic, rtol=1e-8)
+    # One parameter more is estimated: the degrees of freedom are one fewer.
+    assert left.df_denom == right.df_denom - 1
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_tables_are_read_by_the_names_of_their_columns(library):
+    fit = engel_fit()
+    names = fit.model.param_names
+    rng = np.random.default_rng(0)
+    matrix = rng.normal(size=(2, len(names)))
+    order = rng.permutation(len(names))
+    table = pd.DataFrame(matrix, columns=names, index=["a", "b"]).iloc[:, order]
+    if library == "polars":
+        table = pytest.importorskip("polars").from_pandas(table)
+    if library == "pyarrow":
+        table = pytest.importorskip("pyarrow").Table.from_pandas(table, preserve_index=False)
+    for test in (fit.t_test, fit.wald_test, fit.f_test):
+        np.testing.assert_array_equal(test(table).statistic, test(matrix).statistic)
+    np.testing.assert_array_equal(fit.cov_params(table), fit.cov_params(matrix))
+
+
+def test_a_series_is_one_hypothesis_by_name():
+    fit = engel_fit()
+    named = pd.Series({"income[1]": -1, "income[0]": 1})
+    expected = fit.t_test("income[0] = income[1]")
+    assert fit.t_test(named).statistic == pytest.approx(expected.statistic, rel=1e-14)
+    assert fit.t_test((named, 0.1)).effect == pytest.approx(expected.effect, rel=1e-14)
+    assert fit.t_test((named, 0.1)).statistic == pytest.approx(
+        fit.t_test("income[0] - income[1] = 0.1").statistic, rel=1e-12
+    )
+    assert fit.t_test({"income[0]": 0.5}).statistic == pytest.approx(
+        fit.t_test("income[0] = 0.5").statistic, rel=1e-14
+    )
+
+
+def test_tables_without_names_are_arrays():
+    fit = engel_fit()
+    matrix = np.eye(7)[1:4]
+    expected = fit.t_test(matrix).statistic
+    for same in (pd.DataFrame(matrix), matrix.tolist(), matrix.astype(int), matrix.astype(bool)):
+        np.testing.assert_array_equal(fit.t_test(same).statistic, expected)
+    np.testing.assert_array_equal(fit.t_test(pd.Series(matrix[0])).statistic.ravel(), expected[:1])
+
+
+def test_a_covariance_by_name_is_put_in_order():
+    fit = engel_fit()
+    covariance = fit.get_robustcov_results("HC0").cov_params()
+    turned = covariance.iloc[::-1, ::-1]
+    text = "income[0] = income[1], Intercept[0] = 90"
+    expected = fit.get_robustcov_results("HC0")
+    np.testing.assert_allclose(fit.t_test(text, turned).sd, expected.t_test(text).sd, rtol=1e-14)
+    joint = expected.wald_test(text)
+    assert fit.wald_test(text, cov_p=turned).statistic == pytest.approx(joint.statistic)
+    inverse = np.linalg.inv(expected.cov_params(np.eye(7)[[1, 0]] - np.eye(7)[[3, 5]] * [[1], [0]]))
+    direct = (np.eye(7)[[1, 0]] - np.eye(7)[[3, 5]] * [[1], [0]], [0.0, 90.0])
+    assert fit.wald_test(direct, invcov=inverse).statistic == pytest.approx(
+        expected.wald_test(direct).statistic
+    )
+
+
+HOLE = np.eye(7)[:2]
+HOLE[1, 3] = np.nan
+SHAPE = "it must be \\(r, 7\\)"
+NUMBERS = "r_matrix must be numbers, in rows of one length"
+WRONG = {
+    "too narrow": (np.eye(6), rf"r_matrix has the shape \(6, 6\); {SHAPE}"),
+    "too long": (np.ones(8), rf"r_matrix has the shape \(8,\); {SHAPE}"),
+    "three axes": (np.ones((1, 1, 7)), rf"r_matrix has the shape \(1, 1, 7\); {SHAPE}"),
+    "empty": (np.ones((0, 7)), rf"r_matrix has the shape \(0, 7\); {SHAPE}"),
+    "empty list": ([], rf"r_matrix has the shape \(0,\); {SHAPE}"),
+    "a number": (3.0, rf"r_matrix has the shape \(\); {SHAPE}"),
+    "nothing": (None, rf"r_matrix is None; {SHAPE}"),
+    "missing": (HOLE, r"r_matrix is not finite in row 1 for 'income\[1\]'"),
+    "none within": ([[None] * 7], "r_matrix is not finite in row 0 for 'Intercept"),
+    "infinite": ([np.inf] * 7, "r_matrix is not finite in row 0"),
+    "ragged": ([[1.0, 2.0], [1.0]], NUMBERS),
+    "text within": ([[1, "a", 0, 0, 0, 0, 0]], NUMBERS),
+    "complex": (np.eye(7) * 1j, NUMBERS),
+    "an object": (object(), NUMBERS),
+    "unknown column": (
+        pd.DataFrame(np.ones((1, 2)), columns=["income[0]", "incme[1]"]),
+        r"no parameter 'incme\[1\]' \(did you mean 'income\[1\]'",
+    ),
+    "unknown label": (pd.Series({"nothing": 1.0}), r"no parameter 'nothing' \(it has 'Intercept"),
+    "twice": (
+        pd.DataFrame(np.ones((1, 2)), columns=["income[0]", "income[0]"]),
+        r"r_matrix has 'income\[0\]' more than once",
+    ),
+    "hole in a table": (
+        pd.DataFrame({"income[0]": [1.0, np.nan]}),
+        r"r_matrix is not finite in row 1 for 'income\[0\]'",
+    ),
+    "too many values": ((np.eye(7)[:2], [1.0, 2.0, 3.0]), r"r_matrix have the shape \(3,\)"),
+    "a table of values": ((np.eye(7)[:4], np.ones((2, 2))), r"r_matrix have the shape \(2, 2\)"),
+    "missing value": ((np.eye(7)[:2], [1.0, np.nan]), "values that go with r_matrix must be fin"),
+    "value of text": ((np.eye(7)[:1], "five"), "values that go with r_matrix must be numbers"),
+    "other index": (
+        (pd.DataFrame({"income[0]": [1, 2]}), pd.Series([1, 2], index=[1, 0])),
+        "another index than r_matrix",
+    ),
+    "mixed list": (["income[0] = 0", 3], "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+@pytest.mark.parametrize("test", ["t_test", "wald_test", "f_test"])
+def test_what_is_no_hypothesis_is_refused(case, test):
+    given, match = WRONG[case]
+    with pytest.raises(SmmixError, match=match) as caught:
+        getattr(engel_fit(), test)(given)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"cov_p": np.eye(6)}, r"cov_p has the shape (6, 6); it must be (7, 7)"),
+        ({"cov_p": np.full((7, 7), np.nan)}, "cov_p must have finite entries"),
+        ({"cov_p": pd.DataFrame(np.eye(7), columns=list("abcdefg"))}, "cov_p must have 'Intercept"),
+        ({"cov_p": "HC0"}, "cov_p must be numbers"),
+        ({"invcov": np.eye(3)}, r"invcov has the shape (3, 3); it must be (2, 2)"),
+    ],
+)
+def test_what_is_no_covariance_is_refused(options, match):
+    fit = engel_fit()
+    with pytest.raises(SmmixError, match=re.escape(match)):
+        fit.wald_test("income[0] = income[1] = 0", **options)
+    if "cov_p" in options:
+        for function in (fit.t_test, fit.cov_params):
+            with pytest.raises(SmmixError, match=re.escape(match)):
+                function(np.eye(7), cov_p=options["cov_p"])
+
+
+@pytest.mark.parametrize("name", ["r_matrix", "other"])
+def test_covariance_of_what_is_no_combination_is_refused(name):
+    arguments = {"r_matrix": np.eye(7), name: np.eye(3)}
+    with pytest.raises(SmmixError, match=rf"{name} has the shape \(3, 3\); {SHAPE}"):
+        engel_fit().cov_params(**arguments)
+
+
+def test_without_a_covariance_nothing_is_tested():
+    fit = from_formula("foodexp ~ income", engel(), k=1).fit()
+    results = fit._results
+    results.normalized_cov_params = results.cov_params_default = None
+    for test in (fit.t_test, fit.wald_test, fit.f_test):
+        with pytest.raises(SmmixError, match="no covariance matrix"):
+            test("income[0] = 0")
