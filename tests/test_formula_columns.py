@@ -1,11 +1,14 @@
 """Columns of every type, and the names that a formula may use."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import patsy
 import pytest
 from helpers_formula import make_frame, make_gaps, refused
 
+from smmix import SmmixError
 from smmix.formula import build_design
 
 
@@ -207,6 +210,37 @@ class TestNames:
         numbered = frame.rename(columns={"x1": 0})
         refused("column 0 is not named by text", "y ~ Q('0')", numbered)
         assert build_design("y ~ x2", numbered, groups=0).column_names == {"groups": "0"}
+
+    @pytest.mark.parametrize(
+        ("column", "code"),
+        [
+            ("house size", "house size"),
+            ("house size", "np.log(house  size)"),
+            ("house size", "x1 + House Size"),
+            ("house size", "house_size"),
+            ("house size", "house.size"),
+            ("house size", "'house size'"),
+            ("a-b", "a - b"),
+            ("2nd", "2nd"),
+            ("class", "class"),
+            ("x (m)", "x (m)"),
+            ('quo"ted', "quo + ted"),
+        ],
+    )
+    def test_a_name_that_must_be_quoted(self, frame, column, code):
+        data = frame.assign(**{column: frame["x2"]})
+        with pytest.raises(SmmixError) as caught:
+            build_design(f"y ~ {code}", data)
+        written = re.search(r"; write (Q\(.+\)) for the column '(.+)'\.$", str(caught.value))
+        assert written[2] == column
+        design = build_design(f"y ~ {written[1]}", data)
+        np.testing.assert_array_equal(design.exog[:, 1], frame["x2"])
+
+    def test_only_a_name_that_may_be_meant_is_suggested(self, frame):
+        data = frame.assign(**{"house size": 1.0, "%": 2.0, "12": 3.0})
+        refused(r"invalid syntax\)\.$", "y ~ x1 x2", data)
+        refused(r"column of the data \(did you mean 'x2', 'x1'", "y ~ x12", data)
+        refused(r'backticks is written Q\("name"\)\.$', "y ~ `house size`", data)
 
     def test_formulas_that_cannot_be_read(self, frame):
         refused("cannot be read", "y ~ x1 +", frame)

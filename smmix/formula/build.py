@@ -98,7 +98,7 @@ def build_design(
     check_missing_option(missing)
     frame = _table(data)
     parsed = parse(formula, concomitant, common)
-    uses = [name_use(code) for code in factor_codes(*parsed.parts)]
+    uses = [name_use(code, frame.columns) for code in factor_codes(*parsed.parts)]
     columns, scope = resolve(uses, frame.columns, caller, PROVIDED, len(frame))
     given = {
         "groups": groups, "freq_weights": freq_weights, "prob_weights": prob_weights,

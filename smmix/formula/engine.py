@@ -95,7 +95,10 @@ def _terms(formula: Any, what: str) -> ModelDesc:
     try:
         return ModelDesc.from_formula(formula)
     except patsy.PatsyError as error:
-        raise SmmixError(f"The {what} {formula!r} cannot be read: {error.message}.") from error
+        why = error.message
+        if "`" in formula:
+            why += '; a column name in backticks is written Q("name")'
+        raise SmmixError(f"The {what} {formula!r} cannot be read: {why}.") from error
 
 
 def _one_sided(formula: Any, what: str) -> ModelDesc:

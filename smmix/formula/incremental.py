@@ -170,7 +170,7 @@ def learn_design(
     check_missing_option(missing)
     parsed = parse(formula, concomitant, common)
     codes = factor_codes(*parsed.parts)
-    uses = [name_use(code) for code in codes]
+    uses = [name_use(code, table.names) for code in codes]
     columns, scope = resolve(uses, pd.Index(table.names), caller, PROVIDED, table.n_rows)
     rules = RowRules(
         columns=_known(columns, table),

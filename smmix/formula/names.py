@@ -7,6 +7,8 @@ column quietly becomes another variable; here that is refused.
 
 import ast
 import builtins
+import keyword
+import re
 import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -36,13 +38,15 @@ class NameUse:
     columns: set[str] = field(default_factory=set)
 
 
-def name_use(code: str) -> NameUse:
+def name_use(code: str, columns: Iterable[Any] = ()) -> NameUse:
     """Return the names that an expression uses.
 
     Parameters
     ----------
     code : str
         A Python expression: one factor of a formula.
+    columns : iterable
+        Columns of the data, of which the text may mean one that has to be quoted.
 
     Returns
     -------
@@ -63,7 +67,8 @@ def name_use(code: str) -> NameUse:
         tree = ast.parse(code, mode="eval")
     except SyntaxError as error:
         raise SmmixError(
-            f"The formula term {code!r} is not a valid expression ({error.msg})."
+            f"The formula term {code!r} is not a valid expression ({error.msg})"
+            f"{_quote_hint(code, columns)}."
         ) from error
     use = NameUse(code)
     _visit(tree.body, use, use.values)
@@ -224,10 +229,8 @@ def _refuse_no_column(use: NameUse, columns: pd.Index, caller: Mapping[str, Any]
     unknown = [name for name in names if name not in modules and name != "np"]
     if unknown:
         raise _unknown_column(use, unknown[0], columns, caller)
-    raise SmmixError(
-        f"The formula term {use.code!r} uses no column of the data; "
-        "put the values into a column and name that."
-    )
+    advice = _quote_hint(use.code, columns) or "; put the values into a column and name that"
+    raise SmmixError(f"The formula term {use.code!r} uses no column of the data{advice}.")
 
 
 def _is_array(value: object) -> bool:
@@ -257,5 +260,28 @@ def _unknown_column(
         )
     return SmmixError(
         f"The formula names {name!r}{where}, which is not a column of the data"
-        f"{similar_names(name, columns)}."
+        f"{_quote_hint(use.code, columns) or similar_names(name, columns)}."
     )
+
+
+def _quote_hint(code: str, columns: Iterable[Any]) -> str:
+    """How to write the column that a text means, if its name is no Python name."""
+    meant, word = _letters(code), code.lower()
+    found = [
+        column
+        for column in columns
+        if isinstance(column, str)
+        and (keyword.iskeyword(column) or not column.isidentifier())
+        and re.search(r"[^\W\d_]", column)
+        and (_letters(column) in meant or word in re.findall(r"[^\W_]+", column.lower()))
+    ]
+    if not found:
+        return ""
+    column = max(found, key=len)
+    quoted = repr(column) if '"' in column or "\\" in column else f'"{column}"'
+    return f"; write Q({quoted}) for the column {column!r}"
+
+
+def _letters(text: str) -> str:
+    """A text without spaces, signs and case."""
+    return re.sub(r"[\W_]+", "", text).lower()
