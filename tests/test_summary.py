@@ -214,6 +214,44 @@ class TestNotes:
         assert f"Formula: {FORMULA}; mixing: ~ z; variance: free." in notes_of(fit)
 
     @pytest.mark.parametrize(
+        ("common", "named"),
+        [
+            (["x1"], "x1"),
+            ("~ 1 + C(cluster)", "Intercept, C(cluster)"),
+            (["C(cluster)[T.2]", "x1"], "C(cluster)[T.2], x1"),
+        ],
+    )
+    def test_common_terms(self, common, named):
+        data = DATA.assign(cluster=DATA["cluster"] % 3)
+        results = smmix.from_formula("y ~ x1 + C(cluster)", data, common=common).fit(n_starts=5)
+        assert f"equal in all components: {named}; variance: free." in notes_of(results)
+        alone = smmix.from_formula("y ~ x1", data, k=1, common=["x1"]).fit()
+        assert "Formula: y ~ x1; variance: free." in notes_of(alone)
+
+    def test_a_formula_for_each_component(self):
+        results = smmix.from_formula(["y ~ 1", "y ~ x1"], DATA).fit(n_starts=5)
+        told = "Formula of component 0: y ~ 1; formula of component 1: y ~ x1; variance: free."
+        assert told in notes_of(results)
+
+    def test_restrictions(self):
+        fixed = smmix.from_formula("y ~ x1", DATA, fixed={"x1[0]": -1.5}).fit(n_starts=5)
+        assert "Restrictions: x1[0] = -1.5." in notes_of(fixed)
+        text = "x1[0] = x1[1], sigma[0] - 2 * sigma[1] = 0, Intercept[0] + Intercept[1] = 3"
+        model = smmix.from_formula("y ~ x1", DATA)
+        told = "x1[0] = x1[1]; sigma[0] = 2 sigma[1]; Intercept[0] + Intercept[1] = 3."
+        assert f"Restrictions: {told}" in notes_of(model.fit_constrained(text, n_starts=5))
+        assert "-x1[0] = " not in notes_of(model.fit_constrained("-x1[0] = 1", n_starts=5))
+        assert "Restrictions" not in notes_of(model.fit(n_starts=5))
+
+    def test_many_restrictions_are_counted(self):
+        held = {f"x1[{c}]": c for c in range(4)} | {f"sigma[{c}]": 1 + c for c in range(4)}
+        model = smmix.from_formula("y ~ x1", DATA, k=4, fixed=held)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            results = model.fit(n_starts=3)
+        assert "and 2 more." in notes_of(results)
+
+    @pytest.mark.parametrize(
         ("kind", "words"),
         [
             ("nonrobust", "observed information"),
