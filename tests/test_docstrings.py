@@ -98,8 +98,9 @@ def test_method_of_other_classes(cls, name):
     check(getattr(cls, name))
 
 
-def test_methods_of_the_estimator():
-    estimator = pytest.importorskip("smmix.sklearn").MixtureRegressor
-    names = [n for n in own(estimator) if n != "predict_proba"]
-    for method in (*(getattr(estimator, n) for n in names), estimator(2).predict_proba):
-        check(method)
+def test_methods_for_scikit_learn():
+    package = pytest.importorskip("smmix.sklearn")
+    check(package.MixtureRegressor(2).predict_proba)
+    for cls in (package.MixtureRegressor, type(package.mean_log_density)):
+        for name in own(cls):
+            check(getattr(cls, name))

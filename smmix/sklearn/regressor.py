@@ -84,7 +84,7 @@ class MixtureRegressor(RegressorMixin, BaseEstimator):
 
     See Also
     --------
-    mean_log_density : a scoring function that suits mixtures better than R squared.
+    mean_log_density : a scorer that suits mixtures better than R squared.
 
     Notes
     -----

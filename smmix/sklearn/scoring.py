@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["mean_log_density"]
+import numpy as np
+from sklearn.utils.metadata_routing import MetadataRequest
+
+from smmix.sklearn.inputs import checked_weight
+
+__all__ = ["MeanLogDensity", "mean_log_density"]
 
 
-def mean_log_density(estimator: Any, X: Any, y: Any) -> float:
-    """Average log density of y, to be used as ``scoring=`` in cross-validation.
+class MeanLogDensity:
+    """Average log density of y, to be used as ``scoring=mean_log_density`` [1]_.
+
+    It is called with an estimator, X, y, and perhaps weights; larger is better.
 
     Parameters
     ----------
-    estimator : MixtureRegressor, or a Pipeline that ends in one
-    X : array_like, (n_samples, n_features)
-    y : array_like, (n_samples,)
-
-    Returns
-    -------
-    float
-        Larger is better.
+    sample_weight : bool or str, optional
+        Whether scikit-learn's metadata routing hands on ``sample_weight``, or the name that it is
+        to have there; None makes it ask. `set_score_request` sets it.
 
     References
     ----------
@@ -41,7 +43,62 @@ def mean_log_density(estimator: Any, X: Any, y: Any) -> float:
     >>> search.fit(data[["income"]], data["foodexp"]).best_params_
     {'n_components': 2}
     """
-    steps = getattr(estimator, "steps", None)
-    if steps is not None:
-        X, estimator = estimator[:-1].transform(X), steps[-1][1]
-    return float(estimator.log_density(X, y).mean())
+
+    def __init__(self, sample_weight: bool | str | None = None):
+        self._request = sample_weight
+
+    def __call__(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Score a `MixtureRegressor`, or a Pipeline that ends in one, on the rows given."""
+        steps = getattr(estimator, "steps", None)
+        if steps is not None:
+            X, estimator = estimator[:-1].transform(X), steps[-1][1]
+        density = estimator.log_density(X, y)
+        weight = None if sample_weight is None else checked_weight(sample_weight, density)
+        return float(np.average(density, weights=weight))
+
+    def set_score_request(self, *, sample_weight: bool | str | None) -> MeanLogDensity:
+        """The scorer with another request for weights, for scikit-learn's metadata routing.
+
+        Parameters
+        ----------
+        sample_weight : bool, str or None
+            True: weights given to the search weight its scores; False: they do not; text: the
+            name that they have there.
+
+        Returns
+        -------
+        MeanLogDensity
+            Another scorer; this one keeps its request.
+
+        Examples
+        --------
+        >>> from smmix.sklearn import mean_log_density
+        >>> mean_log_density.set_score_request(sample_weight=True)
+        mean_log_density.set_score_request(sample_weight=True)
+        """
+        return MeanLogDensity(sample_weight)
+
+    def get_metadata_routing(self) -> MetadataRequest:
+        """What the scorer asks of scikit-learn's metadata routing.
+
+        Returns
+        -------
+        MetadataRequest
+
+        Examples
+        --------
+        >>> from smmix.sklearn import mean_log_density
+        >>> mean_log_density.get_metadata_routing()
+        {'score': {'sample_weight': None}}
+        """
+        request = MetadataRequest(owner="mean_log_density")
+        request.score.add_request(param="sample_weight", alias=self._request)
+        return request
+
+    def __repr__(self) -> str:
+        if self._request is None:
+            return "mean_log_density"
+        return f"mean_log_density.set_score_request(sample_weight={self._request!r})"
+
+
+mean_log_density = MeanLogDensity()
