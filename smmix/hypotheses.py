@@ -15,10 +15,10 @@ from smmix.frames import as_frame, quoted, similar_names
 
 __all__ = ["check_matrix", "check_square", "read_hypotheses"]
 
-VALUES = "The values that go with r_matrix"
 
-
-def read_hypotheses(given: Any, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def read_hypotheses(
+    given: Any, names: Sequence[str], what: str = "r_matrix"
+) -> tuple[np.ndarray, np.ndarray]:
     """Linear hypotheses ``R @ params = q``.
 
     Parameters
@@ -29,6 +29,8 @@ def read_hypotheses(given: Any, names: Sequence[str]) -> tuple[np.ndarray, np.nd
         series by those of their index.
     names : sequence of str
         The V parameters.
+    what : str
+        How errors call the argument.
 
     Returns
     -------
@@ -53,9 +55,9 @@ def read_hypotheses(given: Any, names: Sequence[str]) -> tuple[np.ndarray, np.nd
     # What patsy made of a text has variable_names.
     elif _is_text(given) or isinstance(given, Mapping) or hasattr(given, "variable_names"):
         return linear_constraint(names, given)
-    matrix = check_matrix("r_matrix", given, names)
+    matrix = check_matrix(what, given, names)
     if matrix is None:
-        raise _refused("r_matrix", "is None", len(names))
+        raise _refused(what, "is None", len(names))
     matrix = np.atleast_2d(matrix)
     if (
         isinstance(given, pd.DataFrame)
@@ -63,10 +65,10 @@ def read_hypotheses(given: Any, names: Sequence[str]) -> tuple[np.ndarray, np.nd
         and not values.index.equals(given.index)
     ):
         raise SmmixError(
-            f"{VALUES} have another index than r_matrix; give both the same, or the values as an "
-            "array."
+            f"The values that go with {what} have another index than it has; give both the same, "
+            "or the values as an array."
         )
-    return matrix, _values(values, len(matrix))
+    return matrix, _values(what, values, len(matrix))
 
 
 def _is_text(given: Any) -> bool:
@@ -75,16 +77,17 @@ def _is_text(given: Any) -> bool:
     return isinstance(given, list | tuple) and any(isinstance(part, str) for part in given)
 
 
-def _values(given: Any, count: int) -> np.ndarray:
+def _values(what: str, given: Any, count: int) -> np.ndarray:
     """The right-hand sides (r,) of hypotheses."""
-    values = _numbers(VALUES, given)
+    what = f"The values that go with {what}"
+    values = _numbers(what, given)
     if values.ndim and (values.ndim > 2 or values.size != count or count not in values.shape):
         raise SmmixError(
-            f"{VALUES} have the shape {values.shape}; give a number, or one for each of the "
+            f"{what} have the shape {values.shape}; give a number, or one for each of the "
             f"{count} rows."
         )
     if not np.isfinite(values).all():
-        raise SmmixError(f"{VALUES} must be finite numbers.")
+        raise SmmixError(f"{what} must be finite numbers.")
     return np.broadcast_to(values.ravel(), count).astype(float)
 
 

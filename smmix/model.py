@@ -13,7 +13,8 @@ from smmix.building import build_model
 from smmix.covariance import check_cov_type
 from smmix.fit_warnings import warn_of
 from smmix.fitting import FitOptions, search_modes
-from smmix.formula import linear_constraint, validate_arrays
+from smmix.formula import validate_arrays
+from smmix.hypotheses import read_hypotheses
 from smmix.likelihood import MixtureLikelihood
 from smmix.results import FitRecord, MixtureResults, MixtureResultsWrapper
 
@@ -353,9 +354,9 @@ class MixtureOLS(MixtureLikelihood):
 
         Parameters
         ----------
-        constraints : str, list of str, dict, or (R, q)
-            ``"x1[0] = x1[1], x2[2] = 0"``, in the language of ``t_test``. One equality joins
-            parameters of one kind: coefficients, sigmas or mixing logits.
+        constraints : str, sequence of str, dict, array_like, DataFrame or tuple
+            ``"x1[0] = x1[1], x2[2] = 0"``, or anything else that ``t_test`` takes. One equality
+            joins parameters of one kind: coefficients, sigmas or mixing logits.
         start_params : array_like, (V,), optional
             As in `fit`; moved to the nearest parameters that satisfy the equalities.
         **fit_options
@@ -382,7 +383,7 @@ class MixtureOLS(MixtureLikelihood):
         >>> bool(results.params["Intercept[0]"] == results.params["Intercept[1]"])
         True
         """
-        matrix, values = linear_constraint(self.param_names, constraints)
+        matrix, values = read_hypotheses(constraints, self.param_names, "constraints")
         if self.equalities is not None:
             matrix = np.concatenate([self.equalities.matrix, matrix])
             values = np.concatenate([self.equalities.values, values])

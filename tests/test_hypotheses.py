@@ -162,7 +162,7 @@ WRONG = {
     "value of text": ((np.eye(7)[:1], "five"), "values that go with r_matrix must be numbers"),
     "other index": (
         (pd.DataFrame({"income[0]": [1, 2]}), pd.Series([1, 2], index=[1, 0])),
-        "another index than r_matrix",
+        "r_matrix have another index than it has",
     ),
     "mixed list": (["income[0] = 0", 3], "cannot be read"),
 }
@@ -203,6 +203,18 @@ def test_covariance_of_what_is_no_combination_is_refused(name):
     arguments = {"r_matrix": np.eye(7), name: np.eye(3)}
     with pytest.raises(SmmixError, match=rf"{name} has the shape \(3, 3\); {SHAPE}"):
         engel_fit().cov_params(**arguments)
+
+
+def test_restrictions_are_read_alike():
+    model = from_formula("foodexp ~ income", engel())
+    expected = model.fit_constrained("income[0] - income[1] = 0.3", n_starts=5).params
+    matrix = pd.DataFrame({"income[1]": [-1.0], "income[0]": [1.0]})
+    for same in ((matrix, 0.3), (matrix.loc[0], [0.3])):
+        np.testing.assert_array_equal(model.fit_constrained(same, n_starts=5).params, expected)
+    with pytest.raises(SmmixError, match=r"constraints has the shape \(7, 6\); it must be \(r, 7"):
+        model.fit_constrained(np.ones((7, 6)))
+    with pytest.raises(SmmixError, match="The values that go with constraints must be finite"):
+        model.fit_constrained((matrix, np.inf))
 
 
 def test_without_a_covariance_nothing_is_tested():
