@@ -45,6 +45,7 @@ def test_a_file_that_vanishes_later_is_named(rows, tmp_path):
     ("change", "formula", "options", "match"),
     [
         ({}, "y ~ nothing", {}, "'nothing'"),
+        ({"x 1": (slice(None), 1.0)}, "y ~ x 1", {}, r'write Q\("x 1"\) for the column'),
         ({}, "y ~ x1", {"freq_weights": "nothing"}, "freq_weights='nothing' is not a column"),
         ({}, "y ~ x1", {"groups": np.arange(N)}, "groups must be the name of a column"),
         ({}, "y ~ x1", {"subset": [1, 2]}, "subset must be a condition"),
