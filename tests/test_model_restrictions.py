@@ -10,7 +10,7 @@ from helpers_model import (
     panel,
     refusal,
 )
-from scipy import optimize
+from scipy import optimize, special, stats
 
 from smmix import MixtureOLS, from_formula
 
@@ -81,6 +81,24 @@ class TestRestrictions:
         assert fit.params["x2[0]"] == 0.25
         assert fit.bse["x2[0]"] == 0.0
         assert fit.df_resid == len(panel()) - (len(fit.params) - 1)
+
+    def test_all_coefficients_fixed(self):
+        """Variances and weight alone, against a maximiser of the density written out."""
+        frame = panel()
+        lines = {"Intercept[0]": 1.0, "x1[0]": 2.0, "Intercept[1]": -1.0, "x1[1]": -1.0}
+        fit = from_formula("y ~ x1", frame, fixed=lines).fit()
+        residual = [frame["y"] - 1 - 2 * frame["x1"], frame["y"] + 1 + frame["x1"]]
+
+        def minus_loglike(free):
+            density = special.expit([-free[2], free[2]]) @ [
+                stats.norm.pdf(e, scale=np.exp(s)) for e, s in zip(residual, free[:2], strict=True)
+            ]
+            return -np.log(density).sum()
+
+        best = optimize.minimize(minus_loglike, np.zeros(3), method="BFGS")
+        assert fit.llf == pytest.approx(-best.fun, abs=1e-6)
+        sigma = fit.sigma[[0, 1]] if fit.params["Intercept[0]"] == 1.0 else fit.sigma[[1, 0]]
+        np.testing.assert_allclose(sigma, np.exp(best.x[:2]), rtol=1e-4)
 
     def test_fixed_equals_an_offset(self):
         """One component with a fixed slope is OLS of the response less that part."""

@@ -18,6 +18,7 @@ import numpy as np
 
 from smmix.core.blocks import Block
 from smmix.core.grams import weighted_grams
+from smmix.core.linalg import diagonals
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import MixtureParams, ParamLayout
 from smmix.core.statistics import InfoStats
@@ -158,7 +159,7 @@ class _Terms:
         np.negative(hessian, out=hessian)
         complete = np.zeros_like(hessian)
         parts = Parts(layout, hessian)
-        self._add_component_terms(parts, Parts(layout, complete))
+        self._add_component_terms(parts, complete)
         if self.component_scores is not None:
             self._add_group_terms(parts, self.component_scores)
         self._add_mixing_terms(parts)
@@ -186,16 +187,17 @@ class _Terms:
         moment += second
         return moment
 
-    def _add_component_terms(self, hessian: Parts, complete: Parts) -> None:
+    def _add_component_terms(self, hessian: Parts, complete: np.ndarray) -> None:
         """Add sum_c tau_c (S_c S_c' + C_c) over the coordinates of each regression."""
-        block, d, tau = self.block, self.spec.layout.d, self.row_posterior
+        layout, block, tau = self.spec.layout, self.block, self.row_posterior
         weights = np.empty((2, *tau.shape))
         np.multiply(self._row_moment(0, 0), tau, out=weights[0])
         np.multiply(self.derivatives.information, tau, out=weights[1])
         grams = weighted_grams(weights, block.x, block.products)
         hessian.coef += grams[0]
-        complete.coef += grams[1]
-        for i in range(d):
+        coef = (layout.coef.start, layout.p)
+        component_blocks(complete, coef, coef, layout.k)[:] += grams[1]
+        for i in range(layout.d):
             cross = np.multiply(self._row_moment(i + 1, 0), tau, out=weights[0])
             cross = _rows_times(cross, block.x)
             hessian.coef_nuisance[..., i] += cross
@@ -207,7 +209,8 @@ class _Terms:
                 if j < i:
                     hessian.nuisance[..., j, i] += value
         expected = self.spec.family.nuisance_information(self.sizes, self.params.nuisance)
-        np.einsum("skdd->skd", complete.nuisance)[:] += expected / self.params.nuisance**2
+        expected = (expected / self.params.nuisance**2).reshape(len(complete), -1)
+        diagonals(complete)[:, layout.nuisance] += expected
 
     def _add_group_terms(self, hessian: Parts, scores: np.ndarray) -> None:
         """Add sum_c tau_c S_c S_c' of units that are groups."""
@@ -248,31 +251,38 @@ class Parts:
     """
 
     def __init__(self, layout: ParamLayout, matrix: np.ndarray):
-        def view(left: tuple[int, int], right: tuple[int, int], k: int) -> np.ndarray:
-            (row, width), (column, height) = left, right
-            batch, down, across = matrix.strides
-            if 0 in (k, width, height):
-                return np.empty((matrix.shape[0], k, width, height))
-            return np.ndarray(
-                (matrix.shape[0], k, width, height),
-                matrix.dtype,
-                matrix,
-                row * down + column * across,
-                (batch, width * down + height * across, down, across),
-            )
-
         k, p, d, q = layout.k, layout.p, layout.d, layout.q
         coef, nuisance = (layout.coef.start, p), (layout.nuisance.start, d)
-        self.coef = view(coef, coef, k)
-        self.coef_nuisance = view(coef, nuisance, k)
-        self.nuisance_coef = view(nuisance, coef, k)
-        self.nuisance = view(nuisance, nuisance, k)
+        self.coef = component_blocks(matrix, coef, coef, k)
+        self.coef_nuisance = component_blocks(matrix, coef, nuisance, k)
+        self.nuisance_coef = component_blocks(matrix, nuisance, coef, k)
+        self.nuisance = component_blocks(matrix, nuisance, nuisance, k)
         coef, nuisance, logits = (p, p), (nuisance[0] + d, d), (layout.mixing.start, q)
-        self.logits = view(logits, logits, k - 1)
-        self.coef_logits = view(coef, logits, k - 1)
-        self.logits_coef = view(logits, coef, k - 1)
-        self.nuisance_logits = view(nuisance, logits, k - 1)
-        self.logits_nuisance = view(logits, nuisance, k - 1)
+        self.logits = component_blocks(matrix, logits, logits, k - 1)
+        self.coef_logits = component_blocks(matrix, coef, logits, k - 1)
+        self.logits_coef = component_blocks(matrix, logits, coef, k - 1)
+        self.nuisance_logits = component_blocks(matrix, nuisance, logits, k - 1)
+        self.logits_nuisance = component_blocks(matrix, logits, nuisance, k - 1)
+
+
+def component_blocks(
+    matrix: np.ndarray, left: tuple[int, int], right: tuple[int, int], k: int
+) -> np.ndarray:
+    """Writable view (S, k, height, width) of blocks along a diagonal of ``matrix`` (S, F, F).
+
+    ``left`` and ``right`` are where the first block's rows and columns begin, and how many.
+    """
+    (row, height), (column, width) = left, right
+    batch, down, across = matrix.strides
+    if 0 in (k, height, width):
+        return np.empty((matrix.shape[0], k, height, width))
+    return np.ndarray(
+        (matrix.shape[0], k, height, width),
+        matrix.dtype,
+        matrix,
+        row * down + column * across,
+        (batch, height * down + width * across, down, across),
+    )
 
 
 def _rows_times(rows: np.ndarray, x: np.ndarray) -> np.ndarray:

@@ -21,6 +21,12 @@ DEPENDENT = 1e-11
 SLAB_ENTRIES = 1 << 17
 
 
+def diagonals(matrices: np.ndarray) -> np.ndarray:
+    """Writable view (..., p) of the diagonals of contiguous square matrices (..., p, p)."""
+    p = matrices.shape[-1]
+    return matrices.reshape(*matrices.shape[:-2], p * p, copy=False)[..., :: p + 1]
+
+
 def solve_gram(gram: np.ndarray, rhs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Solve a batch of symmetric positive semi-definite systems.
 
@@ -52,7 +58,7 @@ def solve_gram(gram: np.ndarray, rhs: np.ndarray) -> tuple[np.ndarray, np.ndarra
     >>> solution.round(12).tolist(), rank_ok.tolist()
     ([[-0.5, 2.0], [1.0, 1.0]], [True, False])
     """
-    diagonal = np.einsum("...ii->...i", gram)
+    diagonal = np.diagonal(gram, axis1=-2, axis2=-1)
     present = diagonal > 0.0
     width = present / np.sqrt(np.where(present, diagonal, 1.0))
     scaled = gram * width[..., :, None] * width[..., None, :]
@@ -76,8 +82,7 @@ def _positive_definite(scaled: np.ndarray) -> np.ndarray:
     except np.linalg.LinAlgError:
         # One member without a factor hides the factors of all the others.
         return np.asarray(np.linalg.eigvalsh(scaled)[..., 0] > floor)
-    pivots = np.einsum("...ii->...i", factor)
-    return np.asarray(pivots.min(axis=-1) > np.sqrt(floor))
+    return np.asarray((diagonals(factor) > np.sqrt(floor)).all(axis=-1))
 
 
 def _minimum_norm(scaled: np.ndarray, target: np.ndarray, width: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.linalg.lapack
 
+from smmix.core.linalg import diagonals
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import LinearMap, MixtureParams
 from smmix.core.statistics import InfoStats
@@ -69,8 +70,10 @@ def free_units(units: np.ndarray, restriction: LinearMap | None) -> np.ndarray:
 
 
 class Derivatives(NamedTuple):
-    """Derivatives of the objective in the free working coordinates."""
+    """The objective, and its derivatives in the free working coordinates."""
 
+    value: np.ndarray  # (S,)
+    natural: np.ndarray  # (S, F) score of the natural parameters, all of them
     score: np.ndarray  # (S, V)
     observed: np.ndarray  # (S, V, V) minus the Hessian
     complete: np.ndarray  # (S, V, V) complete-data information
@@ -82,21 +85,24 @@ def free_derivatives(
 ) -> Derivatives:
     """Derivatives in working coordinates, along the directions that restrictions leave free."""
     scale = working_scale(spec, params)
-    _, first, second = spec.family.penalty(params.nuisance, penalty)
-    first, second = first.reshape(params.size, -1), second.reshape(params.size, -1)
+    value, first, second = spec.family.penalty(params.nuisance, penalty)
+    value, second = info.loglike + value, second.reshape(params.size, -1)
     score = info.score * scale
     outer = scale[:, :, None] * scale[:, None, :]
     observed = info.hessian * -outer
     complete = info.complete * outer
     part = spec.layout.nuisance
-    np.einsum("sff->sf", observed)[:, part] -= score[:, part] + second
-    np.einsum("sff->sf", complete)[:, part] -= np.minimum(second, 0.0)
-    score[:, part] += first
+    diagonals(observed)[:, part] -= score[:, part] + second
+    diagonals(complete)[:, part] -= np.minimum(second, 0.0)
+    score[:, part] += first.reshape(params.size, -1)
+    natural = score / scale
     if spec.restriction is None:
-        return Derivatives(score, observed, complete, None)
+        return Derivatives(value, natural, score, observed, complete, None)
     tangent = spec.restriction.basis / scale[:, :, None]
     transposed = np.swapaxes(tangent, 1, 2)
     return Derivatives(
+        value,
+        natural,
         np.einsum("sfv,sf->sv", tangent, score),
         transposed @ observed @ tangent,
         transposed @ complete @ tangent,
@@ -113,14 +119,15 @@ def local_model(
     penalty: float,
 ) -> LocalModel:
     """Newton's step where the observed information is positive definite, else one that ascends."""
-    value, first, _ = spec.family.penalty(params.nuisance, penalty)
-    natural = info.score.copy()
-    natural[:, spec.layout.nuisance] += (first / params.nuisance).reshape(params.size, -1)
+    value, natural, score, observed, complete, tangent = free_derivatives(
+        spec, params, info, penalty
+    )
     if spec.restriction is not None:
         natural = natural @ spec.restriction.basis
     norm = np.abs(natural * free_units(units, spec.restriction)).max(axis=1) / nobs
-    score, observed, complete, tangent = free_derivatives(spec, params, info, penalty)
-    lost = ~np.isfinite(observed.sum(axis=(1, 2)) + complete.sum(axis=(1, 2)) + score.sum(axis=1))
+    flat = (params.size, -1)
+    total = observed.reshape(flat).sum(axis=1) + complete.reshape(flat).sum(axis=1)
+    lost = ~np.isfinite(total + score.sum(axis=1))
     if lost.any():
         observed[lost] = complete[lost] = np.eye(score.shape[1])
         score[lost] = 0.0
@@ -135,7 +142,7 @@ def local_model(
         turned /= np.maximum(np.abs(curvature), SMALLEST_CURVATURE)
         step[~good] = np.einsum("svw,sw->sv", root, turned)
     return LocalModel(
-        np.where(lost, -np.inf, info.loglike + value),
+        np.where(lost, -np.inf, value),
         step if tangent is None else np.einsum("sfv,sv->sf", tangent, step),
         np.sqrt(np.maximum(np.einsum("sv,svw,sw->s", step, complete, step), 0.0)),
         np.vecdot(score, step),
@@ -147,25 +154,25 @@ def local_model(
 
 def positive_definite(matrices: np.ndarray) -> np.ndarray:
     """Which symmetric matrices (S, V, V) are positive definite to working precision."""
-    diagonal = np.einsum("svv->sv", matrices)
-    good = (diagonal > 0.0).all(axis=1)
+    diagonal = diagonals(matrices)
+    good = np.asarray((diagonal > 0.0).all(axis=1))
     width = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
     scaled = matrices * width[:, :, None] * width[:, None, :]
     for s in np.flatnonzero(good):
-        factor, failure = scipy.linalg.lapack.dpotrf(scaled[s], lower=1)
-        good[s] = failure == 0 and factor.diagonal().min() > SMALLEST_PIVOT
-    return good
+        # The transpose is what Fortran takes for the matrix, so that it is factored in place.
+        good[s] = scipy.linalg.lapack.dpotrf(scaled[s].T, clean=0, overwrite_a=1)[1] == 0
+    return good & (diagonals(scaled).min(axis=1) > SMALLEST_PIVOT)
 
 
 def diagonalise(observed: np.ndarray, complete: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates (S, V, V) where ``complete`` is one and ``observed`` is diagonal (S, V)."""
-    diagonal = np.einsum("svv->sv", complete)
+    diagonal = diagonals(complete)
     width = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
     scaled = complete * width[:, :, None] * width[:, None, :]
-    np.einsum("svv->sv", scaled)[:] = 1.0 + RIDGE
+    diagonals(scaled)[:] = 1.0 + RIDGE
     root = width[:, :, None] * np.swapaxes(np.linalg.inv(_metric_factor(scaled)), 1, 2)
     turned = np.swapaxes(root, 1, 2) @ observed @ root
-    curvature, rotation = np.linalg.eigh(0.5 * (turned + np.swapaxes(turned, 1, 2)))
+    curvature, rotation = np.linalg.eigh(turned)
     return root @ rotation, curvature
 
 
@@ -199,7 +206,8 @@ def move(spec: MixtureSpec, params: MixtureParams, step: np.ndarray) -> MixtureP
         step = step * np.minimum(1.0, 0.9 / np.maximum(fall, 1e-300))[:, None]
     moved = vector + step * working_scale(spec, params)
     if multiplicative:
-        moved[:, nuisance] = vector[:, nuisance] * np.exp(np.clip(step[:, nuisance], -3.0, 3.0))
+        factor = np.exp(np.minimum(np.maximum(step[:, nuisance], -3.0), 3.0))
+        moved[:, nuisance] = vector[:, nuisance] * factor
     return layout.unpack(moved)
 
 

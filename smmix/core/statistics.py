@@ -22,10 +22,10 @@ class WLSStats(NamedTuple):
 
 
 class PriorStats(NamedTuple):
-    """What the mixing model needs: posterior counts and, with covariates, its score equations."""
+    """What the mixing model needs: posterior counts, score and, with covariates, information."""
 
     counts: np.ndarray  # (S, K) sum of posterior times case weight over units
-    score: np.ndarray | None = None  # (S, K-1, q)
+    score: np.ndarray  # (S, K-1, q)
     grams: np.ndarray | None = None  # (S, K (K-1) / 2 + 1, q, q), parts of the information
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
+from smmix.core.linalg import diagonals
 from smmix.core.statistics import PriorStats
 from smmix.mixing.base import Prior
 
 #: A component's share is kept above this, so that its logit stays finite.
 SMALLEST_SHARE = 1e-12
-#: Sums of exponentials up to this are divided by as they are.
-LARGEST_TOTAL = 1e200
+#: Logits up to this are taken the exponential of as they are.
+LARGEST_LOGIT = 460.0
 
 
 def constant_logits(counts: np.ndarray) -> np.ndarray:
@@ -27,15 +28,14 @@ def softmax(logits: np.ndarray) -> Prior:
     """Probabilities (S, K, u) from logits (S, K - 1, u) of components 1..K-1."""
     size, others, n_units = logits.shape
     probability = np.empty((size, others + 1, n_units), dtype=logits.dtype)
-    with np.errstate(over="ignore"):
-        odds = np.exp(logits, out=probability[:, 1:])
-        total = odds.sum(axis=1, keepdims=True)
-    total += 1.0
-    if total.real.max() > LARGEST_TOTAL:
+    if logits.real.max(initial=0.0) > LARGEST_LOGIT:
         probability[:, :1], probability[:, 1:] = 0.0, logits
         log_total = logsumexp(probability, axis=1, keepdims=True)
         probability -= log_total
         return Prior(logits, log_total, np.exp(probability, out=probability))
+    odds = np.exp(logits, out=probability[:, 1:])
+    total = odds.sum(axis=1, keepdims=True)
+    total += 1.0
     odds *= np.divide(1.0, total, out=probability[:, :1])
     return Prior(logits, np.log(total, out=total), probability)
 
@@ -56,19 +56,19 @@ class ConstantMixing:
         posterior: np.ndarray,
         weight: np.ndarray | None,
     ) -> PriorStats:
-        return PriorStats(posterior.sum(axis=2))
+        counts = posterior.sum(axis=2)
+        expected = prior.probability[:, 1:] * counts.sum(axis=1)[:, None, None]
+        return PriorStats(counts, counts[:, 1:, None] - expected)
 
     def update(self, gamma: np.ndarray, stats: PriorStats, cautious: np.ndarray) -> np.ndarray:
         return constant_logits(stats.counts)[:, :, None]
 
-    def score(self, gamma: np.ndarray, stats: PriorStats) -> np.ndarray:
-        expected = softmax(gamma).probability[..., 0] * stats.counts.sum(axis=1, keepdims=True)
-        return (stats.counts - expected)[:, 1:, None]
-
     def information(
         self, prior: Prior, z: np.ndarray | None, weight: np.ndarray | None, n_units: int
     ) -> np.ndarray:
-        share = prior.probability[:, 1:, 0]
-        total = n_units if weight is None else weight.sum(axis=-1)
-        covariance = share[:, :, None] * (np.eye(share.shape[1]) - share[:, None, :])
-        return np.reshape(total, (-1, 1, 1)) * covariance
+        share = prior.probability[:, 1:]
+        total = n_units if weight is None else weight.sum(axis=-1)[..., None]
+        covariance = -share * np.swapaxes(share, 1, 2)
+        diagonals(covariance)[:] += share[:, :, 0]
+        covariance *= total
+        return covariance

@@ -57,8 +57,7 @@ class MultinomialMixing:
         size, others, q = gamma.shape
         if others == 0:
             return gamma
-        assert stats.score is not None, "accumulate() fills all fields"
-        assert stats.grams is not None
+        assert stats.grams is not None, "accumulate() fills all fields"
         information = _assembled(stats.grams, others)
         if cautious.any():
             centring = 0.5 * (np.eye(others) - 1.0 / (others + 1))
@@ -66,10 +65,6 @@ class MultinomialMixing:
             information[cautious] = bound.reshape(-1, others * q, others * q)
         step, _ = solve_gram(information, stats.score.reshape(size, -1))
         return gamma + step.reshape(gamma.shape)
-
-    def score(self, gamma: np.ndarray, stats: PriorStats) -> np.ndarray:
-        assert stats.score is not None, "accumulate() fills all fields"
-        return stats.score
 
     def information(
         self, prior: Prior, z: np.ndarray | None, weight: np.ndarray | None, n_units: int
