@@ -24,13 +24,12 @@ from scipy import special
 from statsmodels.tools.sm_exceptions import HessianInversionWarning
 
 from smmix.clusters import unit_clusters
-from smmix.core.conditioning import Directions, conditioned
+from smmix.core.conditioning import Directions
 from smmix.core.statistics import InfoStats
 from smmix.delta import (
     confidence_quantile,
     covariance_or_none,
     delta_se,
-    tangent,
 )
 from smmix.errors import SmmixError
 from smmix.large import frequency_meat
@@ -73,7 +72,7 @@ SINGULAR = 1e-13
 def covariance(
     model: Any,
     params: np.ndarray,
-    info: InfoStats,
+    at: Directions,
     cov_type: str,
     cov_kwds: Mapping[str, Any] | None = None,
 ) -> tuple[np.ndarray | None, str]:
@@ -84,8 +83,8 @@ def covariance(
     model : MixtureOLS
     params : ndarray, (V,)
         The estimates.
-    info : InfoStats
-        Derivatives of the log-likelihood at ``params``, full vector, no batch axis.
+    at : Directions
+        Derivatives of the log-likelihood at ``params``, and where parameters are free.
     cov_type : str
         One of the keys of ``COV_TYPES``.
     cov_kwds : mapping, optional
@@ -114,8 +113,7 @@ def covariance(
     options = check_cov_type(cov_type, cov_kwds)
     if cov_type == "bootstrap":
         return bootstrap_covariance(options["replicates"], model.param_names, params)
-    at = Directions(info, *tangent(model))
-    info, full, visible = conditioned(model.spec, model.unpack(params), model.source, at)
+    info, full, visible = at
     if cov_type == "opg":
         inverse = _inverse(_meat(model, params, info, full, visible), "outer product of the scores")
         return _spread(inverse, visible), COV_TYPES[cov_type]

@@ -15,12 +15,13 @@ from statsmodels.base.model import GenericLikelihoodModelResults
 from smmix import intervals, plots
 from smmix.bootstrap import bootstrap
 from smmix.components import ComponentView, component_views
+from smmix.core.conditioning import Directions, conditioned, smallest_curvature
 from smmix.core.em import EMStatus
 from smmix.core.modes import Mode, Modes, component_sizes
 from smmix.core.params import MixtureParams
 from smmix.covariance import check_cov_type, count_clusters, covariance
 from smmix.criteria import Criteria, classification_table, separation, single_loglike
-from smmix.delta import mean_prior
+from smmix.delta import mean_prior, tangent
 from smmix.docstrings import documented_by
 from smmix.errors import SmmixError
 from smmix.fitting import component_order, effective_order, mixing_shares, opened
@@ -99,7 +100,9 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         if cov_type == "bootstrap" and "replicates" not in self._asked_kwds:
             plain = type(self)(model, record, row, "nonrobust", None, use_t)
             cov_kwds = {"replicates": bootstrap(plain, **self._asked_kwds).params}
-        matrix, description = covariance(model, params, self.info, cov_type, cov_kwds)
+        given = Directions(self.info, *tangent(model))
+        self.directions = conditioned(model.spec, model.unpack(params), model.source, given)
+        matrix, description = covariance(model, params, self.directions, cov_type, cov_kwds)
         # The class in between would count the degrees of freedom of one regression.
         super(GenericLikelihoodModelResults, self).__init__(model, params, matrix, 1.0)
         self.use_t = use_t
@@ -118,7 +121,7 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         self.status = EMStatus.INTERRUPTED.value if self.interrupted else mode.status.value
         self.converged = mode.status is EMStatus.CONVERGED and not self.interrupted
         self.n_iter, self.n_passes = mode.n_iter, record.modes.n_passes
-        self.score_norm, self.curvature = mode.score_norm, mode.curvature
+        self.score_norm, self.curvature = mode.score_norm, smallest_curvature(self.directions)
         self.mle_retvals = {
             "converged": self.converged,
             "iterations": self.n_iter,

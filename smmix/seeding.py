@@ -338,8 +338,6 @@ def merged(parts: list[Modes]) -> Modes:
             modes.append(mode)
         else:
             same.hits += mode.hits
-            # Each search knows the curvature of the mode that it selects.
-            same.curvature = mode.curvature if np.isnan(same.curvature) else same.curvature
     sound = [i for i, mode in enumerate(modes) if not mode.degenerate]
     return Modes(
         modes,

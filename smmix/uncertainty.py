@@ -283,12 +283,12 @@ class MixtureUncertainty(MixtureEstimates):
     @cached_property
     def covjac(self) -> np.ndarray | None:
         """Covariance from the outer product of the scores."""
-        return covariance.covariance(self.model, self.params, self.info, "opg")[0]
+        return covariance.covariance(self.model, self.params, self.directions, "opg")[0]
 
     @cached_property
     def covjhj(self) -> np.ndarray | None:
         """Sandwich covariance."""
-        return covariance.covariance(self.model, self.params, self.info, "HC0")[0]
+        return covariance.covariance(self.model, self.params, self.directions, "HC0")[0]
 
     def t_test_pairwise(self, *args: Any, **kwargs: Any) -> None:
         """Not for mixtures: use `pairwise`."""

@@ -307,8 +307,9 @@ class TestWithoutCovariance:
     def test_singular_information_warns(self):
         fit = smmix.from_formula("y ~ x1", DATA, k=2).fit(n_starts=10)
         info = fit.info._replace(hessian=np.zeros_like(fit.info.hessian))
+        flat = fit.directions._replace(info=info)
         with pytest.warns(HessianInversionWarning, match="not positive definite"):
-            matrix, _ = covariance(fit.model, fit.params.to_numpy(), info, "nonrobust")
+            matrix, _ = covariance(fit.model, fit.params.to_numpy(), flat, "nonrobust")
         assert matrix is None
 
     def test_scale_of_a_column_does_not_matter(self):

@@ -324,6 +324,18 @@ class TestTheSearch:
         assert fit.n_passes >= fit.n_iter
         assert fit.score_norm <= 1e-8
 
+    @pytest.mark.parametrize("i", [0, 1])
+    def test_curvature_is_one_minus_the_rate_of_em(self, fit, i):
+        """Dempster, Laird & Rubin (1977), theorem 4: errors shrink by the same factor at the end."""
+        mode = fit.mode(i)
+        with pytest.warns(ConvergenceWarning):
+            em = fit.model.fit(
+                start_params=mode.params * 1.001, method="em", maxiter=60, gtol=1e-15
+            )
+        score = em.history["score"].to_numpy()
+        rate = (score[-1] / score[-11]) ** 0.1
+        assert mode.curvature == pytest.approx(1.0 - rate, abs=2e-3)
+
     def test_score_norm_is_scale_free(self, fit):
         """Max |score| / n in units of sigma per standard deviation of the column."""
         frame = engel()

@@ -15,6 +15,7 @@ from smmix.core.blocks import Block
 from smmix.core.coordinates import orthonormal_factor, totals, turned
 from smmix.core.information import information, unit_design
 from smmix.core.mixture import MixtureSpec
+from smmix.core.newton import diagonalise
 from smmix.core.params import MixtureParams
 from smmix.core.statistics import InfoStats
 
@@ -87,3 +88,10 @@ def conditioned(
     info = InfoStats(*(np.asarray(part)[0] for part in source.reduce(step, params.k)))
     basis, shape = np.linalg.qr(to_working @ given.full)
     return Directions(info, basis, np.linalg.solve(shape.T, given.visible.T).T)
+
+
+def smallest_curvature(at: Directions) -> float:
+    """Smallest eigenvalue of the observed information in the metric of the complete-data one."""
+    observed = -at.full.T @ at.info.hessian @ at.full
+    complete = at.full.T @ at.info.complete @ at.full
+    return float(diagonalise(observed[None], complete[None])[1].min())

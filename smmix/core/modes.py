@@ -50,9 +50,6 @@ class Mode:
     status : EMStatus
     score_norm : float
         Largest score per observation in scale-free units.
-    curvature : float
-        Smallest eigenvalue of the observed information in the metric of the complete-data
-        information: near zero, a parameter is hardly identified; below, it is no maximum.
     n_iter : int
     trace : list of (str, float, float)
         Phase, log-likelihood and score of every iteration on the whole data.
@@ -67,7 +64,6 @@ class Mode:
     reason: str = ""
     status: EMStatus = EMStatus.MAXITER
     score_norm: float = np.nan
-    curvature: float = np.nan
     n_iter: int = 0
     trace: list[tuple[str, float, float]] = field(default_factory=list)
 
@@ -200,6 +196,12 @@ def posteriors(spec: MixtureSpec, params: MixtureParams, source: MemorySource) -
     return np.concatenate([spec.posterior(params, block)[0] for block in blocks], axis=2)
 
 
+def weighted_sum(signature: np.ndarray, source: MemorySource) -> np.ndarray:
+    """Log-likelihoods (S,) from those of the units (S, u)."""
+    weighted = signature if source.weight is None else signature * source.weight
+    return np.asarray(weighted.sum(axis=1))
+
+
 def leaders(value: np.ndarray, signature: np.ndarray, tolerance: float) -> np.ndarray:
     """For each run the best run that it coincides with, (S,).
 
@@ -212,20 +214,17 @@ def leaders(value: np.ndarray, signature: np.ndarray, tolerance: float) -> np.nd
     tolerance : float
         Largest mean absolute difference between signatures of runs that coincide.
     """
-    order = np.argsort(-value, kind="stable").tolist()
+    left = np.argsort(-value, kind="stable")
     leader = np.arange(value.size)
-    mean = signature.mean(axis=1).tolist()
-    kept: list[int] = []
-    for s in order:
+    mean = signature.mean(axis=1)
+    while left.size:
+        best, left = left[0], left[1:]
         # Means that are farther apart than the tolerance settle it without the units.
-        near = [i for i in kept if not abs(mean[i] - mean[s]) >= tolerance]
-        if near:
-            distance = np.abs(signature[near] - signature[s]).mean(axis=1)
-            nearest = int(distance.argmin())
-            if distance[nearest] < tolerance:
-                leader[s] = near[nearest]
-                continue
-        kept.append(s)
+        near = left[np.abs(mean[left] - mean[best]) < tolerance]
+        if near.size:
+            distance = np.abs(signature[near] - signature[best]).mean(axis=1)
+            leader[near[distance < tolerance]] = best
+            left = left[leader[left] == left]
     return leader
 
 
@@ -235,9 +234,7 @@ def distinct(
     """Distinct runs, best penalised log-likelihood first, and that of the best sound one."""
     signature, sizes = compared(spec, runs.params, source)
     degenerate = is_degenerate(spec, runs.params, sizes)
-    weight = 1.0 if source.weight is None else source.weight
-    value = (signature * weight).sum(axis=1)
-    value = value + spec.family.penalty(runs.params.nuisance, penalty)[0]
+    value = weighted_sum(signature, source) + spec.family.penalty(runs.params.nuisance, penalty)[0]
     runs, kept = runs.joined(value, leaders(value, signature, tolerance))
     best = np.max(value[kept], where=~degenerate[kept], initial=-np.inf)
     return replace(runs, degenerate=degenerate[kept]), float(best)
@@ -252,12 +249,17 @@ def describe(
     tolerance: float,
 ) -> list[Mode]:
     """The distinct modes among finished runs, best first, in the coordinates of the runs."""
-    loglike, sizes = mode_sums(spec, runs.params, source)
-    degenerate, reasons = degeneracy(spec, runs.params, sizes)
     leader = np.zeros(1, dtype=int)
-    if runs.params.size > 1:
-        compared = source.sample(COMPARED_UNITS, np.random.default_rng(0))
-        leader = leaders(loglike, unit_loglike(spec, runs.params, compared), tolerance)
+    if runs.params.size == 1:
+        loglike, sizes = mode_sums(spec, runs.params, source)
+    else:
+        sample = source.sample(COMPARED_UNITS, np.random.default_rng(0))
+        signature, sizes = compared(spec, runs.params, sample)
+        loglike = weighted_sum(signature, sample)
+        if sample is not source:
+            loglike, sizes = mode_sums(spec, runs.params, source)
+        leader = leaders(loglike, signature, tolerance)
+    degenerate, reasons = degeneracy(spec, runs.params, sizes)
     modes = []
     for i in np.flatnonzero(leader == np.arange(leader.size)):
         sigma = runs.params.nuisance[i, :, 0] if spec.layout.d else np.ones(1)

@@ -53,14 +53,28 @@ class Runs:
             None if self.degenerate is None else self.degenerate[index],
         )
 
+    def largest_share(self) -> float:
+        """Share of the starts that have met in one sound run."""
+        assert self.degenerate is not None, "distinct runs know it"
+        return float(self.hits[~self.degenerate].max(initial=0) / self.hits.sum())
+
+    def prominent(self, number: int) -> Runs:
+        """The best ``number`` sound runs, the best degenerate one, and all with several starts."""
+        assert self.degenerate is not None, "distinct runs know it"
+        bad = self.degenerate
+        best = np.where(bad, np.cumsum(bad) <= 1, np.cumsum(~bad) <= number)
+        return self.take(np.flatnonzero(best | (self.hits > 1)))
+
     def followed(self, ascent: Ascent, shift: float | None) -> Runs:
         """The runs after an ascent; it is recorded when ``shift``, to natural units, is given."""
-        traces = [list(trace) for trace in self.traces]
+        traces = self.traces
         if shift is not None:
-            for i, trace in enumerate(traces):
-                # The batch goes on when this run has ended.
-                for phase, loglike, norm in ascent.trace[: ascent.n_iter[i] + 1]:
-                    trace.append((phase, float(loglike[i]) + shift, float(norm[i])))
+            phases, loglike, norm = zip(*ascent.trace, strict=True)
+            loglike, norm = (np.array(loglike).T + shift).tolist(), np.array(norm).T.tolist()
+            # The batch goes on when a run has ended.
+            made = zip(loglike, norm, ascent.n_iter.tolist(), strict=True)
+            new = [list(zip(phases, *each, strict=True))[: n + 1] for *each, n in made]
+            traces = [before + after for before, after in zip(traces, new, strict=True)]
         return Runs(ascent.params, self.hits, traces, self.n_iter + ascent.n_iter)
 
     def with_(self, other: Runs) -> Runs:
@@ -79,5 +93,5 @@ class Runs:
         """
         kept = np.flatnonzero(leader == np.arange(leader.size))
         kept = kept[np.argsort(-value[kept], kind="stable")]
-        hits = np.array([self.hits[leader == i].sum() for i in kept])
+        hits = np.bincount(leader, self.hits)[kept].astype(int)
         return replace(self.take(kept), hits=hits), kept

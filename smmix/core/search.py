@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -20,7 +21,6 @@ from smmix.core.em import (
 )
 from smmix.core.mixture import MixtureSpec, project
 from smmix.core.modes import (
-    Mode,
     Modes,
     compared,
     component_sizes,
@@ -29,14 +29,14 @@ from smmix.core.modes import (
     is_degenerate,
     posteriors,
 )
-from smmix.core.newton import LocalModel, diagonalise, free_derivatives
+from smmix.core.newton import LocalModel
 from smmix.core.params import MixtureParams
 from smmix.core.runs import Runs
 from smmix.core.starts import (
     Pilot,
     agree_with_known,
     default_starts,
-    extension_starts,
+    move_starts,
     params_from_labels,
     params_from_posterior,
 )
@@ -51,12 +51,12 @@ __all__ = ["SearchControl", "climb", "find_modes"]
 SHORT_PASSES = 12
 #: Short runs followed to their modes, and how many degenerate ones besides.
 FOLLOWED, FOLLOWED_DEGENERATE = 16, 4
+#: Best runs that are followed, one start or many, where most starts of a clear case have met.
+PROMINENT = 5
 #: Rounds of moves without a better mode before they end; fewer when this share of the starts
 #: followed has met in one mode, fewest when there are also so many rows for each parameter: a
 #: number for each component, but no more than a limit.
 PATIENCE, CLEAR_SHARE, MANY_ROWS, MOST_MANY_ROWS = 6, 0.5, 7.5, 30.0
-#: Densities that a round of moves evaluates per pass, within these numbers of moves.
-MOVES_DENSITIES, MOVES = 150_000, (48, 300)
 #: Modes that moves start from, and the share of the moves that is followed.
 MOVED, MOVES_FOLLOWED = 4, 1 / 8
 #: Rows for each parameter, and least and most rows, of the sample on which starts are followed to
@@ -193,9 +193,9 @@ class _Search:
         return runs
 
     @staticmethod
-    def patience(runs: Runs, pilot: MemorySource, spec: MixtureSpec) -> int:
+    def patience(runs: Runs, pilot: Source, spec: MixtureSpec) -> int:
         """Rounds of moves without a better mode before they end."""
-        clear = runs.hits.max() > CLEAR_SHARE * runs.hits.sum()
+        clear = runs.largest_share() > CLEAR_SHARE
         k = spec.layout.k
         if pilot.n_rows < min(MANY_ROWS * k, MOST_MANY_ROWS) * spec.layout.size:
             return PATIENCE // 3 if clear else PATIENCE
@@ -203,18 +203,9 @@ class _Search:
 
     def moves(self, runs: Runs, data: Pilot, spec: MixtureSpec) -> np.ndarray:
         """Labels: each component of the best modes dropped in turn, and a new one found."""
-        k = spec.layout.k
         sound = np.flatnonzero(~self.degenerate(runs, data.source, spec))[:MOVED]
-        runs = runs.take(sound if sound.size else np.arange(1))
-        n_moves = int(np.clip(MOVES_DENSITIES // (k * data.source.n_rows), *MOVES))
-        each = max(n_moves // (k * runs.hits.size), 2)
-        found = posteriors(spec, runs.params, data.source)
-        labels = []
-        for posterior, coef in zip(found, runs.params.coef, strict=True):
-            for c in range(k):
-                kept = np.arange(k) != c
-                labels.append(extension_starts(data, posterior[kept], coef[kept], each, self.rng))
-        return np.concatenate(labels)
+        params = runs.params.take(sound if sound.size else np.arange(1))
+        return move_starts(data, posteriors(spec, params, data.source), params.coef, self.rng)
 
     def response(self, pilot: MemorySource) -> np.ndarray:
         """The response of the pilot rows, the pooled fit added back."""
@@ -243,17 +234,19 @@ class _Search:
     def follow(self, runs: Runs, source: MemorySource, spec: MixtureSpec, number: int) -> Runs:
         """The best ``number`` distinct runs near their modes, more when all are degenerate."""
         left, _ = distinct(spec, source, runs, self.penalty, SAME_RUN)
+        if self.clear_at_once(left, source, spec):
+            return left.prominent(PROMINENT)
         bad = self.degenerate(left, source, spec)
         sound, bad = np.flatnonzero(~bad), np.flatnonzero(bad)
         few = FOLLOWED_DEGENERATE
         order = np.concatenate([sound[:number], bad[:few], sound[number:], bad[few:]])
         found: Runs | None = None
-        value = -np.inf
-        while order.size and not np.isfinite(value):
+        while order.size and (found is None or self.degenerate(found, source, spec).all()):
             batch = self.rank(left.take(order[: number + few]), source, spec)
             order = order[number + few :]
             found = batch if found is None else found.with_(batch)
-            found, value = distinct(spec, source, found, self.penalty, SAME_MODE)
+            if found.degenerate is None:
+                found, _ = distinct(spec, source, found, self.penalty, SAME_MODE)
             if self.interrupted:
                 break
         assert found is not None, "there is at least one run"
@@ -267,7 +260,14 @@ class _Search:
         control = EMControl(RANKING_ITERATIONS, RANKING_SCORE, self.penalty, False, report)
         ascent = expectation_maximisation(objective, runs.params, control, RANKING_PASSES)
         runs, _ = distinct(spec, source, self.after(runs, ascent, source), self.penalty, SAME_RUN)
+        if self.clear_at_once(runs, source, spec):
+            return runs.prominent(PROMINENT)
         return self.after(runs, newton(objective, runs.params, control), source)
+
+    def clear_at_once(self, runs: Runs, source: MemorySource, spec: MixtureSpec) -> bool:
+        """Whether the end of the search comes next, whose Newton steps settle the same runs."""
+        ends = source.n_units == self.source.n_units and self.control.method != "em"
+        return ends and not self.patience(runs, source, spec)
 
     def enlarge(self, runs: Runs, pilot: MemorySource) -> Runs:
         """Modes of the pilot followed on more rows, those without hope left behind."""
@@ -308,29 +308,42 @@ class _Search:
         if self.interrupted:
             runs = runs.take(np.argsort(degenerate, kind="stable")[:1])
             degenerate = np.zeros(1, dtype=bool)
+        runs = replace(runs, degenerate=degenerate)
         limit = 0 if self.interrupted else self.control.maxiter
         report = self.reporter("convergence", self.source)
         control = EMControl(limit, self.control.gtol, report=report)
+        # In a clear case runs that are far behind and slow are worth no more iterations.
+        n_slow = limit if self.patience(runs, self.source, self.spec) else LAST_ITERATIONS
         if self.control.method == "em":
             ascent = expectation_maximisation(self.whole, runs.params, control)
         else:
-            ascent = newton(self.whole, runs.params, control, self.worthwhile)
-        return self.described(runs, self.after(runs, ascent, self.source), ascent, degenerate)
+            worthwhile = partial(self.worthwhile, n_slow=n_slow)
+            ascent = newton(self.whole, runs.params, control, worthwhile)
+        return self.described(runs, ascent, n_slow)
 
     def worthwhile(
-        self, params: MixtureParams, model: LocalModel, n_iter: np.ndarray
+        self, params: MixtureParams, model: LocalModel, n_iter: np.ndarray, n_slow: int
     ) -> np.ndarray:
-        """Which runs (S,) to go on with at the end of the search."""
+        """Which runs (S,) to go on with at the end of the search.
+
+        Those far behind are left when they are settled, or after ``n_slow`` iterations.
+        """
         sound = ~is_degenerate(self.spec, params, model.sizes)
         if not sound.any():
             return ~sound
         best = np.max(model.objective, where=sound, initial=-np.inf)
-        settled = (model.objective < best - BEHIND) & (model.score_norm <= RANKING_SCORE)
-        return np.asarray((sound & ~settled) | (n_iter < LAST_ITERATIONS))
+        hopeless = (model.score_norm <= RANKING_SCORE) | (n_iter >= n_slow)
+        hopeless &= model.objective < best - BEHIND
+        return np.asarray((sound & ~hopeless) | (n_iter < LAST_ITERATIONS))
 
-    def described(self, before: Runs, after: Runs, ascent: Ascent, degenerate: np.ndarray) -> Modes:
+    def described(self, before: Runs, ascent: Ascent, n_slow: int) -> Modes:
         """Distinct modes; where the plain likelihood collapsed, the penalised maximum stands."""
-        status = np.array(ascent.status)
+        after, degenerate = self.after(before, ascent, self.source), before.degenerate
+        assert degenerate is not None, "finish() told it"
+        status, norm = np.array(ascent.status), ascent.score_norm
+        # Where a run has been left without having settled, there is no mode to tell of.
+        slow = (status == EMStatus.LEFT_BEHIND) & (ascent.n_iter >= n_slow) & (norm > RANKING_SCORE)
+        slow &= ascent.loglike < np.max(ascent.loglike, where=~degenerate, initial=-np.inf)
         left = (status == EMStatus.LEFT_BEHIND) & ~degenerate
         if left.any():
             status[left & self.degenerate(after, self.source, self.spec)] = EMStatus.COLLAPSED
@@ -338,26 +351,17 @@ class _Search:
         if not degenerate.all():
             lost |= degenerate & (status != EMStatus.CONVERGED)
         after = replace(after, params=after.params.where(~lost, before.params))
-        modes = describe(
-            self.spec, self.source, after, status.tolist(), ascent.score_norm, SAME_MODE
-        )
+        told = np.flatnonzero(~slow)
+        after, kinds, norm = after.take(told), status[told].tolist(), norm[told]
+        modes = describe(self.spec, self.source, after, kinds, norm, SAME_MODE)
         for mode in modes:
             mode.params = self.coordinates.from_working(mode.params)
             mode.loglike += self.shift
         sound = [i for i, mode in enumerate(modes) if not mode.degenerate]
         selected = sound[0] if sound else 0
-        modes[selected].curvature = self.curvature(modes[selected])
         if self.interrupted:
             modes[selected].status = EMStatus.INTERRUPTED
         return Modes(modes, selected, self.n_passes, self.n_starts, self.interrupted)
-
-    def curvature(self, mode: Mode) -> float:
-        """Smallest eigenvalue of a mode's observed information in the metric of EM."""
-        params = self.coordinates.to_working(mode.params)
-        info = self.objective(self.source, self.spec).information(params)
-        self.n_passes += 1
-        derivatives = free_derivatives(self.spec, params, info, 0.0)
-        return float(diagonalise(derivatives.observed, derivatives.complete)[1].min())
 
     # -- what the stages share ------------------------------------------------------------------
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Ridge, relative to the diagonal, that keeps lines through coinciding rows finite.
 NEARLY_SINGULAR = 1e-10
+#: Densities that a round of moves evaluates per pass, within these numbers of moves.
+MOVES_DENSITIES, MOVES = 150_000, (48, 300)
 #: Lines drawn at each stage of a sharp start, and the rows they are judged on.
 SHARP_LINES, SHARP_ROWS = 50, 64
 
@@ -193,6 +195,21 @@ def extension_starts(
             share = 0.5 if s < 4 * new else rng.uniform(0.25, 0.75)
             out[inside & (values > np.quantile(values[inside], share))] = new
     return np.concatenate([by_cut, by_line])
+
+
+def move_starts(
+    pilot: Pilot, posterior: np.ndarray, coef: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Each component of modes dropped in turn and a new one found, from posteriors (S, K, u)."""
+    size, k, _ = posterior.shape
+    n_moves = int(np.clip(MOVES_DENSITIES // (k * pilot.source.n_rows), *MOVES))
+    each = max(n_moves // (k * size), 2)
+    labels = []
+    for s in range(size):
+        for c in range(k):
+            kept = np.arange(k) != c
+            labels.append(extension_starts(pilot, posterior[s, kept], coef[s, kept], each, rng))
+    return np.concatenate(labels)
 
 
 def default_starts(
