@@ -60,8 +60,7 @@ PATIENCE, CLEAR_SHARE, MANY_ROWS, MOST_MANY_ROWS = 6, 0.5, 7.5, 30.0
 #: Modes that moves start from, and the share of the moves that is followed.
 MOVED, MOVES_FOLLOWED = 4, 1 / 8
 #: Rows for each parameter, and least and most rows, of the sample on which starts are followed to
-#: modes when there are more rows. These modes are compared on so many rows, but on no more than
-#: this share of all.
+#: modes. These are then compared on so many rows, but on no more than this share of all.
 PILOT_ROWS_PER_PARAMETER, PILOT_ROWS = 50, (600, 2000)
 SECOND_ROWS, SECOND_SHARE = 20000, 1 / 4
 #: EM passes, Newton iterations and the score that ends them when modes are only to be ranked.
@@ -236,8 +235,8 @@ class _Search:
         left, _ = distinct(spec, source, runs, self.penalty, SAME_RUN)
         if self.clear_at_once(left, source, spec):
             return left.prominent(PROMINENT)
-        bad = self.degenerate(left, source, spec)
-        sound, bad = np.flatnonzero(~bad), np.flatnonzero(bad)
+        degenerate = self.degenerate(left, source, spec)
+        sound, bad = np.flatnonzero(~degenerate), np.flatnonzero(degenerate)
         few = FOLLOWED_DEGENERATE
         order = np.concatenate([sound[:number], bad[:few], sound[number:], bad[few:]])
         found: Runs | None = None
