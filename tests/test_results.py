@@ -326,7 +326,7 @@ class TestTheSearch:
 
     @pytest.mark.parametrize("i", [0, 1])
     def test_curvature_is_one_minus_the_rate_of_em(self, fit, i):
-        """Dempster, Laird & Rubin (1977), theorem 4: errors shrink by the same factor at the end."""
+        """Dempster, Laird & Rubin (1977), theorem 4: errors shrink by the rate."""
         mode = fit.mode(i)
         with pytest.warns(ConvergenceWarning):
             em = fit.model.fit(

@@ -202,6 +202,13 @@ class Coordinates:
         residual /= self.scale
         return replace(source, y=residual, x=np.ascontiguousarray(x), z=z, offset=None)
 
+    def response(self, working: MemorySource) -> np.ndarray:
+        """The response (n,) of rows in working coordinates, the pooled fit added back."""
+        center = self.center / self.scale
+        if self.rotation is not None:
+            center = self.rotation @ center
+        return np.ravel(working.y) + working.x @ center
+
     def to_working(self, params: MixtureParams) -> MixtureParams:
         coef, mixing = (params.coef - self.center) / self.scale, params.mixing
         if self.rotation is not None:

@@ -147,7 +147,8 @@ class Objective:
         """Largest scale-free score per observation (S,), from the statistics of an E-step."""
         spec = self.spec
         coef, nuisance = spec.family.score(stats.component, params.nuisance)
-        score = spec.layout.pack(MixtureParams(coef, nuisance, stats.prior.score))
+        mixing = spec.mixing.score(params.mixing, stats.prior)
+        score = spec.layout.pack(MixtureParams(coef, nuisance, mixing))
         units = free_units(self.units(params), spec.restriction)
         if spec.restriction is not None:
             score = score @ spec.restriction.basis

@@ -58,6 +58,11 @@ class Runs:
         assert self.degenerate is not None, "distinct runs know it"
         return float(self.hits[~self.degenerate].max(initial=0) / self.hits.sum())
 
+    def best_share(self) -> float:
+        """Share of the starts that have met in the best sound run."""
+        assert self.degenerate is not None, "distinct runs know it"
+        return float(self.hits[~self.degenerate][:1].sum() / self.hits.sum())
+
     def prominent(self, number: int) -> Runs:
         """The best ``number`` sound runs, the best degenerate one, and all with several starts."""
         assert self.degenerate is not None, "distinct runs know it"

@@ -156,7 +156,7 @@ class _Search:
     def pilot_modes(self, pilot: MemorySource, spec: MixtureSpec, n_starts: int) -> Runs:
         """Modes on the pilot rows, from short runs of every kind and moves from the best."""
         k = spec.layout.k
-        data = Pilot(pilot, self.response(pilot))
+        data = Pilot(pilot, self.coordinates.response(pilot))
         fewer = None
         if k > 2:
             smaller = replace(spec.free(), layout=replace(spec.layout, k=k - 1))
@@ -205,13 +205,6 @@ class _Search:
         sound = np.flatnonzero(~self.degenerate(runs, data.source, spec))[:MOVED]
         params = runs.params.take(sound if sound.size else np.arange(1))
         return move_starts(data, posteriors(spec, params, data.source), params.coef, self.rng)
-
-    def response(self, pilot: MemorySource) -> np.ndarray:
-        """The response of the pilot rows, the pooled fit added back."""
-        center = self.coordinates.center / self.coordinates.scale
-        if self.coordinates.rotation is not None:
-            center = self.coordinates.rotation @ center
-        return np.ravel(pilot.y) + pilot.x @ center
 
     # -- stages ---------------------------------------------------------------------------------
 
@@ -263,10 +256,14 @@ class _Search:
             return runs.prominent(PROMINENT)
         return self.after(runs, newton(objective, runs.params, control), source)
 
+    def clear(self, runs: Runs, source: Source, spec: MixtureSpec) -> bool:
+        """Whether most starts have met in the best run, and no moves from it are worthwhile."""
+        return runs.best_share() > CLEAR_SHARE and not self.patience(runs, source, spec)
+
     def clear_at_once(self, runs: Runs, source: MemorySource, spec: MixtureSpec) -> bool:
         """Whether the end of the search comes next, whose Newton steps settle the same runs."""
         ends = source.n_units == self.source.n_units and self.control.method != "em"
-        return ends and not self.patience(runs, source, spec)
+        return ends and self.clear(runs, source, spec)
 
     def enlarge(self, runs: Runs, pilot: MemorySource) -> Runs:
         """Modes of the pilot followed on more rows, those without hope left behind."""
@@ -312,7 +309,7 @@ class _Search:
         report = self.reporter("convergence", self.source)
         control = EMControl(limit, self.control.gtol, report=report)
         # In a clear case runs that are far behind and slow are worth no more iterations.
-        n_slow = limit if self.patience(runs, self.source, self.spec) else LAST_ITERATIONS
+        n_slow = LAST_ITERATIONS if self.clear(runs, self.source, self.spec) else limit
         if self.control.method == "em":
             ascent = expectation_maximisation(self.whole, runs.params, control)
         else:

@@ -43,6 +43,9 @@ class Mixing(Protocol):
     def update(self, gamma: np.ndarray, stats: PriorStats, cautious: np.ndarray) -> np.ndarray:
         """New logits; where ``cautious`` (S,) holds, by a step that cannot lower the likelihood."""
 
+    def score(self, gamma: np.ndarray, stats: PriorStats) -> np.ndarray:
+        """Score of the logits, (S, K - 1, q)."""
+
     def information(
         self, prior: Prior, z: np.ndarray | None, weight: np.ndarray | None, n_units: int
     ) -> np.ndarray:

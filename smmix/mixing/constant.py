@@ -63,6 +63,9 @@ class ConstantMixing:
     def update(self, gamma: np.ndarray, stats: PriorStats, cautious: np.ndarray) -> np.ndarray:
         return constant_logits(stats.counts)[:, :, None]
 
+    def score(self, gamma: np.ndarray, stats: PriorStats) -> np.ndarray:
+        return stats.score
+
     def information(
         self, prior: Prior, z: np.ndarray | None, weight: np.ndarray | None, n_units: int
     ) -> np.ndarray:

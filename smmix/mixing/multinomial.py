@@ -66,6 +66,9 @@ class MultinomialMixing:
         step, _ = solve_gram(information, stats.score.reshape(size, -1))
         return gamma + step.reshape(gamma.shape)
 
+    def score(self, gamma: np.ndarray, stats: PriorStats) -> np.ndarray:
+        return stats.score
+
     def information(
         self, prior: Prior, z: np.ndarray | None, weight: np.ndarray | None, n_units: int
     ) -> np.ndarray:
