@@ -164,9 +164,11 @@ class _Search:
             best = self.pilot_modes(free, smaller, max(n_starts // 2, 10)).take(np.arange(1))
             fewer = posteriors(smaller, best.params, free)[0], best.params.coef[0]
         labels = default_starts(data, k, n_starts, fewer, self.rng)
-        runs = self.follow(
-            self.short(self.begin(labels, pilot, spec), pilot, spec), pilot, spec, FOLLOWED
-        )
+        runs = self.short(self.begin(labels, pilot, spec), pilot, spec)
+        # Whether the end of the search may come next, whose Newton steps settle the same runs.
+        ends = spec is self.spec and self.control.method != "em"
+        ends &= pilot.n_units == self.source.n_units
+        runs = self.follow(runs, pilot, spec, FOLLOWED, ends)
         return self.improve(runs, data, spec)
 
     def improve(self, runs: Runs, data: Pilot, spec: MixtureSpec) -> Runs:
@@ -223,10 +225,15 @@ class _Search:
         ascent = expectation_maximisation(objective, runs.params, control, SHORT_PASSES)
         return self.after(runs, ascent, source)
 
-    def follow(self, runs: Runs, source: MemorySource, spec: MixtureSpec, number: int) -> Runs:
-        """The best ``number`` distinct runs near their modes, more when all are degenerate."""
+    def follow(
+        self, runs: Runs, source: MemorySource, spec: MixtureSpec, number: int, ends: bool = False
+    ) -> Runs:
+        """The best ``number`` distinct runs near their modes, more when all are degenerate.
+
+        In a clear case, with ``ends``, they are left where they are, for the end to settle.
+        """
         left, _ = distinct(spec, source, runs, self.penalty, SAME_RUN)
-        if self.clear_at_once(left, source, spec):
+        if ends and self.clear(left, source, spec):
             return left.prominent(PROMINENT)
         degenerate = self.degenerate(left, source, spec)
         sound, bad = np.flatnonzero(~degenerate), np.flatnonzero(degenerate)
@@ -234,7 +241,7 @@ class _Search:
         order = np.concatenate([sound[:number], bad[:few], sound[number:], bad[few:]])
         found: Runs | None = None
         while order.size and (found is None or self.degenerate(found, source, spec).all()):
-            batch = self.rank(left.take(order[: number + few]), source, spec)
+            batch = self.rank(left.take(order[: number + few]), source, spec, ends)
             order = order[number + few :]
             found = batch if found is None else found.with_(batch)
             if found.degenerate is None:
@@ -244,7 +251,7 @@ class _Search:
         assert found is not None, "there is at least one run"
         return found
 
-    def rank(self, runs: Runs, source: MemorySource, spec: MixtureSpec) -> Runs:
+    def rank(self, runs: Runs, source: MemorySource, spec: MixtureSpec, ends: bool) -> Runs:
         """Runs near enough to their modes to be compared."""
         if self.interrupted:
             return runs
@@ -252,18 +259,13 @@ class _Search:
         control = EMControl(RANKING_ITERATIONS, RANKING_SCORE, self.penalty, False, report)
         ascent = expectation_maximisation(objective, runs.params, control, RANKING_PASSES)
         runs, _ = distinct(spec, source, self.after(runs, ascent, source), self.penalty, SAME_RUN)
-        if self.clear_at_once(runs, source, spec):
+        if ends and self.clear(runs, source, spec):
             return runs.prominent(PROMINENT)
         return self.after(runs, newton(objective, runs.params, control), source)
 
     def clear(self, runs: Runs, source: Source, spec: MixtureSpec) -> bool:
         """Whether most starts have met in the best run, and no moves from it are worthwhile."""
         return runs.best_share() > CLEAR_SHARE and not self.patience(runs, source, spec)
-
-    def clear_at_once(self, runs: Runs, source: MemorySource, spec: MixtureSpec) -> bool:
-        """Whether the end of the search comes next, whose Newton steps settle the same runs."""
-        ends = source.n_units == self.source.n_units and self.control.method != "em"
-        return ends and self.clear(runs, source, spec)
 
     def enlarge(self, runs: Runs, pilot: MemorySource) -> Runs:
         """Modes of the pilot followed on more rows, those without hope left behind."""
