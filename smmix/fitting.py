@@ -16,6 +16,7 @@ from threadpoolctl import ThreadpoolController
 from smmix.checkpoint import recorded
 from smmix.core.blocks import Block
 from smmix.core.em import EMStatus
+from smmix.core.labelling import exchangeable
 from smmix.core.linalg import dependent_columns, solve_gram
 from smmix.core.modes import Modes
 from smmix.core.params import MixtureParams
@@ -23,7 +24,6 @@ from smmix.core.search import SearchControl, climb, find_modes
 from smmix.errors import SmmixError
 from smmix.frames import quoted, similar_names
 from smmix.large import doubtful_designs
-from smmix.parameters import exchangeable
 from smmix.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ __all__ = [
 METHODS = ("em-newton", "em")
 #: Largest ratio of the pooled residual to the response that counts as an exact fit.
 EXACT_FIT = 1e-13
+#: Sigmas of a mixture no larger than this, relative to that of one regression, count as zero.
+EXACT_MIXTURE = 1e-7
 #: Mixing proportions that agree to this many digits are tied.
 TIED_DIGITS = 10
 
@@ -140,12 +142,16 @@ def search_modes(model: MixtureModel, start_params: Any, options: FitOptions) ->
     with (
         progress_bar(options.progress) as report,
         one_blas_thread(),
+        # Runs into a component without variance overflow on their way, and are told by their sigma.
+        np.errstate(all="ignore"),
         recorded(model, source, options, start) as source,
     ):
         control = options.control(report)
         if start is not None:
             return climb(model.spec, source, model.unpack(start), control, model.pooled)
-        return find_modes(model.spec, source, control, options.rng, starts, model.pooled)
+        modes = find_modes(model.spec, source, control, options.rng, starts, model.pooled)
+    refuse_exact(model, modes)
+    return modes
 
 
 def opened(model: MixtureModel, modes: Modes, i: int) -> Modes:
@@ -276,6 +282,17 @@ def check_estimable(model: MixtureModel) -> None:
         raise SmmixError(
             f"The regressors fit {design.endog_name!r} exactly; there is no variation left for "
             "a mixture to explain."
+        )
+
+
+def refuse_exact(model: MixtureModel, modes: Modes) -> None:
+    """Refuse a response that lies on k regressions, where the likelihood has no maximum."""
+    sigma = modes.modes[modes.selected].params.nuisance
+    if sigma.size and sigma.max() <= EXACT_MIXTURE * model.pooled.sigma:
+        raise SmmixError(
+            f"k={model.k} regressions fit {model.design.endog_name!r} exactly, so that sigma is "
+            "zero and the likelihood has no maximum; use a smaller k, or another model where the "
+            "response has few distinct values."
         )
 
 

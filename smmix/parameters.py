@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from smmix.core.mixture import MixtureSpec
-from smmix.core.params import LinearMap, MixtureParams, ParamLayout
+from smmix.core.params import LinearMap, ParamLayout
 from smmix.errors import SmmixError
 from smmix.families.gaussian import Gaussian
 
-__all__ = ["Equalities", "VisibleParams", "apply_restrictions", "exchangeable", "solve_equalities"]
+__all__ = ["Equalities", "VisibleParams", "apply_restrictions", "solve_equalities"]
 
 #: Largest coefficient of an eliminated equation that counts as rounding error.
 ELIMINATION_TOLERANCE = 1e-12
@@ -236,43 +236,3 @@ def _ties(restriction: LinearMap, rows: slice) -> bool:
     basis = restriction.basis[rows]
     one_free = (basis == basis[0]).all() and basis[0].any()
     return bool(one_free and not restriction.origin[rows].any())
-
-
-def exchangeable(spec: MixtureSpec, told_apart: frozenset[int]) -> list[np.ndarray]:
-    """Sets of components that may change names without leaving the restrictions.
-
-    Parameters
-    ----------
-    spec : MixtureSpec
-    told_apart : frozenset of int
-        Components that data tie to their number.
-
-    Returns
-    -------
-    list of ndarray of int
-    """
-    k = spec.layout.k
-    group = np.arange(k)
-    for c in range(k):
-        for other in range(c):
-            if group[c] == c and not told_apart & {c, other} and _may_swap(spec, other, c):
-                group[c] = group[other]
-    return [np.flatnonzero(group == c) for c in np.unique(group)]
-
-
-def _may_swap(spec: MixtureSpec, one: int, other: int) -> bool:
-    """Whether swapping two components maps the restricted parameters onto themselves."""
-    restriction, layout = spec.restriction, spec.layout
-    if restriction is None:
-        return True
-    order = np.arange(layout.k)
-    order[[one, other]] = other, one
-
-    def swap(full: np.ndarray) -> np.ndarray:
-        params: MixtureParams = layout.unpack(full).permute(order)
-        return layout.pack(params)
-
-    basis, origin = restriction.basis, restriction.origin
-    outside = np.eye(layout.size) - basis @ np.linalg.pinv(basis)
-    moved = np.column_stack([swap(basis.T).T, swap(origin)[0] - origin])
-    return bool(np.abs(outside @ moved).max() <= 1e-9 * max(np.abs(moved).max(), 1.0))

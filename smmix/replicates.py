@@ -15,13 +15,13 @@ from smmix.core.blocks import Block
 from smmix.core.control import SearchControl
 from smmix.core.coordinates import Coordinates, pooled_fit, working_setting
 from smmix.core.em import EMControl, EMStatus, Objective, expectation_maximisation, newton
+from smmix.core.labelling import exchangeable
 from smmix.core.linalg import solve_gram
 from smmix.core.mixture import MixtureSpec
 from smmix.core.modes import COMPARED_UNITS, degeneracy, unit_loglike
 from smmix.core.params import MixtureParams, concatenate
 from smmix.core.search import find_modes
 from smmix.core.statistics import WLSStats
-from smmix.parameters import exchangeable
 from smmix.progress import Report
 from smmix.resampling import Redraw, Resample, member_rows, members
 from smmix.seeding import fresh_starts

@@ -240,6 +240,12 @@ class TestBadData:
         frame = engel().assign(o=engel()["foodexp"] - 2)
         refusal(lambda: from_formula("foodexp ~ income", frame, offset="o").fit(), "offset")
 
+    @pytest.mark.parametrize("variance", ["free", "equal"])
+    def test_exact_lines(self, variance):
+        frame = engel().assign(poor=(engel()["income"].rank() % 3 == 0).astype(int))
+        model = from_formula("poor ~ foodexp", frame, k=2, variance=variance)
+        refusal(model.fit, "k=2", "'poor' exactly")
+
     def test_exact_line(self):
         frame = engel().assign(foodexp=3 + 2 * engel()["income"])
         refusal(lambda: from_formula("foodexp ~ income", frame).fit(), "exactly")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.api as sm
 from helpers_model import (
@@ -99,6 +100,25 @@ class TestRestrictions:
         assert fit.llf == pytest.approx(-best.fun, abs=1e-6)
         sigma = fit.sigma[[0, 1]] if fit.params["Intercept[0]"] == 1.0 else fit.sigma[[1, 0]]
         np.testing.assert_allclose(sigma, np.exp(best.x[:2]), rtol=1e-4)
+
+    @pytest.mark.parametrize("seed", range(12, 18))
+    def test_a_value_that_a_component_has_anyway(self, seed):
+        """Under either name the restricted maximum is the free one, its components renamed."""
+        rng = np.random.default_rng(seed)
+        x, second = rng.normal(size=200), rng.random(200) < 0.4
+        noise = np.where(second, 1.0, 0.5) * rng.normal(size=200)
+        frame = pd.DataFrame({"x": x, "y": np.where(second, 3 + 3 * x, -3 - 3 * x) + noise})
+        free = from_formula("y ~ x", frame).fit()
+        logit = free.params["mixing.Intercept[1]"]
+        for fixed in (
+            {"sigma[0]": free.sigma[0]},
+            {"sigma[0]": free.sigma[1]},
+            {"sigma[0]": free.sigma[1], "sigma[1]": free.sigma[0]},
+            {"mixing.Intercept[1]": logit},
+            {"mixing.Intercept[1]": -logit},
+        ):
+            fit = from_formula("y ~ x", frame, fixed=fixed).fit()
+            assert fit.llf == pytest.approx(free.llf, abs=1e-7), fixed
 
     def test_fixed_equals_an_offset(self):
         """One component with a fixed slope is OLS of the response less that part."""

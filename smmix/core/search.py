@@ -19,6 +19,7 @@ from smmix.core.em import (
     expectation_maximisation,
     newton,
 )
+from smmix.core.labelling import exchangeable, relabelled
 from smmix.core.mixture import MixtureSpec, project
 from smmix.core.modes import (
     Modes,
@@ -31,6 +32,7 @@ from smmix.core.modes import (
 )
 from smmix.core.newton import LocalModel
 from smmix.core.params import MixtureParams
+from smmix.core.patience import clear, patience
 from smmix.core.runs import Runs
 from smmix.core.starts import (
     Pilot,
@@ -53,16 +55,14 @@ SHORT_PASSES = 12
 FOLLOWED, FOLLOWED_DEGENERATE = 16, 4
 #: Best runs that are followed, one start or many, where most starts of a clear case have met.
 PROMINENT = 5
-#: Rounds of moves without a better mode before they end; fewer when this share of the starts
-#: followed has met in one mode, fewest when there are also so many rows for each parameter: a
-#: number for each component, but no more than a limit.
-PATIENCE, CLEAR_SHARE, MANY_ROWS, MOST_MANY_ROWS = 6, 0.5, 7.5, 30.0
 #: Modes that moves start from, and the share of the moves that is followed.
 MOVED, MOVES_FOLLOWED = 4, 1 / 8
 #: Rows for each parameter, and least and most rows, of the sample on which starts are followed to
 #: modes. These are then compared on so many rows, but on no more than this share of all.
-PILOT_ROWS_PER_PARAMETER, PILOT_ROWS = 50, (600, 2000)
+PILOT_ROWS_PER_PARAMETER, PILOT_ROWS = 80, (1500, 4000)
 SECOND_ROWS, SECOND_SHARE = 20000, 1 / 4
+#: Runs under all names of the components that are followed, where it matters what they are called.
+MOST_RELABELLED = 40
 #: EM passes, Newton iterations and the score that ends them when modes are only to be ranked.
 RANKING_PASSES, RANKING_ITERATIONS, RANKING_SCORE = 6, 8, 1e-4
 #: Iterations at the end for modes that are degenerate, or settled and behind by more than this.
@@ -132,6 +132,7 @@ class _Search:
         self.spec, self.source = self.whole.spec, self.whole.source
         self.shift = -n_rows * float(np.log(self.coordinates.scale))
         self.penalty = 1.0 / n_rows
+        self.named = len(exchangeable(spec)) > 1
         self.n_passes = self.n_starts = 0
         self.interrupted = False
 
@@ -146,14 +147,20 @@ class _Search:
             return self.finish(self.follow(runs, source, self.spec, FOLLOWED))
         rows = int(np.clip(PILOT_ROWS_PER_PARAMETER * self.spec.layout.size, *PILOT_ROWS))
         pilot = self.source.sample(self.units(rows), self.rng)
-        runs = self.pilot_modes(pilot, self.spec, self.control.n_starts)
-        if pilot.n_units < self.source.n_units:
-            runs = self.enlarge(runs, pilot)
-        return self.finish(runs)
+        for number in (FOLLOWED, self.control.n_starts):
+            runs = self.pilot_modes(pilot, self.spec, self.control.n_starts, number)
+            if pilot.n_units < self.source.n_units:
+                runs = self.enlarge(runs, pilot)
+            modes = self.finish(runs)
+            if self.interrupted or not modes.modes[modes.selected].degenerate:
+                break
+        return modes
 
     # -- on the pilot rows ----------------------------------------------------------------------
 
-    def pilot_modes(self, pilot: MemorySource, spec: MixtureSpec, n_starts: int) -> Runs:
+    def pilot_modes(
+        self, pilot: MemorySource, spec: MixtureSpec, n_starts: int, number: int = FOLLOWED
+    ) -> Runs:
         """Modes on the pilot rows, from short runs of every kind and moves from the best."""
         k = spec.layout.k
         data = Pilot(pilot, self.coordinates.response(pilot))
@@ -166,9 +173,9 @@ class _Search:
         labels = default_starts(data, k, n_starts, fewer, self.rng)
         runs = self.short(self.begin(labels, pilot, spec), pilot, spec)
         # Whether the end of the search may come next, whose Newton steps settle the same runs.
-        ends = spec is self.spec and self.control.method != "em"
+        ends = spec is self.spec and not self.named and self.control.method != "em"
         ends &= pilot.n_units == self.source.n_units
-        runs = self.follow(runs, pilot, spec, FOLLOWED, ends)
+        runs = self.follow(runs, pilot, spec, number, ends)
         return self.improve(runs, data, spec)
 
     def improve(self, runs: Runs, data: Pilot, spec: MixtureSpec) -> Runs:
@@ -183,8 +190,8 @@ class _Search:
         """
         pilot = data.source
         best, idle = -np.inf, 0
-        patience = self.patience(runs, pilot, spec)
-        while idle < patience and not self.interrupted:
+        rounds = patience(runs, pilot.n_rows, spec)
+        while idle < rounds and not self.interrupted:
             moved = self.begin(self.moves(runs, data, spec), pilot, spec)
             number = int(MOVES_FOLLOWED * moved.hits.size) + 1
             moved = self.follow(self.short(moved, pilot, spec), pilot, spec, number)
@@ -192,15 +199,6 @@ class _Search:
             idle = 0 if np.isfinite(best) and value > best + 1e-6 else idle + 1
             best = max(best, value)
         return runs
-
-    @staticmethod
-    def patience(runs: Runs, pilot: Source, spec: MixtureSpec) -> int:
-        """Rounds of moves without a better mode before they end."""
-        clear = runs.largest_share() > CLEAR_SHARE
-        k = spec.layout.k
-        if pilot.n_rows < min(MANY_ROWS * k, MOST_MANY_ROWS) * spec.layout.size:
-            return PATIENCE // 3 if clear else PATIENCE
-        return min(k - 2, 1) if clear else PATIENCE // 2
 
     def moves(self, runs: Runs, data: Pilot, spec: MixtureSpec) -> np.ndarray:
         """Labels: each component of the best modes dropped in turn, and a new one found."""
@@ -233,7 +231,7 @@ class _Search:
         In a clear case, with ``ends``, they are left where they are, for the end to settle.
         """
         left, _ = distinct(spec, source, runs, self.penalty, SAME_RUN)
-        if ends and self.clear(left, source, spec):
+        if ends and clear(left, source.n_rows, spec):
             return left.prominent(PROMINENT)
         degenerate = self.degenerate(left, source, spec)
         sound, bad = np.flatnonzero(~degenerate), np.flatnonzero(degenerate)
@@ -259,13 +257,14 @@ class _Search:
         control = EMControl(RANKING_ITERATIONS, RANKING_SCORE, self.penalty, False, report)
         ascent = expectation_maximisation(objective, runs.params, control, RANKING_PASSES)
         runs, _ = distinct(spec, source, self.after(runs, ascent, source), self.penalty, SAME_RUN)
-        if ends and self.clear(runs, source, spec):
+        if self.named and spec is self.spec:
+            params, origin = relabelled(spec, runs.params)
+            runs = replace(runs.take(origin), params=params)
+            runs, _ = distinct(spec, source, runs, self.penalty, SAME_RUN)
+            runs = runs.take(np.arange(min(runs.hits.size, MOST_RELABELLED)))
+        elif ends and clear(runs, source.n_rows, spec):
             return runs.prominent(PROMINENT)
         return self.after(runs, newton(objective, runs.params, control), source)
-
-    def clear(self, runs: Runs, source: Source, spec: MixtureSpec) -> bool:
-        """Whether most starts have met in the best run, and no moves from it are worthwhile."""
-        return runs.best_share() > CLEAR_SHARE and not self.patience(runs, source, spec)
 
     def enlarge(self, runs: Runs, pilot: MemorySource) -> Runs:
         """Modes of the pilot followed on more rows, those without hope left behind."""
@@ -311,7 +310,7 @@ class _Search:
         report = self.reporter("convergence", self.source)
         control = EMControl(limit, self.control.gtol, report=report)
         # In a clear case runs that are far behind and slow are worth no more iterations.
-        n_slow = LAST_ITERATIONS if self.clear(runs, self.source, self.spec) else limit
+        n_slow = LAST_ITERATIONS if clear(runs, self.source.n_rows, self.spec) else limit
         if self.control.method == "em":
             ascent = expectation_maximisation(self.whole, runs.params, control)
         else:

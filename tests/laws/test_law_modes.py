@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.api as sm
 from helpers_reference import load_frame
@@ -55,3 +56,31 @@ def test_default_fit_is_at_least_the_best_of_many_random_starts(name):
     bound = best_mode(np.asarray(model.endog), np.asarray(model.exog), k, n_starts=300, seed=1)
     assert np.isfinite(bound)
     assert model.fit().llf >= bound - 1e-6
+
+
+@pytest.mark.parametrize("seed", range(5160, 5168))
+def test_equal_variances_and_a_few_rows_far_away(seed):
+    """No start that sets rows far from one line apart leads higher than the default fit."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.choice([100, 200, 300]))
+    x, second = rng.normal(size=n), rng.random(n) < 0.4
+    line = np.where(second, 1 + x, -1 - x) * rng.choice([0.5, 1.0, 1.5])
+    frame = pd.DataFrame({"x": x, "y": line + rng.standard_t(3, n)})
+    model = smmix.from_formula("y ~ x", frame, k=2, variance="equal")
+    default = model.fit().llf
+    residual = sm.OLS.from_formula("y ~ x", frame).fit().resid
+    for values in (residual, -residual, residual.abs()):
+        for count in (2, 4, 8, 16):
+            far = (values.rank(ascending=False) <= count).astype(int)
+            assert default >= model.fit(starts=far.to_numpy()).llf - 1e-6
+
+
+@pytest.mark.filterwarnings("ignore::smmix.DegenerateComponentWarning")
+def test_more_starts_do_not_lose_a_sound_mode():
+    data = pytest.importorskip("sklearn.datasets").load_iris().data
+    frame = pd.DataFrame({"length": data[:, 0], "width": data[:, 1]})
+    model = smmix.from_formula("width ~ length", frame, k=3)
+    fit = model.fit()
+    more = model.fit(n_starts=300, rng=1)
+    assert more.converged
+    assert more.llf >= fit.llf - 1e-6
