@@ -20,11 +20,7 @@ def warn_of(results: Any) -> None:
     advice = "Use fewer components or variance='equal'."
     told = ""
     if mode.degenerate:
-        told = (
-            f"Every mode found is degenerate: in the best of them a component rests on "
-            f"{mode.min_size:.1f} rows, and the smallest sigma is {mode.sigma_ratio:.2g} times the "
-            f"largest. {advice}"
-        )
+        told = f"Every mode found is degenerate: in the best of them {mode.reason}. {advice}"
     elif lost > 0.8 * hits:
         told = (
             f"{lost} of {hits} starts ended in degenerate modes (see results.starts); the fit is "

@@ -150,8 +150,7 @@ def search_modes(model: MixtureModel, start_params: Any, options: FitOptions) ->
         if start is not None:
             return climb(model.spec, source, model.unpack(start), control, model.pooled)
         modes = find_modes(model.spec, source, control, options.rng, starts, model.pooled)
-    refuse_exact(model, modes)
-    return modes
+    return exact_marked(model, modes)
 
 
 def opened(model: MixtureModel, modes: Modes, i: int) -> Modes:
@@ -285,15 +284,16 @@ def check_estimable(model: MixtureModel) -> None:
         )
 
 
-def refuse_exact(model: MixtureModel, modes: Modes) -> None:
-    """Refuse a response that lies on k regressions, where the likelihood has no maximum."""
-    sigma = modes.modes[modes.selected].params.nuisance
-    if sigma.size and sigma.max() <= EXACT_MIXTURE * model.pooled.sigma:
-        raise SmmixError(
-            f"k={model.k} regressions fit {model.design.endog_name!r} exactly, so that sigma is "
-            "zero and the likelihood has no maximum; use a smaller k, or another model where the "
-            "response has few distinct values."
-        )
+def exact_marked(model: MixtureModel, modes: Modes) -> Modes:
+    """Modes, degenerate where all components fit the response exactly: no maximum is there."""
+    for mode in modes.modes:
+        sigma = mode.params.nuisance
+        if sigma.size and sigma.max() <= EXACT_MIXTURE * model.pooled.sigma:
+            name = model.design.endog_name
+            mode.degenerate = True
+            mode.reason = f"{model.k} regressions fit {name!r} exactly, with a sigma of zero"
+    sound = [i for i, mode in enumerate(modes.modes) if not mode.degenerate]
+    return replace(modes, selected=sound[0] if sound else 0)
 
 
 def designs_to_check(model: MixtureModel) -> Iterator[tuple[np.ndarray, list[str], str]]:

@@ -372,6 +372,7 @@ def test_no_fit_is_below_the_plain_fit_with_the_same_seed():
             assert found[k] >= model.fit(rng=rng, n_starts=3).llf - 1e-8
 
 
+@pytest.mark.filterwarnings("ignore::smmix.errors.DegenerateComponentWarning")
 def test_the_chosen_fit_of_many_rows_is_not_below_the_plain_fit():
     coef = [[0, 1], [2, -1], [4, 2], [6, 0], [8, 1]]
     frame = simulate_mixture(4000, coef=coef, weights=[0.2] * 5, rng=3).frame

@@ -23,6 +23,7 @@ import smmix
     ],
     ids=lambda options: "+".join(options) or "plain",
 )
+@pytest.mark.filterwarnings("ignore::statsmodels.tools.sm_exceptions.HessianInversionWarning")
 def test_em_ascends(options):
     rng = np.random.default_rng(3)
     frame = two_lines(11, gap=2.0).assign(
