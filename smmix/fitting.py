@@ -22,7 +22,8 @@ from smmix.core.modes import Modes
 from smmix.core.params import MixtureParams
 from smmix.core.search import SearchControl, climb, find_modes
 from smmix.errors import SmmixError
-from smmix.frames import quoted, similar_names
+from smmix.formula.rows import by_label
+from smmix.frames import is_pandas, quoted, similar_names
 from smmix.large import doubtful_designs
 from smmix.progress import progress_bar
 
@@ -218,10 +219,9 @@ def starting_posteriors(model: MixtureModel, starts: Any) -> np.ndarray | None:
 
 
 def _matched(starts: Any, index: pd.Index) -> np.ndarray:
-    """Values of ``starts`` for the rows used, by label where a frame of all rows is given."""
-    labelled = isinstance(starts, pd.Series | pd.DataFrame) and len(starts) != len(index)
-    if labelled and starts.index.is_unique and index.isin(starts.index).all():
-        starts = starts.loc[index]
+    """Values of ``starts`` for the rows used, by label where it has labels."""
+    if is_pandas(starts):
+        starts = by_label(starts, index, "starts")
     return np.asarray(starts)
 
 

@@ -12,7 +12,8 @@ from scipy.special import ndtr, ndtri
 from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
 from smmix.formula import FormulaSpec
-from smmix.frames import as_frame, is_pandas, numbers, row_name
+from smmix.formula.rows import by_label
+from smmix.frames import as_frame, numbers, row_name
 from smmix.units import log_indicators
 
 if TYPE_CHECKING:
@@ -97,8 +98,11 @@ def new_rows(
     if formulas is not None and transform:
         return _from_frame(model, formulas, exog, exog_concomitant, endog, offset, groups)
     design = model.design
+    if isinstance(exog, pd.Series):
+        # One row, labelled by the columns, unless there is one column only.
+        exog = exog.to_frame() if len(design.exog_names) == 1 else exog.to_frame().T
     x = _matrix(exog, design.exog_names, "exog")
-    index = exog.index if is_pandas(exog) else pd.RangeIndex(len(x))
+    index = exog.index if isinstance(exog, pd.DataFrame) else pd.RangeIndex(len(x))
     z = None
     if model.layout.q > 1 or design.concomitant_names is not None:
         if exog_concomitant is None:
@@ -106,6 +110,8 @@ def new_rows(
                 "The component probabilities depend on concomitant variables; give them for the "
                 f"new rows as exog_concomitant ({len(design.concomitant_names or [])} columns)."
             )
+        if isinstance(exog_concomitant, pd.DataFrame) and isinstance(exog, pd.DataFrame):
+            exog_concomitant = by_label(exog_concomitant, index, "exog_concomitant")
         z = _matrix(exog_concomitant, design.concomitant_names or [], "exog_concomitant")
     elif exog_concomitant is not None:
         raise SmmixError("exog_concomitant means nothing here: the model has no concomitants.")
@@ -157,7 +163,6 @@ def _from_frame(
 
 def _with_extras(model: MixtureModel, rows: Rows, endog: Any, offset: Any, groups: Any) -> Rows:
     """Attach what the caller gives per row; an offset of the model that is not given is zero."""
-    n = len(rows.index)
     response = rows.endog if endog is None else _vector(endog, rows.index, "endog")
     shift = rows.offset if offset is None else _vector(offset, rows.index, "offset")
     codes = None
@@ -165,10 +170,10 @@ def _with_extras(model: MixtureModel, rows: Rows, endog: Any, offset: Any, group
         # A model without its data has no codes any more, but its labels tell.
         if model.group_codes is None and getattr(model, "group_labels", None) is None:
             raise SmmixError("The model has no groups, so leave groups out of the call.")
-        if np.shape(groups) != (n,):
+        if np.ndim(groups) != 1:
+            n = len(rows.index)
             raise SmmixError(f"groups must have {n} values, one for each new row.")
-        labels = pd.Series(np.asarray(groups))
-        codes, _ = pd.factorize(labels)
+        codes, _ = pd.factorize(_per_row(groups, rows.index, "groups"))
         # A row whose group is not known stands alone.
         alone = codes < 0
         codes[alone] = codes.max(initial=-1) + 1 + np.arange(alone.sum())
@@ -205,12 +210,22 @@ def _matrix(values: Any, names: list[str], what: str) -> np.ndarray:
     return array
 
 
+def _per_row(values: Any, index: pd.Index, what: str) -> pd.Series:
+    """One value for each row: by label where the values have labels, else by position."""
+    if isinstance(values, pd.DataFrame) and values.shape[1] == 1:
+        values = values.iloc[:, 0]
+    if isinstance(values, pd.Series):
+        return by_label(values, index, what)
+    column = pd.Series(np.asarray(values).ravel())
+    if len(column) != len(index):
+        raise SmmixError(f"{what} has {len(column)} values for {len(index)} new rows.")
+    return column
+
+
 def _vector(values: Any, index: pd.Index, what: str) -> np.ndarray:
     if np.ndim(values) == 0:
         values = np.full(len(index), values)
-    column = values if isinstance(values, pd.Series) else pd.Series(np.asarray(values).ravel())
-    if len(column) != len(index):
-        raise SmmixError(f"{what} has {len(column)} values for {len(index)} new rows.")
+    column = _per_row(values, index, what)
     array = numbers(column, what, index, booleans=what == "offset")
     if np.isinf(array).any():
         raise SmmixError(

@@ -243,7 +243,7 @@ def select_k(
     3
     """
     build_with, fit_with = split(options)
-    numbers = numbers_of_components(k)
+    numbers, automatic = numbers_of_components(k), isinstance(k, str)
     check_on_fit(on_fit)
     if isinstance(formula, MixtureOLS):
         base = checked_base(formula, data, build_with)
@@ -252,7 +252,7 @@ def select_k(
         build_with["eval_env"] = build_with.get("eval_env", 0) + 1
         base = MixtureOLS.from_formula(formula, data, numbers[0], **build_with)
     search = _Searches(base, fit_with, checked_criterion(base, criterion), folds)
-    if k != "auto":
+    if not automatic:
         for number in numbers:
             check_estimable(search.model(number))
     scan = _Scan(criterion)
@@ -266,13 +266,13 @@ def select_k(
                 scan.interrupted = True
                 break
             except SmmixError:
-                if k != "auto" or not scan.fits:
+                if not automatic or not scan.fits:
                     raise
                 break
             if on_fit is not None:
                 on_fit(scan.fits[number])
             scan.interrupted = scan.fits[number].interrupted
-            if scan.interrupted or (k == "auto" and number >= scan.best_k + PATIENCE):
+            if scan.interrupted or (automatic and number >= scan.best_k + PATIENCE):
                 break
     return _announced(scan)
 

@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from smmix.criteria import CRITERIA
 from smmix.errors import SmmixError
 from smmix.frames import similar_names
@@ -50,6 +52,7 @@ def numbers_of_components(k: Any) -> list[int]:
         if k != "auto":
             raise SmmixError(f"k must be whole numbers such as range(1, 6), or 'auto', not {k!r}.")
         return list(range(1, 1000))
+    k = k.tolist() if isinstance(k, np.ndarray) else k
     numbers = list(k) if isinstance(k, Iterable) else [k]
     if not numbers:
         raise SmmixError("k is empty; give at least one number of components.")

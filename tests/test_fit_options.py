@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers_model import (
     engel,
@@ -67,6 +68,25 @@ class TestFitOptions:
         np.testing.assert_array_equal(
             model.fit(starts=labels).params, model.fit(starts=labels.drop(3)).params
         )
+
+    def test_starts_with_labels_are_matched_by_them(self):
+        model = from_formula("foodexp ~ income", engel())
+        labels = (engel()["foodexp"] > 0.55 * engel()["income"] + 60).astype(int)
+        expected = model.fit(starts=labels.to_numpy()).params
+        order = labels.sample(frac=1.0, random_state=2).index
+        table = pd.DataFrame(np.eye(2)[labels], labels.index).loc[order]
+        np.testing.assert_array_equal(model.fit(starts=labels[order]).params, expected)
+        np.testing.assert_array_equal(model.fit(starts=table).params, expected)
+        refusal(lambda: model.fit(starts=labels.set_axis(labels.index + 1)), "label 0", "to_numpy")
+
+    def test_starts_with_repeated_labels_must_have_those_of_the_data(self):
+        frame = engel().set_axis(engel().index // 2)
+        labels = (frame["foodexp"] > 0.55 * frame["income"] + 60).astype(int)
+        model = from_formula("foodexp ~ income", frame)
+        np.testing.assert_array_equal(
+            model.fit(starts=labels).params, model.fit(starts=labels.to_numpy()).params
+        )
+        refusal(lambda: model.fit(starts=labels[::-1]), "repeated labels", "to_numpy")
 
     def test_groups_average_the_posteriors_given(self):
         model = from_formula("y ~ x1", panel(), groups="id")

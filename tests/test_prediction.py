@@ -192,6 +192,72 @@ class TestShapesAndLabels:
         np.testing.assert_array_equal(fit.predict(frame), fit.predict({"income": [500.0, 900.0]}))
 
 
+class TestValuesBesideTheRows:
+    """Series are matched by label, as in the fit: pandas' own alignment is the measure."""
+
+    @staticmethod
+    def shuffled(values):
+        return values.sample(frac=1.0, random_state=2)
+
+    @pytest.mark.parametrize("own", [True, False])
+    def test_responses_in_another_order(self, fit, own):
+        rows = () if own else (engel(),)
+        given = self.shuffled(engel()["foodexp"])
+        posterior = fit.predict(*rows, which="posterior", endog=given)
+        np.testing.assert_allclose(posterior, fit.posterior, rtol=1e-9, atol=1e-14)
+
+    def test_responses_of_more_rows_than_asked_for(self, fit):
+        posterior = fit.predict(engel().tail(5), which="posterior", endog=engel()[["foodexp"]])
+        np.testing.assert_allclose(posterior, fit.posterior.tail(5), rtol=1e-9, atol=1e-14)
+
+    def test_offsets_in_another_order(self):
+        fit = from_formula("y ~ x1", panel(), offset="o").fit()
+        rows = panel().head(40)
+        given = self.shuffled(rows["o"])
+        np.testing.assert_array_equal(fit.predict(rows, offset=given), fit.predict(rows))
+        np.testing.assert_array_equal(
+            fit.get_prediction(rows, offset=given).predicted_mean, fit.predict(rows)
+        )
+        pd.testing.assert_frame_equal(
+            fit.simulate(rows, offset=given, rng=3), fit.simulate(rows, rng=3)
+        )
+
+    def test_groups_in_another_order(self):
+        fit = from_formula("y ~ x1", panel(), groups="id").fit()
+        rows = panel().drop(columns="id")
+        posterior = fit.predict(rows, which="posterior", groups=self.shuffled(panel()["id"]))
+        np.testing.assert_allclose(posterior, fit.posterior, rtol=1e-9, atol=1e-14)
+
+    def test_concomitants_in_another_order(self):
+        x, z = sm.add_constant(panel()[["x1", "x2"]]), sm.add_constant(panel()["z"])
+        fit = MixtureOLS(panel()["y"], x, exog_concomitant=z).fit()
+        np.testing.assert_array_equal(
+            fit.predict(x.head(9), exog_concomitant=z[::-1]), fit.fittedvalues.head(9)
+        )
+
+    def test_arrays_have_no_labels(self, fit):
+        posterior = fit.predict(which="posterior", endog=engel()["foodexp"].to_numpy())
+        np.testing.assert_allclose(posterior, fit.posterior, rtol=1e-9, atol=1e-14)
+
+    def test_labels_of_other_rows_are_refused(self, fit):
+        rows, other = engel().head(3), engel().tail(3)
+        for call in (
+            lambda: fit.predict(rows, which="posterior", endog=other["foodexp"]),
+            lambda: fit.predict(rows, offset=other["foodexp"]),
+            lambda: fit.get_prediction(rows, offset=other["foodexp"]),
+            lambda: fit.simulate(rows, offset=other["foodexp"]),
+        ):
+            with pytest.raises(SmmixError, match=r"lacks the label 0 of the data; pass .*to_numpy"):
+                call()
+
+    def test_repeated_labels_must_be_identical(self, fit):
+        rows = engel().set_axis(engel().index // 2)
+        posterior = fit.predict(rows, which="posterior", endog=rows["foodexp"])
+        np.testing.assert_allclose(posterior, fit.posterior, rtol=1e-9, atol=1e-14)
+        with pytest.raises(SmmixError, match="repeated labels"):
+            fit.predict(rows, which="posterior", endog=rows["foodexp"][::-1])
+
+
 class TestOffset:
     def test_column_of_the_model(self):
         fit = from_formula("y ~ x1", panel(), offset="o").fit()
@@ -236,6 +302,13 @@ class TestModelsOfArrays:
             arrays.predict(x[["x2", "const", "x1"]], exog_concomitant=z),
             arrays.predict(x, exog_concomitant=z),
         )
+
+    def test_one_row_as_a_series(self):
+        x = sm.add_constant(panel()[["x1", "x2"]])
+        fit = MixtureOLS(panel()["y"], x).fit()
+        row = fit.predict(x.iloc[4])
+        assert row.index.tolist() == [x.index[4]]
+        assert row.item() == pytest.approx(fit.fittedvalues.iloc[4], rel=1e-12)
 
     def test_concomitants_are_needed(self, arrays):
         x = sm.add_constant(panel()[["x1", "x2"]]).head(6)

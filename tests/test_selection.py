@@ -127,6 +127,15 @@ def test_auto_ends_where_the_rows_are_too_few():
         select_k("y ~ x1", sim.frame, k=range(1, 5))
 
 
+@pytest.mark.parametrize(
+    "k", [np.arange(1, 3), pd.Series([1, 2]), pd.Index([2, 1]), [np.int8(1), np.int64(2)]]
+)
+def test_the_numbers_may_be_of_any_kind(npreg, k):
+    chosen = select_k("yn ~ x", npreg, k=k, n_starts=5)
+    assert list(chosen.table.index) == [1, 2]
+    assert select_k("yn ~ x", npreg, k=np.max(k), n_starts=5).best_k == 2
+
+
 def test_many_rows_are_searched_on_a_sample_and_reach_the_same_modes():
     sim = simulate_mixture(n=9000, coef=SEED_COEF, weights=[0.4, 0.3, 0.3], rng=11)
     found = select_k("y ~ x1 + x2 + x3", sim.frame, k=range(1, 5))
@@ -309,6 +318,7 @@ REFUSED = {
     "k must be whole numbers": {"k": "many"},
     "k is empty": {"k": []},
     "at least 1, not 0": {"k": range(3)},
+    "at least 1, not 1.5": {"k": np.array([1.5, 2.0])},
     "starts belongs to one number": {"k": [2], "starts": np.zeros(200)},
     "start_params belongs": {"k": [2], "start_params": [1.0]},
     "n_starts must be a whole number": {"n_starts": 0},

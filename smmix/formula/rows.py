@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from smmix.errors import SmmixError
 from smmix.frames import is_single, numbers, plain, row_name, similar_names, take_columns
 
 __all__ = [
+    "by_label",
     "check_missing_option",
     "checked_weights",
     "choose_rows",
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 _WEIGHTS = ("freq_weights", "prob_weights")
+Labelled = TypeVar("Labelled", pd.Series, pd.DataFrame)
 
 
 def check_missing_option(missing: object) -> None:
@@ -95,7 +97,7 @@ def _aligned(value: Any, rows: pd.Index, argument: str) -> pd.Series:
     if isinstance(value, pd.DataFrame) and value.shape[1] == 1:
         value = value.iloc[:, 0]
     if isinstance(value, pd.Series) and not value.index.equals(rows):
-        return _by_label(value, rows, argument)
+        return by_label(value, rows, argument).reset_index(drop=True)
     if not isinstance(value, pd.Series | pd.Index | pd.api.extensions.ExtensionArray):
         array = _array(value, argument)
         value = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
@@ -118,7 +120,16 @@ def _array(value: Any, argument: str) -> np.ndarray:
         raise SmmixError(f"{argument} must have one value per row, not lists of them.") from error
 
 
-def _by_label(value: pd.Series, rows: pd.Index, argument: str) -> pd.Series:
+def by_label(value: Labelled, rows: pd.Index, argument: str) -> Labelled:
+    """Return the rows of a Series or frame in the order of some labels.
+
+    Raises
+    ------
+    SmmixError
+        If the indices differ and labels repeat, or a label is absent.
+    """
+    if value.index.equals(rows):
+        return value
     advice = f"pass {argument}.to_numpy() to match by position"
     if not value.index.is_unique or not rows.is_unique:
         raise SmmixError(
@@ -131,7 +142,7 @@ def _by_label(value: pd.Series, rows: pd.Index, argument: str) -> pd.Series:
             f"The index of {argument} lacks the label {rows[int(np.argmax(absent))]!r} "
             f"of the data; {advice}."
         )
-    return value.reindex(rows).reset_index(drop=True)
+    return value.reindex(rows)
 
 
 def choose_rows(subset: Any, frame: pd.DataFrame, names: Mapping[str, Any]) -> np.ndarray:
