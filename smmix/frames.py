@@ -1,7 +1,9 @@
 """Tables of any kind as pandas columns of plain numpy types, which patsy can read."""
 
 import difflib
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ __all__ = [
     "is_single",
     "map_columns",
     "numbers",
+    "placed",
     "plain",
     "quoted",
     "row_name",
@@ -25,6 +28,7 @@ __all__ = [
     "take_columns",
 ]
 
+_PLACES: ContextVar[np.ndarray | None] = ContextVar("places", default=None)
 _NUMERIC_OBJECTS = {"integer", "floating", "mixed-integer-float", "decimal"}
 
 
@@ -228,8 +232,10 @@ def numbers(column: pd.Series, what: str, rows: pd.Index, *, booleans: bool = Fa
     array([1., 2.])
     """
     values = plain(column)
+    if booleans and dtypes.infer_dtype(values, skipna=True) == "boolean":
+        values = values.astype(np.float64)
     dtype = values.dtype
-    if isinstance(dtype, np.dtype) and dtype.kind in ("iufb" if booleans else "iuf"):
+    if isinstance(dtype, np.dtype) and dtype.kind in "iuf":
         return values.to_numpy(dtype=np.float64)
     if isinstance(dtype, np.dtype) and dtype.kind == "b":
         raise SmmixError(
@@ -283,9 +289,21 @@ def first_text(values: pd.Series) -> tuple[int, Any]:
     return position, objects.iloc[position]
 
 
+@contextmanager
+def placed(positions: np.ndarray) -> Iterator[None]:
+    """Make `row_name` give positions in the whole data while only some of its rows are at hand."""
+    outer = _PLACES.get()
+    token = _PLACES.set(positions if outer is None else outer[positions])
+    try:
+        yield
+    finally:
+        _PLACES.reset(token)
+
+
 def row_name(rows: pd.Index, position: int) -> str:
     """Name a row by its label, and by its position where the two differ."""
-    label = rows[position]
+    label, places = rows[position], _PLACES.get()
+    position = position if places is None else int(places[position])
     if isinstance(label, tuple):
         label = tuple(part.item() if isinstance(part, np.generic) else part for part in label)
     label = label.item() if isinstance(label, np.generic) else label

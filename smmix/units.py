@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 from smmix.callers import user_level
 from smmix.errors import SmmixError
 from smmix.formula import Design
-from smmix.frames import row_name
+from smmix.frames import placed, row_name
 from smmix.sources.memory import MemorySource, group_starts
 
 __all__ = ["Units", "log_indicators", "make_source", "warn_of_varying_concomitants"]
@@ -167,7 +168,9 @@ def _membership(design: Design, units: Units, k: int) -> np.ndarray | None:
     """Log indicators (u, k) of the components that each unit may belong to."""
     if design.known is None:
         return None
-    log = log_indicators(design.known, k, design.index)
+    # A slab of a large table does not know where in the table its rows are.
+    with placed(design.positions) if len(design.positions) else nullcontext():
+        log = log_indicators(design.known, k, design.index)
     if units.codes is None:
         return log
     shared = np.zeros((units.codes.max() + 1, k))

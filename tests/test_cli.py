@@ -224,6 +224,14 @@ def test_fit_that_does_not_converge_exits_with_1(capsys):
     assert err.count("\n") == 1
 
 
+def test_positions_in_messages_count_incomplete_rows(tmp_path, capsys):
+    path = tmp_path / "data.csv"
+    lines = [f"{i},{2 * i + i % 3}" for i in range(1, 31)]
+    lines[1], lines[2], lines[11] = "2,", ",7", "inf,3"
+    path.write_text("\n".join(["x,y", *lines]) + "\n")
+    assert "row 12 (position 11)" in refusal(capsys, "fit", "y ~ x", str(path), "-k", "1")
+
+
 def test_rows_with_missing_values_are_counted_on_standard_error(tmp_path, capsys):
     path = tmp_path / "gaps.csv"
     data = load_frame("engel.csv").copy()

@@ -235,6 +235,28 @@ class TestPickle:
         np.testing.assert_array_equal(spec.transform(frame.iloc[:3]).exog, design.exog[:3])
 
 
+class TestBooleans:
+    """True is 1 and False is 0 where the column of the fit held numbers."""
+
+    @pytest.mark.parametrize("kind", ["bool", "boolean", "bool[pyarrow]", "object"])
+    def test_in_a_column_of_numbers(self, frame, kind):
+        spec = build_design("y ~ np.exp(x1) * z1 + C(x2 > 0)", frame).formulas
+        new = frame.head(2).assign(x1=pd.array([True, False], dtype=kind))
+        expected = spec.transform(frame.head(2).assign(x1=[1.0, 0.0])).exog
+        np.testing.assert_array_equal(spec.transform(new).exog, expected)
+
+    @pytest.mark.parametrize("kind", ["boolean", "bool[pyarrow]", "object"])
+    def test_with_gaps(self, frame, kind):
+        spec = build_design("y ~ x1", frame).formulas
+        made = spec.transform({"x1": pd.array([None, True], dtype=kind)})
+        np.testing.assert_array_equal(made.exog, [[np.nan, np.nan], [1.0, 1.0]])
+        assert made.complete_mask.tolist() == [False, True]
+
+    def test_whole_numbers_stay_whole(self, frame):
+        spec = build_design("y ~ C(n.astype(str))", frame.assign(n=[1, 2] * 20)).formulas
+        assert spec.transform({"n": [2, 1]}).exog[:, 1].tolist() == [1.0, 0.0]
+
+
 class _HalveRange:
     def __init__(self):
         self.low, self.high = np.inf, -np.inf

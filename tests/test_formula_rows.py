@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 from helpers_formula import make_frame, make_gaps, refused
 
-from smmix.formula import build_design
+import smmix
+from smmix.errors import SmmixError
+from smmix.formula import build_design, validate_arrays
 
 
 @pytest.fixture
@@ -157,3 +159,56 @@ class TestValuesPerRow:
     def test_infinite_offset(self, frame):
         frame.loc[2, "o"] = -np.inf
         refused("offset is infinite in row 2", "y ~ x1", frame, offset="o")
+
+
+class TestPositionsInMessages:
+    """The position is that in the data as given, whatever rows were left out before."""
+
+    @pytest.fixture
+    def named(self):
+        frame = make_frame().set_axis([f"r{i}" for i in range(40)])
+        frame.loc[["r2", "r3"], "x1"] = np.nan
+        return frame
+
+    @pytest.mark.parametrize("options", [{}, {"subset": slice("r3", None)}, {"freq_weights": "w"}])
+    def test_of_infinite_values(self, named, options):
+        named.loc["r9", "x1"] = np.inf
+        named["w"] = np.r_[0.0, np.ones(39)]
+        where = r"'x1' is infinite in row 'r9' \(position 9\)"
+        refused(where, "y ~ x1", named, **options)
+        refused("row 9;", "y ~ x1", named.reset_index(drop=True).drop(columns="w"))
+
+    @pytest.mark.parametrize("weights", [None, np.r_[0.0, np.ones(39)]])
+    def test_of_arrays(self, named, weights):
+        named.loc["r9", "x2"] = np.inf
+        with pytest.raises(SmmixError, match=r"row 'r9' \(position 9\)"):
+            validate_arrays(named["y"], named[["x1", "x2"]], freq_weights=weights, missing="drop")
+
+    @pytest.mark.parametrize(
+        ("changed", "formula", "options"),
+        [
+            ({"y": "text"}, "y ~ x2", {}),
+            ({"x2": "text"}, "y ~ x2", {}),
+            ({"x2": np.nan}, "y ~ x2", {"missing": "raise"}),
+            ({"w": -1.0}, "y ~ x2", {"freq_weights": "w"}),
+            ({"o": np.inf}, "y ~ x2", {"offset": "o"}),
+            ({"g": "nan"}, "y ~ g", {}),
+        ],
+    )
+    def test_within_a_subset(self, named, changed, formula, options):
+        for name, value in changed.items():
+            named[name] = named[name].astype(object)
+            named.loc["r9", name] = value
+        refused(r"row 'r9' \(position 9\)", formula, named, subset=slice("r5", None), **options)
+
+    def test_of_known_components(self, named):
+        named["known"] = np.where(named.index == "r9", 7.0, np.nan)
+        with pytest.raises(SmmixError, match=r"known is 7 in row 'r9' \(position 9\)"):
+            smmix.from_formula("y ~ x1", named, known="known", k=2)
+
+    @pytest.mark.parametrize("kind", ["object", "category"])
+    def test_of_new_levels(self, named, kind):
+        spec = build_design("y ~ x1 + g", named.astype({"g": kind})).formulas
+        named.loc["r9", "g"] = "new"
+        with pytest.raises(SmmixError, match=r"row 'r9' \(position 9\)"):
+            spec.transform(named)

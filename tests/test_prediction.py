@@ -165,6 +165,24 @@ class TestPosteriorOfNewRows:
         assert labels.iloc[0] == 0
 
 
+class TestBooleans:
+    def test_are_ones_and_zeros_where_the_fit_had_numbers(self, fit):
+        rows = engel().head(2)
+        given, meant = rows.assign(income=[True, False]), rows.assign(income=[1.0, 0.0])
+        np.testing.assert_array_equal(fit.predict(given), fit.predict(meant))
+        pd.testing.assert_frame_equal(
+            fit.get_prediction(given).summary_frame(), fit.get_prediction(meant).summary_frame()
+        )
+        drawn = fit.simulate(given, rng=3)
+        np.testing.assert_array_equal(drawn["foodexp"], fit.simulate(meant, rng=3)["foodexp"])
+        np.testing.assert_array_equal(fit.predict({"income": True}), fit.predict({"income": 1.0}))
+
+    def test_with_gaps(self, fit):
+        rows = engel().head(2).assign(income=pd.array([True, None], dtype="boolean"))
+        expected = fit.predict(engel().head(2).assign(income=[1.0, np.nan]))
+        np.testing.assert_array_equal(fit.predict(rows), expected)
+
+
 class TestShapesAndLabels:
     def test_index_of_the_new_data(self, fit, new):
         for which in ("mean", "components", "prob", "posterior", "label"):

@@ -17,7 +17,7 @@ from smmix.formula.rows import (
     values_used,
     weighted_rows,
 )
-from smmix.frames import is_pandas, numbers, similar_names
+from smmix.frames import is_pandas, numbers, placed, similar_names
 
 __all__ = ["check_names", "validate_arrays"]
 
@@ -84,9 +84,10 @@ def validate_arrays(
     else:
         used = rows[positions]
         tables = {what: table.iloc[positions] for what, table in tables.items()}
-    arrays = {what: _array(table, what, used) for what, table in tables.items()}
-    taken, masks = row_values(extras, positions, used)
-    complete = _complete(tables, arrays, masks, missing, used)
+    with placed(positions):
+        arrays = {what: _array(table, what, used) for what, table in tables.items()}
+        taken, masks = row_values(extras, positions, used)
+        complete = _complete(tables, arrays, masks, missing, used)
     values = values_used(taken, complete, used)
     dropped = positions[:0]
     if not complete.all():
@@ -190,8 +191,9 @@ def _complete(
     }
     gaps = {what: np.isnan(column) for what, column in named.items()}
     complete = complete_rows(gaps | masks, missing, rows)
-    for what, column in named.items():
-        refuse_infinite(column[complete], what, rows[complete])
+    with placed(np.flatnonzero(complete)):
+        for what, column in named.items():
+            refuse_infinite(column[complete], what, rows[complete])
     return complete
 
 

@@ -34,7 +34,7 @@ from smmix.formula.rows import (
 from smmix.formula.rowwise import refuse_changed, row_dependent
 from smmix.formula.spec import FormulaSpec
 from smmix.formula.terms import check_finite, factor_values, missing_masks, refuse_mixed
-from smmix.frames import as_frame, map_columns, numbers, plain, take_columns
+from smmix.frames import as_frame, map_columns, numbers, placed, plain, take_columns
 
 __all__ = ["build_design", "design_names"]
 
@@ -109,13 +109,15 @@ def build_design(
     positions = weighted_rows(extras, frame.index, positions)
     rows = frame.index[positions]
     raw = take_columns(frame, columns, "data").iloc[positions].reset_index(drop=True)
-    taken, masks = row_values(extras, positions, rows)
-    values, complete = _evaluated(parsed, raw, scope, masks, missing, rows)
+    with placed(positions):
+        taken, masks = row_values(extras, positions, rows)
+        values, complete = _evaluated(parsed, raw, scope, masks, missing, rows)
 
     kept, used = map_columns(raw[complete].reset_index(drop=True), plain), rows[complete]
-    refuse_changed(values, complete, kept, scope, used)
-    infos = design_infos(parsed.parts, [kept], scope)
-    matrices = design_matrices(infos, kept, used)
+    with placed(positions[complete]):
+        refuse_changed(values, complete, kept, scope, used)
+        infos = design_infos(parsed.parts, [kept], scope)
+        matrices = design_matrices(infos, kept, used)
     names = design_names(infos)
     spec = FormulaSpec(formula, concomitant, column_names.get("offset"), infos, kept, scope, caller)
     spec.row_dependent = row_dependent(factor_codes(*parsed.parts), kept, scope, used)

@@ -8,7 +8,15 @@ import numpy as np
 import pandas as pd
 
 from smmix.errors import SmmixError
-from smmix.frames import is_single, numbers, plain, row_name, similar_names, take_columns
+from smmix.frames import (
+    is_single,
+    numbers,
+    placed,
+    plain,
+    row_name,
+    similar_names,
+    take_columns,
+)
 
 __all__ = [
     "by_label",
@@ -272,20 +280,20 @@ def checked_weights(
     """Return the weights at some positions by argument, refusing those that are no weights."""
     used = rows[positions]
     found = {}
-    for argument in _WEIGHTS:
-        if argument not in values:
-            continue
-        weights = numbers(values[argument].iloc[positions], argument, used, booleans=True)
-        faults = {"missing": np.isnan(weights), "negative": weights < 0}
-        for word, bad in (faults | {"infinite": np.isinf(weights)}).items():
-            if bad.any():
-                position = int(np.argmax(bad))
-                raise SmmixError(
-                    f"{argument} is {word} in {row_name(used, position)}"
-                    f"{f' ({weights[position]:g})' if word == 'negative' else ''}; "
-                    "weights must be zero or positive numbers."
-                )
-        found[argument] = weights
+    with placed(positions):
+        for argument in [name for name in _WEIGHTS if name in values]:
+            column = values[argument].iloc[positions]
+            weights = numbers(column, argument, used, booleans=True)
+            faults = {"missing": np.isnan(weights), "negative": weights < 0}
+            for word, bad in (faults | {"infinite": np.isinf(weights)}).items():
+                if bad.any():
+                    position = int(np.argmax(bad))
+                    raise SmmixError(
+                        f"{argument} is {word} in {row_name(used, position)}"
+                        f"{f' ({weights[position]:g})' if word == 'negative' else ''}; "
+                        "weights must be zero or positive numbers."
+                    )
+            found[argument] = weights
     return found
 
 

@@ -25,7 +25,7 @@ from smmix.formula.pack import is_plain, pack_names, unpack_names
 from smmix.formula.rows import refuse_infinite
 from smmix.formula.safety import NUMPY_FUNCTIONS, check_factor
 from smmix.formula.terms import check_finite, factor_columns, factor_values, missing_masks
-from smmix.frames import as_frame, map_columns, numbers, plain, take_columns
+from smmix.frames import as_frame, map_columns, numbers, placed, plain, take_columns
 
 __all__ = ["FormulaSpec", "NewRows"]
 
@@ -181,12 +181,12 @@ class FormulaSpec:
             incomplete |= np.isnan(offset)
         check_finite(values, raw, ~incomplete, rows)
         kept, used = map_columns(raw[~incomplete].reset_index(drop=True), plain), rows[~incomplete]
-        for name in self._levels.keys() & columns.keys():
-            kept[name] = self._with_levels(kept[name], used)
+        with placed(np.flatnonzero(~incomplete)):
+            for name in self._levels.keys() & columns.keys():
+                kept[name] = self._with_levels(kept[name], used)
+            matrices = design_matrices(infos[first:], kept, used)
         blocks: list[np.ndarray] = []
-        for info, block in zip(
-            infos[first:], design_matrices(infos[first:], kept, used), strict=True
-        ):
+        for info, block in zip(infos[first:], matrices, strict=True):
             full = np.full((len(rows), len(info.column_names)), np.nan)
             full[~incomplete] = block
             blocks.append(full)
@@ -233,7 +233,10 @@ class FormulaSpec:
     def _as_before(self, column: pd.Series, rows: pd.Index) -> pd.Series:
         name = column.name
         if name in self._numeric:
-            numbers(column, f"the column {name!r} of the new data", rows, booleans=True)
+            value = numbers(column, f"the column {name!r} of the new data", rows, booleans=True)
+            if plain(column).dtype.kind not in "iuf":
+                # True and False would be categories to patsy, and no numbers.
+                column = pd.Series(value, column.index, name=name)
         column = plain(column)
         if name in self._levels:
             return column.astype("category")

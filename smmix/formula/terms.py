@@ -15,7 +15,7 @@ from smmix.errors import SmmixError
 from smmix.formula.engine import evaluate
 from smmix.formula.names import name_use
 from smmix.formula.rows import refuse_infinite
-from smmix.frames import first_text, is_date, is_single, plain, row_name
+from smmix.frames import first_text, is_date, is_single, placed, plain, row_name
 
 __all__ = ["check_finite", "factor_columns", "factor_values", "missing_masks", "refuse_mixed"]
 
@@ -167,12 +167,14 @@ def check_finite(
     values: Mapping[str, Any], frame: pd.DataFrame, complete: np.ndarray, rows: pd.Index
 ) -> None:
     """Refuse columns, and factors made of them, that are infinite in a complete row."""
-    for name in factor_columns(values, frame.columns):
-        if frame[name].dtype.kind == "f":
-            refuse_infinite(frame[name].to_numpy()[complete], repr(name), rows[complete])
-    for code, value in values.items():
-        if not isinstance(value, pd.Series) or isinstance(value.dtype, np.dtype):
-            refuse_infinite(np.asarray(value)[complete], repr(code), rows[complete])
+    used = rows[complete]
+    with placed(np.flatnonzero(complete)):
+        for name in factor_columns(values, frame.columns):
+            if frame[name].dtype.kind == "f":
+                refuse_infinite(frame[name].to_numpy()[complete], repr(name), used)
+        for code, value in values.items():
+            if not isinstance(value, pd.Series) or isinstance(value.dtype, np.dtype):
+                refuse_infinite(np.asarray(value)[complete], repr(code), used)
 
 
 def refuse_mixed(values: Mapping[str, Any], rows: pd.Index) -> None:
