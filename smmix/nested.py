@@ -11,7 +11,7 @@ from smmix.delta import tangent
 from smmix.errors import SmmixError
 from smmix.large import rows_at_hand
 
-__all__ = ["LRTest", "compare_lr_test"]
+__all__ = ["LRTest", "compare_lr_test", "same_regressors"]
 
 
 class LRTest(NamedTuple):
@@ -105,6 +105,20 @@ def _same(left: np.ndarray | None, right: np.ndarray | None) -> bool:
     if left is None or right is None:
         return left is right
     return left.shape == right.shape and bool(np.array_equal(left, right))
+
+
+def same_regressors(left: Any, right: Any) -> bool:
+    """Whether the columns of two models of the same rows are the same, up to their spelling.
+
+    Those of the mixing model count when both models have one: two components at least.
+    """
+    designs = [(rows_at_hand(left).x, rows_at_hand(right).x)]
+    if min(left.k, right.k) > 1:
+        designs.append((_mixing_design(left), _mixing_design(right)))
+    return all(
+        a.shape[1] == b.shape[1] and _column_map(a, b) is not None and _column_map(b, a) is not None
+        for a, b in designs
+    )
 
 
 def _is_nested(small: Any, large: Any) -> bool:

@@ -24,6 +24,8 @@ __all__ = ["run"]
 CHUNK = 1 << 24
 #: Predictions written at a time.
 LINES = 1 << 16
+#: A byte order mark, read as UTF-8 and as an encoding of one byte a character.
+MARKS = ("\ufeff", "\xef\xbb\xbf")
 WORD = re.compile(r"[^ \t\n\v\f\r]+")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -101,8 +103,11 @@ def _read(stream: TextIO) -> Numbers:
     through: list[np.ndarray] = []
     n_values = n_lines = 0
     rest = ""
+    first = True
     while True:
         text = stream.read(CHUNK)
+        if first:
+            text, first = text.removeprefix(MARKS[0]).removeprefix(MARKS[1]), False
         # A chunk is parsed up to its last line end, or to the end of the input.
         end = text.rfind("\n") + 1 if text else 0
         block, rest = (rest + text[:end], text[end:]) if end or not text else ("", rest + text)

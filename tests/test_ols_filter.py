@@ -47,6 +47,13 @@ def exact_predictions(text):
     return [sum(a * b for a, b in zip(row, fit.coef, strict=True)) for row in decimal]
 
 
+@pytest.mark.parametrize("mark", ["\ufeff", "\xef\xbb\xbf"])
+def test_a_byte_order_mark_is_no_part_of_the_first_number(mark):
+    assert filtered(mark + HOUSES) == filtered(HOUSES)
+    assert filtered(mark)[0] == 2
+    assert "line 1: expected a finite number" in filtered("2" + mark + HOUSES)[2]
+
+
 def test_the_published_example_gets_the_least_squares_answer():
     code, out, err = filtered(HOUSES)
     assert (code, err) == (0, "")

@@ -125,3 +125,23 @@ def test_vlmr_refuses_pairs_that_are_none(one, two, engel):
     ]
     with pytest.raises(SmmixError, match="pseudo-likelihood"):
         vlmr_test(*fits)
+
+
+def test_vlmr_refuses_fits_of_different_formulas(engel):
+    frame = engel.assign(other=np.log(engel["income"]), z=np.cos(np.arange(len(engel))))
+    one = smmix.from_formula("foodexp ~ income", frame, k=1).fit()
+    for formula in ("foodexp ~ other", "foodexp ~ income + other", "foodexp ~ 1"):
+        other = smmix.from_formula(formula, frame, k=2).fit(n_starts=5)
+        with pytest.raises(SmmixError, match="The fits have different regressors"):
+            vlmr_test(one, other)
+    two = smmix.from_formula("foodexp ~ income", frame, k=2, concomitant="z").fit(n_starts=5)
+    three = smmix.from_formula("foodexp ~ income", frame, k=3).fit(n_starts=5)
+    with pytest.raises(SmmixError, match="or concomitant variables"):
+        vlmr_test(two, three)
+    assert vlmr_test(one, two).df_diff == two.n_free - one.n_free
+
+
+def test_vlmr_takes_another_spelling_of_the_same_regressors(engel):
+    one = smmix.from_formula("foodexp ~ income", engel, k=1).fit()
+    two = smmix.from_formula("foodexp ~ I(income / 100 - 3)", engel, k=2).fit()
+    assert vlmr_test(one, two).statistic == pytest.approx(2 * (two.llf - one.llf))

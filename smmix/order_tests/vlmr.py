@@ -9,6 +9,7 @@ import numpy as np
 
 from smmix.delta import tangent
 from smmix.errors import SmmixError
+from smmix.nested import same_regressors
 from smmix.order_tests.checks import checked_null, unwrapped
 from smmix.order_tests.imhof import weighted_chi2_sf
 from smmix.summary_format import MixtureSummary
@@ -110,8 +111,9 @@ def vlmr_test(results: Any, alternative: Any) -> VLMRTest:
     Raises
     ------
     SmmixError
-        If the fits are not of the same data, the alternative has not more components or the
-        lower log-likelihood, or its parameters are not identified; and with sampling weights.
+        If the fits are not of the same data or have different regressors, the alternative has
+        not more components or the lower log-likelihood, or its parameters are not identified; and
+        with sampling weights.
 
     Notes
     -----
@@ -174,6 +176,12 @@ def _check_pair(null: Any, more: Any) -> None:
         raise SmmixError(
             "The fits are not of the same data: response, rows, weights, groups and offset must "
             "be the same."
+        )
+    if not same_regressors(null.model, more.model):
+        raise SmmixError(
+            "The fits have different regressors or concomitant variables, so they differ in more "
+            "than the number of components; give fits of one formula, and compare formulas by "
+            "their information criteria."
         )
     if more.llf < null.llf - 1e-6 * (1.0 + abs(null.llf)):
         raise SmmixError(
