@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 from itertools import pairwise as successive
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -34,12 +34,25 @@ ZERO, EQUAL = "zero in all components", "equal across components"
 RANK_TOLERANCE = 1e-10
 
 
-def wald_test_terms(results: Any) -> WaldTestResults:
+def wald_test_terms(
+    results: Any,
+    skip_single: bool = False,
+    extra_constraints: Sequence[tuple[str, Any]] | None = None,
+    combine_terms: Sequence[str] | None = None,
+) -> WaldTestResults:
     """Wald tests of every term: zero in all components, and equal across components.
 
     Parameters
     ----------
     results : MixtureResults
+    skip_single : bool
+        Leave out terms that have a single parameter, such as one that the components share,
+        for the summary tests those.
+    extra_constraints : list of (name, hypotheses), optional
+        Further hypotheses, each as in ``results.wald_test``.
+    combine_terms : list of str, optional
+        For each text, further tests of all terms together whose names hold the text. Terms of
+        the mixing model are combined by themselves.
 
     Returns
     -------
@@ -47,11 +60,13 @@ def wald_test_terms(results: Any) -> WaldTestResults:
         Its ``table`` has a row per term and hypothesis (a MultiIndex) with statistic, pvalue and
         df_constraint, and df_denom when the results use the t distribution. Terms of the mixing
         model are called ``mixing.term``; their hypothesis is that no logit depends on the term.
+        That of an extra constraint is called "as given".
 
     Raises
     ------
     SmmixError
-        If the results have no covariance matrix.
+        If the results have no covariance matrix, no term holds a text of ``combine_terms``, or
+        an extra constraint cannot be read.
 
     Examples
     --------
@@ -66,32 +81,93 @@ def wald_test_terms(results: Any) -> WaldTestResults:
     matrix = required_covariance(results)
     params = np.asarray(results.params)
     index, rows = [], []
-    for term, hypothesis, contrast in _hypotheses(results.model):
-        statistic, df = _wald(contrast, params, matrix)
-        index.append((term, hypothesis))
-        rows.append(_reference(results, statistic, df))
+    terms = _tested_terms(results.model)
+    wanted = [term for term in terms if not (skip_single and len(_distinct(term.places)) == 1)]
+    for term in [*wanted, *_combined(terms, combine_terms)]:
+        for hypothesis, contrast in _hypotheses(term, np.eye(len(params))):
+            statistic, df = _wald(contrast, params, matrix)
+            index.append((term.name, hypothesis))
+            rows.append(_reference(results, statistic, df))
+    for name, constraint in _named_constraints(extra_constraints):
+        test = results.wald_test(constraint, scalar=True)
+        freedom = [test.df_num, test.df_denom] if results.use_t else [test.df_denom]
+        index.append((name, "as given"))
+        rows.append([float(test.statistic), float(test.pvalue), int(freedom[0]), *freedom[1:]])
     columns = ["statistic", "pvalue", "df_constraint", "df_denom"][: 4 if results.use_t else 3]
     labels = pd.MultiIndex.from_tuples(index, names=["term", "hypothesis"])
     table = pd.DataFrame(rows, columns=columns, index=labels)
     return WaldTestResults(None, "F" if results.use_t else "chi2", None, table=table)
 
 
-def _hypotheses(model: Any) -> Iterable[tuple[str, str, np.ndarray]]:
-    places = _places(model)
-    layout = model.layout
-    identity = np.eye(len(model.param_names))
-    for term, columns in model.design.exog_terms.items():
-        yield term, ZERO, identity[_distinct(places[:, columns])]
-        contrast = _equalities(places[:, columns], identity)
-        if len(contrast):
-            yield term, EQUAL, contrast
-    contrast = _equalities(_sigma_places(model), identity)
-    if len(contrast):
-        yield "sigma", EQUAL, contrast
+class _Term(NamedTuple):
+    """A term to test, and the visible positions of its parameters by component and column."""
+
+    name: str
+    kind: Literal["coef", "sigma", "mixing"]
+    places: np.ndarray
+
+
+def _tested_terms(model: Any) -> list[_Term]:
+    places, layout = _places(model), model.layout
+    terms = [_Term(t, "coef", places[:, c]) for t, c in model.design.exog_terms.items()]
+    terms.append(_Term("sigma", "sigma", _sigma_places(model)))
     if layout.k > 1:
         logits = model.expand.basis[layout.mixing].argmax(axis=1).reshape(layout.k - 1, layout.q)
-        for term, columns in model.design.concomitant_terms.items():
-            yield f"mixing.{term}", ZERO, identity[_distinct(logits[:, columns])]
+        mixing = model.design.concomitant_terms.items()
+        terms += [_Term(f"mixing.{t}", "mixing", logits[:, c]) for t, c in mixing]
+    return terms
+
+
+def _hypotheses(term: _Term, identity: np.ndarray) -> Iterable[tuple[str, np.ndarray]]:
+    if term.kind != "sigma":
+        yield ZERO, identity[_distinct(term.places)]
+    if term.kind != "mixing":
+        contrast = _equalities(term.places, identity)
+        if len(contrast):
+            yield EQUAL, contrast
+
+
+def _combined(terms: list[_Term], texts: Sequence[str] | None) -> list[_Term]:
+    """For each text the terms that hold it as one, those of the mixing model apart."""
+    together: list[_Term] = []
+    for text in _listed("combine_terms", texts):
+        if not isinstance(text, str):
+            raise SmmixError(f"combine_terms must be a list of texts, not with {text!r} in it.")
+        found = {
+            "coef": [t for t in terms if t.kind == "coef" and text in t.name],
+            "mixing": [t for t in terms if t.kind == "mixing" and _within_mixing(text, t.name)],
+        }
+        if not any(found.values()):
+            known = ", ".join(repr(t.name) for t in terms if t.kind != "sigma")
+            raise SmmixError(
+                f"combine_terms: no term has {text!r} in its name; the terms are {known}."
+            )
+        for prefix, kind in (("", "coef"), ("mixing.", "mixing")):
+            if found[kind]:
+                name = prefix + text.removeprefix(prefix)
+                places = np.hstack([term.places for term in found[kind]])
+                together.append(_Term(name, found[kind][0].kind, places))
+    return together
+
+
+def _listed(name: str, given: Any) -> list[Any]:
+    if isinstance(given, str) or not isinstance(given, Iterable | None):
+        raise SmmixError(f"{name} must be a list, not {given!r}.")
+    return [] if given is None else list(given)
+
+
+def _within_mixing(text: str, name: str) -> bool:
+    return text.removeprefix("mixing.") in name.removeprefix("mixing.")
+
+
+def _named_constraints(given: Any) -> Iterable[tuple[str, Any]]:
+    for pair in _listed("extra_constraints", given):
+        if not isinstance(pair, tuple | list) or len(pair) != 2 or not isinstance(pair[0], str):
+            raise SmmixError(
+                "extra_constraints must be a list of pairs (name, hypotheses), such as "
+                f"[('slopes', 'x[0] = x[1]')], not with {pair!r} in it."
+            )
+        yield pair[0], pair[1]
 
 
 def _places(model: Any) -> np.ndarray:

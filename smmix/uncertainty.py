@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -265,8 +266,13 @@ class MixtureUncertainty(MixtureEstimates):
         return self.wald_test(r_matrix, cov_p, invcov, use_f=True)
 
     @documented_by(inference.wald_test_terms)
-    def wald_test_terms(self) -> Any:
-        return inference.wald_test_terms(self)
+    def wald_test_terms(
+        self,
+        skip_single: bool = False,
+        extra_constraints: Sequence[tuple[str, Any]] | None = None,
+        combine_terms: Sequence[str] | None = None,
+    ) -> Any:
+        return inference.wald_test_terms(self, skip_single, extra_constraints, combine_terms)
 
     @documented_by(inference.pairwise)
     def pairwise(

@@ -65,6 +65,68 @@ class TestWaldTestTerms:
             assert terms.loc[(name, ZERO), "statistic"] == pytest.approx(statistic, rel=1e-9)
         assert EQUAL not in terms.index.get_level_values("hypothesis")
 
+    @pytest.mark.parametrize("skip_single", [False, True])
+    def test_options_mean_what_they_mean_in_statsmodels(self, skip_single):
+        contrast = np.array([[0.0, 1.0, -1.0, 0.0], [0.0, 1.0, 0.0, -1.0]])
+        formula = "y ~ C(g) + x1"
+        ols = smf.ols(formula, DATA).fit()
+        expected = ols.wald_test_terms(
+            skip_single, extra_constraints=[("own", contrast)], combine_terms=["C(", "x"]
+        ).table
+        padded = np.column_stack([contrast, np.zeros(2)])
+        found = (
+            smmix.from_formula(formula, DATA, k=1)
+            .fit()
+            .wald_test_terms(skip_single, [("own", padded)], ["C(", "x"])
+            .table.droplevel("hypothesis")
+        )
+        assert found.index.tolist() == expected.index.tolist()
+        assert found["df_constraint"].tolist() == expected["df_constraint"].tolist()
+        scale = expected["df_constraint"] * ols.nobs / ols.df_resid
+        np.testing.assert_allclose(found["statistic"], expected["statistic"] * scale, rtol=1e-8)
+
+    def test_combined_terms_are_tested_in_all_components(self, fit):
+        table = fit.wald_test_terms(combine_terms=["x1", "("], skip_single=True).table
+        both = smmix.from_formula("y ~ x1 + x2 + z", DATA, k=2, concomitant="x1 + x2").fit(
+            n_starts=5
+        )
+        rows = both.wald_test_terms(combine_terms=["x", "mixing.x"]).table
+        for row, hypothesis in [
+            (("x", ZERO), "x1[0] = x1[1] = x2[0] = x2[1] = 0"),
+            (("x", EQUAL), "x1[0] = x1[1], x2[0] = x2[1]"),
+            (("mixing.x", ZERO), "mixing.x1[1] = mixing.x2[1] = 0"),
+        ]:
+            test = both.wald_test(hypothesis, scalar=True)
+            found = rows.loc[[row]].iloc[0]
+            assert found["statistic"] == pytest.approx(float(test.statistic), rel=1e-8)
+            assert found["df_constraint"] == test.df_denom
+        assert ("mixing.z", ZERO) not in table.index
+        assert ("sigma", EQUAL) in table.index
+        assert table.index.get_level_values("term").tolist().count("(") == 2
+
+    def test_extra_constraints_are_hypotheses_of_any_kind(self, fit):
+        for use_t in (False, True):
+            results = fit.get_robustcov_results("nonrobust", use_t=use_t)
+            text = "x1[0] = 2, x1[1] = sigma[0]"
+            row = results.wald_test_terms(extra_constraints=[("own", text)]).table.iloc[-1]
+            test = results.wald_test(text, scalar=True)
+            assert row.name == ("own", "as given")
+            assert row["statistic"] == pytest.approx(float(test.statistic))
+            assert row["pvalue"] == pytest.approx(float(test.pvalue))
+
+    def test_options_that_make_no_sense(self, fit):
+        for options, words in [
+            ({"combine_terms": ["income"]}, "no term has 'income' in its name.*'x1'"),
+            ({"combine_terms": "x1"}, "combine_terms must be a list"),
+            ({"combine_terms": [1]}, "a list of texts"),
+            ({"extra_constraints": 3}, "extra_constraints must be a list"),
+            ({"extra_constraints": ["x1[0] = 0"]}, "pairs"),
+            ({"extra_constraints": [("own", "x9 = 0")]}, "x9"),
+            ({"extra_constraints": [("own", np.ones((1, 2)))]}, "shape"),
+        ]:
+            with pytest.raises(smmix.SmmixError, match=words):
+                fit.wald_test_terms(**options)
+
     def test_common_terms_are_not_compared(self):
         results = smmix.from_formula("y ~ x1 + x2", DATA, k=2, common=["x2"]).fit(n_starts=10)
         table = results.wald_test_terms().table
