@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from smmix.errors import SmmixError
+from smmix.formula.rows import by_label
 
 __all__ = ["unit_clusters"]
 
@@ -58,10 +59,12 @@ def _cluster_labels(model: Any, groups: Any) -> np.ndarray:
         return np.asarray(column, dtype=object)
     design = model.kept_design
     index, n_rows = design.index, len(design.index)
-    if isinstance(groups, pd.Series) and groups.index.is_unique and index.isin(groups.index).all():
-        groups = groups.loc[index]
-    labels = np.asarray(groups, dtype=object)
     n_given = n_rows + design.n_dropped
+    if isinstance(groups, pd.Series):
+        whole = len(groups) == n_given and design.positions.max() < n_given
+        if not (whole and groups.index[design.positions].equals(index)):
+            groups = by_label(groups, index, "cov_kwds['groups']")
+    labels = np.asarray(groups, dtype=object)
     if labels.ndim == 1 and len(labels) == n_given and design.positions.max() < n_given:
         return labels[design.positions]
     if labels.ndim != 1 or len(labels) != n_rows:

@@ -302,6 +302,20 @@ class TestClusterLabels:
         found = fit.get_robustcov_results("cluster", groups=groups).bse
         np.testing.assert_allclose(found, cluster_errors, rtol=1e-7)
 
+    def test_repeated_labels_are_those_of_the_data_or_refused(self, cluster_errors):
+        data = DATA.set_axis(DATA.index // 2)
+        data.iloc[[3, 77], data.columns.get_loc("x1")] = np.nan
+        fit = smmix.from_formula("y ~ x1", data, k=2).fit(n_starts=10)
+        found = fit.get_robustcov_results("cluster", groups=data["cluster"]).bse
+        np.testing.assert_allclose(found, cluster_errors, rtol=1e-7)
+        with pytest.raises(smmix.SmmixError, match="repeated labels"):
+            fit.get_robustcov_results("cluster", groups=data["cluster"][::-1])
+
+    def test_labels_of_other_rows_are_refused(self, two_lines):
+        other = DATA["cluster"].set_axis(DATA.index + 1)
+        with pytest.raises(smmix.SmmixError, match="lacks the label 0 of the data"):
+            two_lines.get_robustcov_results("cluster", groups=other)
+
 
 class TestWithoutCovariance:
     def test_singular_information_warns(self):
