@@ -186,7 +186,28 @@ def start_vector(model: MixtureModel, start_params: Any) -> np.ndarray:
             raise SmmixError(f"start_params lacks the parameter {absent[0]!r}.")
         start_params = start_params[model.param_names]
     start = model.check_params(start_params, "start_params")
-    return start if model.equalities is None else model.equalities.nearest(start)
+    if model.equalities is not None:
+        moved = "start_params, moved to the nearest that satisfy the restrictions"
+        start = model.check_params(model.equalities.nearest(start), moved)
+    spec, unpacked = model.spec, model.unpack(start)
+
+    def step(block: Block) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            posterior, loglike = spec.posterior(unpacked, block)[:2]
+            return np.append(posterior[0].sum(axis=1), loglike[0].sum())
+
+    *shares, loglike = model.source.reduce(step, model.k)
+    if not np.isfinite(loglike):
+        raise SmmixError(
+            "The log-likelihood is not finite at start_params; give values nearer to the data, or "
+            "leave start_params out."
+        )
+    if 0.0 in shares:
+        raise SmmixError(
+            f"No row can belong to component {shares.index(0.0)} at start_params; give it values "
+            "nearer to the data, or leave start_params out."
+        )
+    return start
 
 
 def starting_posteriors(model: MixtureModel, starts: Any) -> np.ndarray | None:

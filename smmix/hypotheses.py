@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,17 @@ import pandas as pd
 from smmix.errors import SmmixError
 from smmix.formula import linear_constraint
 from smmix.frames import as_frame, quoted, similar_names
+from smmix.parameters import eliminate
 
-__all__ = ["check_matrix", "check_square", "read_hypotheses"]
+__all__ = [
+    "check_matrix",
+    "check_square",
+    "fixed_values",
+    "nothing_free",
+    "positions",
+    "read_hypotheses",
+    "refuse_contradiction",
+]
 
 
 def read_hypotheses(
@@ -40,7 +50,7 @@ def read_hypotheses(
     Raises
     ------
     SmmixError
-        If the hypotheses cannot be read.
+        If the hypotheses cannot be read, or one of them has no coefficients.
 
     Examples
     --------
@@ -49,12 +59,28 @@ def read_hypotheses(
     >>> read_hypotheses(pd.Series({"c": -1, "a": 1}), ["a", "b", "c"])
     (array([[ 1.,  0., -1.]]), array([0.]))
     """
+    matrix, values = _read(given, names, what)
+    empty = ~matrix.any(axis=1)
+    if empty.any():
+        raise SmmixError(
+            f"{what} has only zeros in row {int(np.argmax(empty))}; give the coefficients of a "
+            "hypothesis there, or leave the row out."
+        )
+    return matrix, values
+
+
+def _read(given: Any, names: Sequence[str], what: str) -> tuple[np.ndarray, np.ndarray]:
     values: Any = 0.0
     if isinstance(given, tuple) and len(given) == 2 and not np.isscalar(given[0]):
         given, values = given
     # What patsy made of a text has variable_names.
-    elif _is_text(given) or isinstance(given, Mapping) or hasattr(given, "variable_names"):
-        return linear_constraint(names, given)
+    elif _is_text(given) or hasattr(given, "variable_names"):
+        return _of_text(given, names, what)
+    elif isinstance(given, Mapping):
+        held = _named_values(what, given, names)
+        if not held:
+            raise _refused(what, "is empty", len(names))
+        return np.eye(len(names))[[list(names).index(n) for n in held]], np.array([*held.values()])
     matrix = check_matrix(what, given, names)
     if matrix is None:
         raise _refused(what, "is None", len(names))
@@ -69,6 +95,113 @@ def read_hypotheses(
             "or the values as an array."
         )
     return matrix, _values(what, values, len(matrix))
+
+
+def _of_text(given: Any, names: Sequence[str], what: str) -> tuple[np.ndarray, np.ndarray]:
+    parts = [given] if isinstance(given, str) else given
+    if isinstance(parts, list | tuple) and any(isinstance(p, str) and not p.strip() for p in parts):
+        raise _refused(what, "is an empty text", len(names))
+    matrix, values = linear_constraint(names, given)
+    if not (np.isfinite(matrix).all() and np.isfinite(values).all()):
+        raise SmmixError(f"{what} must have finite numbers only, not {given!r}.")
+    return matrix, values
+
+
+def _named_values(what: str, given: Mapping[Any, Any], names: Sequence[str]) -> dict[str, float]:
+    """A finite number for each of some parameters."""
+    for name, value in given.items():
+        if name not in names:
+            raise SmmixError(
+                f"The model has no parameter {name!r}{similar_names(name, names)}; correct the "
+                f"name in {what}."
+            )
+        if not isinstance(value, Real) or not np.isfinite(float(value)):
+            raise SmmixError(f"{what}: {name} must be held at a finite number, not {value!r}.")
+    return {name: float(value) for name, value in given.items()}
+
+
+def fixed_values(fixed: Any, names: Sequence[str]) -> dict[str, float]:
+    """What a user holds fixed: a finite number for each of some parameters.
+
+    Raises
+    ------
+    SmmixError
+        If it is no dict, names no parameter, or holds one at something else.
+    """
+    if not isinstance(fixed, Mapping):
+        raise SmmixError(
+            f"fixed must be a dict of parameters and the values at which they are held, such as "
+            f"{{{names[0]!r}: 0.0}}, not {fixed!r}."
+        )
+    return _named_values("fixed", fixed, names)
+
+
+def nothing_free() -> SmmixError:
+    """The error for a fit of a model whose parameters are all held."""
+    return SmmixError(
+        "All parameters are held by fixed or constraints, so nothing is left to estimate; "
+        "model.loglike(params) gives the log-likelihood."
+    )
+
+
+def refuse_contradiction(matrix: np.ndarray, values: np.ndarray, what: str) -> None:
+    """Refuse hypotheses that no parameters satisfy together."""
+    if eliminate(matrix, values) is None:
+        raise SmmixError(
+            f"The hypotheses of {what} contradict each other: no parameters satisfy them all; "
+            "leave one of them out."
+        )
+
+
+def positions(what: str, given: Any, names: Sequence[str]) -> np.ndarray:
+    """Positions of parameters that are given by position or name, one or several; or by a mask.
+
+    Parameters
+    ----------
+    what : str
+        How errors call the argument.
+    given : int, str, or array_like of them, or of V bool
+    names : sequence of str
+        The V parameters.
+
+    Returns
+    -------
+    ndarray of int, (m,)
+
+    Raises
+    ------
+    SmmixError
+        If it stands for no parameter.
+    """
+    count = len(names)
+    single = isinstance(given, str | int | np.integer)
+    with suppress(TypeError):
+        parts = [given] if single else list(given)
+        if parts and all(isinstance(part, bool | np.bool_) for part in parts):
+            if len(parts) == count and not single:
+                return np.flatnonzero(parts)
+        elif parts or isinstance(given, list | tuple | np.ndarray):
+            return np.array([_position(what, part, names) for part in parts], dtype=int)
+    raise SmmixError(
+        f"{what} must be positions or names of parameters, or {count} of True and False, not "
+        f"{given!r}."
+    )
+
+
+def _position(what: str, part: Any, names: Sequence[str]) -> int:
+    count = len(names)
+    if isinstance(part, str) and part in names:
+        return list(names).index(part)
+    if isinstance(part, str):
+        raise SmmixError(
+            f"{what}: the model has no parameter {part!r}{similar_names(part, names)}."
+        )
+    if isinstance(part, int | np.integer) and not isinstance(part, bool) and -count <= part < count:
+        return int(part)
+    raise SmmixError(
+        f"{what}: {part!r} is no position of a parameter; give names, or positions from 0 to "
+        f"{count - 1}."
+    )
 
 
 def _is_text(given: Any) -> bool:

@@ -16,12 +16,19 @@ from smmix.core.mixture import MixtureSpec
 from smmix.core.params import LinearMap, MixtureParams, ParamLayout
 from smmix.errors import SmmixError
 from smmix.families.gaussian import Gaussian
-from smmix.formula import Design, linear_constraint
+from smmix.formula import Design
 from smmix.formula.terms import factor_columns
+from smmix.hypotheses import fixed_values
 from smmix.large import LargeRows, refuse_rows
 from smmix.mixing.constant import ConstantMixing
 from smmix.mixing.multinomial import MultinomialMixing
-from smmix.parameters import Equalities, VisibleParams, apply_restrictions, solve_equalities
+from smmix.parameters import (
+    Equalities,
+    VisibleParams,
+    apply_restrictions,
+    refuse_held_sigmas,
+    solve_equalities,
+)
 from smmix.per_component import check_k, checked_present
 from smmix.units import Units, make_source, warn_of_varying_concomitants
 
@@ -61,7 +68,7 @@ class MixtureModel(GenericLikelihoodModel):
         self.response_columns: list[str] = []
         if design.frame is not None:
             self.response_columns = factor_columns([design.endog_name], design.frame.columns)
-        self.fixed = dict(fixed or {})
+        self.fixed: Mapping[str, float] = {} if fixed is None else fixed
         self.present = checked_present(present, self.k, design)
         self.formula: Any = None
         self.concomitant: str | None = None
@@ -106,16 +113,16 @@ class MixtureModel(GenericLikelihoodModel):
         mixing = ConstantMixing() if z is None else MultinomialMixing()
         self._free_spec = MixtureSpec(family, mixing, layout)
         self.data.param_names = list(self.visible.names)
-        matrix, values = np.empty((0, self.visible.size)), np.empty(0)
-        if self.fixed:
-            matrix, values = linear_constraint(self.param_names, self.fixed)
-        self._restrict(matrix, values)
+        self.fixed = fixed_values(self.fixed, self.param_names)
+        held = [self.param_names.index(name) for name in self.fixed]
+        self._restrict(np.eye(self.visible.size)[held], np.array([*self.fixed.values()]), "fixed")
 
-    def _restrict(self, matrix: np.ndarray, values: np.ndarray) -> None:
-        """Take equalities ``matrix @ params = values`` into the model, and count anew."""
+    def _restrict(self, matrix: np.ndarray, values: np.ndarray, what: str) -> None:
+        """Take equalities ``matrix @ params = values``, from ``what``, in, and count anew."""
         self.equalities: Equalities | None = None
         if len(matrix):
             self.equalities = solve_equalities(matrix, values, self.visible)
+            refuse_held_sigmas(self.equalities, self.visible, what)
         self.spec = apply_restrictions(self._free_spec, self.visible, self.equalities)
         held = self.visible.kinds[(matrix != 0).any(axis=0)]
         tied = getattr(self.spec.family, "equal_variance", False)

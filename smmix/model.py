@@ -14,7 +14,7 @@ from smmix.covariance import check_cov_type
 from smmix.fit_warnings import warn_of
 from smmix.fitting import FitOptions, search_modes
 from smmix.formula import validate_arrays
-from smmix.hypotheses import read_hypotheses
+from smmix.hypotheses import nothing_free, read_hypotheses
 from smmix.likelihood import MixtureLikelihood
 from smmix.results import FitRecord, MixtureResults, MixtureResultsWrapper
 
@@ -323,6 +323,8 @@ class MixtureOLS(MixtureLikelihood):
         >>> smmix.from_formula("foodexp ~ income", data, k=2).fit().converged
         True
         """
+        if not self.n_free:
+            raise nothing_free()
         options = FitOptions.checked(
             self,
             rng,
@@ -388,7 +390,7 @@ class MixtureOLS(MixtureLikelihood):
             matrix = np.concatenate([self.equalities.matrix, matrix])
             values = np.concatenate([self.equalities.values, values])
         model = copy.copy(self)
-        model._restrict(matrix, values)
+        model._restrict(matrix, values, "constraints")
         return model.fit(start_params, **fit_options)
 
 

@@ -12,16 +12,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import linprog
 
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import LinearMap, ParamLayout
 from smmix.errors import SmmixError
 from smmix.families.gaussian import Gaussian
 
-__all__ = ["Equalities", "VisibleParams", "apply_restrictions", "solve_equalities"]
+__all__ = [
+    "Equalities",
+    "VisibleParams",
+    "apply_restrictions",
+    "eliminate",
+    "refuse_held_sigmas",
+    "solve_equalities",
+]
 
 #: Largest coefficient of an eliminated equation that counts as rounding error.
 ELIMINATION_TOLERANCE = 1e-12
+#: Largest remainder of the values, relative to the largest value, that counts as rounding error.
+CONTRADICTION_TOLERANCE = 1e-9
+#: Smallest sigma, relative to the largest value of the restrictions, that counts as positive.
+SMALLEST_SIGMA = 1e-6
 
 
 @dataclass(frozen=True)
@@ -180,24 +192,11 @@ def solve_equalities(matrix: np.ndarray, values: np.ndarray, visible: VisiblePar
                 f"A restriction may not join parameters of different kinds ({' and '.join(kinds)})"
                 "; write one for each kind."
             )
-    system = np.column_stack([matrix, values]).astype(float)
+    eliminated = eliminate(matrix, values)
+    if eliminated is None:
+        raise SmmixError("The restrictions contradict each other: no parameters satisfy them all.")
+    system, pivots = eliminated
     size = visible.size
-    pivots: list[int] = []
-    for i in range(system.shape[0]):
-        largest = np.abs(system[i:, :size]).max(axis=1)
-        scale = np.abs(matrix).max()
-        if (largest <= ELIMINATION_TOLERANCE * scale).all():
-            _refuse_contradiction(system[i:, size], scale)
-            system = system[:i]
-            break
-        row = i + int(np.argmax(largest))
-        system[[i, row]] = system[[row, i]]
-        pivot = int(np.argmax(np.abs(system[i, :size])))
-        system[i] /= system[i, pivot]
-        others = np.arange(system.shape[0]) != i
-        system[others] -= np.outer(system[others, pivot], system[i])
-        system[others, pivot] = 0.0
-        pivots.append(pivot)
     free = np.setdiff1d(np.arange(size), pivots)
     basis = np.zeros((size, free.size))
     basis[free, np.arange(free.size)] = 1.0
@@ -207,9 +206,76 @@ def solve_equalities(matrix: np.ndarray, values: np.ndarray, visible: VisiblePar
     return Equalities(LinearMap(basis, origin), free, matrix, values)
 
 
-def _refuse_contradiction(values: np.ndarray, scale: float) -> None:
-    if (np.abs(values) > 1e-9 * max(scale, 1.0)).any():
-        raise SmmixError("The restrictions contradict each other: no parameters satisfy them all.")
+def eliminate(matrix: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, list[int]] | None:
+    """Gauss-Jordan elimination of ``matrix @ params = values``, None when nothing satisfies it.
+
+    Parameters
+    ----------
+    matrix : ndarray, (J, V)
+    values : ndarray, (J,)
+
+    Returns
+    -------
+    system : ndarray, (r, V + 1)
+        Coefficients and value of equations of which each alone has its pivot, with coefficient 1.
+    pivots : list of int
+        The parameter that each equation expresses by the others.
+    """
+    largest = np.abs(matrix).max(axis=1, initial=0.0)
+    system = np.column_stack([matrix, values]) / np.where(largest > 0.0, largest, 1.0)[:, None]
+    size = matrix.shape[1]
+    tolerance = CONTRADICTION_TOLERANCE * np.abs(system[:, size]).max(initial=0.0)
+    pivots: list[int] = []
+    for i in range(len(system)):
+        left = np.abs(system[i:, :size]).max(axis=1)
+        if (left <= ELIMINATION_TOLERANCE).all():
+            if (np.abs(system[i:, size]) > tolerance).any():
+                return None
+            return system[:i], pivots
+        row = i + int(np.argmax(left))
+        system[[i, row]] = system[[row, i]]
+        pivot = int(np.argmax(np.abs(system[i, :size])))
+        system[i] /= system[i, pivot]
+        others = np.arange(len(system)) != i
+        system[others] -= np.outer(system[others, pivot], system[i])
+        system[others, pivot] = 0.0
+        pivots.append(pivot)
+    return system, pivots
+
+
+def refuse_held_sigmas(equalities: Equalities, visible: VisibleParams, what: str) -> None:
+    """Refuse equalities under which a sigma cannot be positive; ``what`` gave them.
+
+    Raises
+    ------
+    SmmixError
+        If one is held at zero or below, or no values make all of them positive.
+    """
+    rows = np.flatnonzero(visible.kinds == "sigma")
+    basis, origin = equalities.map.basis[rows], equalities.map.origin[rows]
+    held = ~basis.any(axis=1)
+    for i in np.flatnonzero(held & (origin <= 0.0)):
+        raise SmmixError(
+            f"{what}: {visible.names[rows[i]]} is held at {origin[i]:g}; hold a sigma at a value "
+            "above zero."
+        )
+    basis, origin = basis[~held], origin[~held]
+    if not (basis < 0.0).any() and not (origin < 0.0).any():
+        return
+    # The largest t, up to 1, that all sigmas can exceed together.
+    unit = np.abs(origin).max() or 1.0
+    n_free = basis.shape[1]
+    best = linprog(
+        np.append(np.zeros(n_free), -1.0),
+        A_ub=np.column_stack([-basis, np.ones(len(basis))]),
+        b_ub=origin / unit,
+        bounds=[(None, None)] * n_free + [(None, 1.0)],
+    )
+    if best.x is not None and best.x[-1] <= SMALLEST_SIGMA:
+        raise SmmixError(
+            f"{what}: no values of the sigmas satisfy the restrictions with all of them above "
+            "zero; change the restrictions."
+        )
 
 
 def apply_restrictions(

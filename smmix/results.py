@@ -14,6 +14,7 @@ from smmix.bootstrap import BootstrapResults, bootstrap
 from smmix.docstrings import documented_by
 from smmix.errors import SmmixError
 from smmix.estimates import FitRecord
+from smmix.hypotheses import positions
 from smmix.large import is_large, refuse_rows
 from smmix.lazy import predict_large
 from smmix.prediction import new_rows, own_rows, predict_rows, with_response
@@ -373,8 +374,9 @@ class MixtureResultsWrapper(LikelihoodResultsWrapper):
 
     @documented_by(MixtureResults.conf_int)
     def conf_int(self, alpha: float = 0.05, cols: Any = None) -> pd.DataFrame:
-        limits = pd.DataFrame(self._results.conf_int(alpha), self._results.model.param_names)
-        return limits if cols is None else limits.iloc[np.asarray(cols)]
+        names = self._results.model.param_names
+        limits = pd.DataFrame(self._results.conf_int(alpha), names)
+        return limits if cols is None else limits.iloc[positions("cols", cols, names)]
 
     @documented_by(MixtureResults.save)
     def save(self, fname: str | Path, remove_data: bool = False) -> None:

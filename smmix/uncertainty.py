@@ -13,7 +13,13 @@ from smmix import covariance, inference
 from smmix.delta import check_alpha
 from smmix.docstrings import documented_by
 from smmix.estimates import MixtureEstimates
-from smmix.hypotheses import check_matrix, check_square, read_hypotheses
+from smmix.hypotheses import (
+    check_matrix,
+    check_square,
+    positions,
+    read_hypotheses,
+    refuse_contradiction,
+)
 
 __all__ = ["MixtureUncertainty"]
 
@@ -40,8 +46,8 @@ class MixtureUncertainty(MixtureEstimates):
         ----------
         r_matrix : array_like, (r, V) or (V,), optional
             Linear combinations of the parameters whose covariance is wanted.
-        column : int or array_like of int, optional
-            Positions of parameters whose covariance is wanted.
+        column : int or str, or array_like of them, optional
+            Positions or names of parameters whose covariance is wanted.
         scale : float, optional
             Factor of the covariance of the fit.
         cov_p : array_like, (V, V), optional
@@ -57,7 +63,7 @@ class MixtureUncertainty(MixtureEstimates):
         Raises
         ------
         SmmixError
-            If a matrix has not the right shape.
+            If a matrix has not the right shape, or ``column`` stands for no parameter.
 
         Examples
         --------
@@ -73,6 +79,9 @@ class MixtureUncertainty(MixtureEstimates):
         r_matrix = check_matrix("r_matrix", r_matrix, names)
         other = check_matrix("other", other, names)
         cov_p = check_square("cov_p", cov_p, names)
+        if column is not None:
+            places = positions("column", column, names)
+            column = places[0] if np.isscalar(column) else places
         return super().cov_params(r_matrix, column, scale, cov_p, other)
 
     def conf_int(self, alpha: float = 0.05, cols: Any = None) -> Any:
@@ -82,8 +91,8 @@ class MixtureUncertainty(MixtureEstimates):
         ----------
         alpha : float
             The intervals have the level 1 - ``alpha``.
-        cols : array_like of int, optional
-            Positions of the parameters wanted.
+        cols : int or str, or array_like of them, optional
+            Positions or names of the parameters wanted.
 
         Returns
         -------
@@ -95,7 +104,7 @@ class MixtureUncertainty(MixtureEstimates):
         Raises
         ------
         SmmixError
-            If ``alpha`` is not between 0 and 1.
+            If ``alpha`` is not between 0 and 1, or ``cols`` stands for no parameter.
 
         Examples
         --------
@@ -108,7 +117,9 @@ class MixtureUncertainty(MixtureEstimates):
         """
         check_alpha(alpha)
         limits = super().conf_int(alpha)
-        return limits if cols is None else limits[np.asarray(cols)]
+        if cols is None:
+            return limits
+        return limits[positions("cols", cols, self.model.param_names)]
 
     @documented_by(covariance.proportions)
     def proportions(self, alpha: float = 0.05) -> pd.DataFrame:
@@ -203,7 +214,8 @@ class MixtureUncertainty(MixtureEstimates):
         ------
         SmmixError
             If a hypothesis names no parameter or cannot be read, a matrix has not the right shape
-            or an entry that is not finite, or the fit has no covariance.
+            or an entry that is not finite, the hypotheses contradict each other, or the fit has no
+            covariance.
 
         References
         ----------
@@ -222,6 +234,7 @@ class MixtureUncertainty(MixtureEstimates):
         304.0
         """
         matrix, values = read_hypotheses(r_matrix, self.model.param_names)
+        refuse_contradiction(matrix, values, "r_matrix")
         cov_p = self._covariance_or(cov_p)
         invcov = check_square("invcov", invcov, [f"hypothesis {i}" for i in range(len(matrix))])
         return super().wald_test((matrix, values), cov_p, invcov, use_f, df_constraints, scalar)

@@ -213,3 +213,24 @@ def swap(params):
         out[f"{stem}[0]"], out[f"{stem}[1]"] = params[f"{stem}[1]"], params[f"{stem}[0]"]
     out["mixing.Intercept[1]"] *= -1
     return out
+
+
+class TestStartParams:
+    """Start values from which no step can be taken are refused before any step."""
+
+    @pytest.mark.parametrize("extra", [{}, {"groups": "id"}, {"freq_weights": "f"}], ids=str)
+    @pytest.mark.parametrize("far", [1e200, 1e100, 1e5])
+    def test_far_from_the_data(self, far, extra):
+        model = from_formula("y ~ x1", panel(), **extra)
+        start = [far, 1.0, 0.0, -1.0, 1.0, 1.0, 0.0]
+        refusal(lambda: model.fit(start), "component 0 at start_params", "nearer to the data")
+        start[2] = 1e200
+        if far == 1e200:
+            refusal(lambda: model.fit(start), "log-likelihood is not finite at start_params")
+
+    def test_without_a_density(self):
+        model = from_formula("y ~ x1", panel())
+        point = [1.0, 1.0, 0.0, -1.0]
+        refusal(lambda: model.fit([*point, 1e-200, 1e-200, 0.0]), "not finite at start_params")
+        refusal(lambda: model.fit([*point, 1.0, 1.0, 1e5]), "component 0 at start_params")
+        refusal(lambda: model.fit([*point, 1.0, 1.0, -1e5]), "component 1 at start_params")

@@ -165,6 +165,17 @@ WRONG = {
         "r_matrix have another index than it has",
     ),
     "mixed list": (["income[0] = 0", 3], "cannot be read"),
+    "no text": ("", rf"r_matrix is an empty text; {SHAPE}"),
+    "blank": ("  ", rf"r_matrix is an empty text; {SHAPE}"),
+    "one text missing": (["income[0] = 0", ""], rf"r_matrix is an empty text; {SHAPE}"),
+    "infinite in text": ("income[0] = 1e999", "r_matrix must have finite numbers only"),
+    "no names": ({}, rf"r_matrix is empty; {SHAPE}"),
+    "unknown name": ({"incme[0]": 1}, r"no parameter 'incme\[0\]' \(did you mean 'income\[0\]'"),
+    "missing by name": ({"income[0]": np.nan}, r"r_matrix: income\[0\] must be held at a finite"),
+    "text by name": ({"income[0]": "a"}, r"r_matrix: income\[0\] must be held at a finite"),
+    "zeros": (np.zeros(7), "r_matrix has only zeros in row 0"),
+    "a row of zeros": (np.diag([1.0, 1, 0, 1, 1, 1, 1]), "r_matrix has only zeros in row 2"),
+    "zero in text": ("0 * income[0] = 1", "no variables appear in constraint"),
 }
 
 
@@ -224,3 +235,85 @@ def test_without_a_covariance_nothing_is_tested():
     for test in (fit.t_test, fit.wald_test, fit.f_test):
         with pytest.raises(SmmixError, match="no covariance matrix"):
             test("income[0] = 0")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "income[0] = 0, income[0] = 1",
+        ["income[0] = income[1]", "income[1] - income[0] = 0.1"],
+        (np.eye(7)[[0, 0]], [1.0, 2.0]),
+        "income[0] = 1e-12, income[0] = 2e-12",
+        "income[0] + Intercept[0] = 1, income[0] = 1, Intercept[0] = 1",
+    ],
+    ids=str,
+)
+def test_hypotheses_that_contradict_each_other(given):
+    fit = engel_fit()
+    for test in (fit.wald_test, fit.f_test):
+        with pytest.raises(SmmixError, match="hypotheses of r_matrix contradict each other"):
+            test(given)
+    # One by one each of them can be tested.
+    assert len(fit.t_test(given).effect) > 1
+
+
+@pytest.mark.parametrize("text", ["", " "])
+def test_restrictions_are_not_empty(text):
+    with pytest.raises(SmmixError, match="constraints is an empty text"):
+        from_formula("foodexp ~ income", engel()).fit_constrained(text)
+    with pytest.raises(SmmixError, match="constraints has only zeros in row 0"):
+        from_formula("foodexp ~ income", engel()).fit_constrained(np.zeros(7))
+
+
+MASK = np.arange(7) == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "places"),
+    [
+        (["income[0]"], [1]),
+        (["income[1]", "income[0]"], [3, 1]),
+        ([0, "income[1]"], [0, 3]),
+        (np.array([2, 4]), [2, 4]),
+        (pd.Index(["sigma[0]"]), [4]),
+        ([-1], [6]),
+        (MASK, [3]),
+        ([], []),
+        ("income[1]", [3]),
+        (3, [3]),
+    ],
+    ids=str,
+)
+def test_parameters_by_position_or_name(given, places):
+    fit = engel_fit()
+    whole, covariance = fit.conf_int(0.1), fit.cov_params().to_numpy()
+    pd.testing.assert_frame_equal(fit.conf_int(0.1, given), whole.iloc[places])
+    np.testing.assert_array_equal(fit._results.conf_int(0.1, given), whole.to_numpy()[places])
+    expected = covariance[3, 3] if np.isscalar(given) else covariance[np.ix_(places, places)]
+    np.testing.assert_array_equal(fit.cov_params(column=given), expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        ([99], "99 is no position of a parameter; give names, or positions from 0 to 6."),
+        (99, "99 is no position"),
+        (-8, "-8 is no position"),
+        ([1.5], "1.5 is no position"),
+        ([[0, 1]], "[0, 1] is no position"),
+        (["incme[0]"], "no parameter 'incme[0]' (did you mean 'income[0]'"),
+        ("nothing", "no parameter 'nothing'"),
+        ([True], "must be positions or names of parameters, or 7 of True and False"),
+        (True, "must be positions or names"),
+        (slice(2), "must be positions or names"),
+        (1.5, "must be positions or names"),
+    ],
+    ids=str,
+)
+def test_what_stands_for_no_parameter(given, match):
+    fit = engel_fit()
+    for function in (fit.conf_int, fit._results.conf_int):
+        with pytest.raises(SmmixError, match="^cols:? .*" + re.escape(match)):
+            function(cols=given)
+    with pytest.raises(SmmixError, match="^column:? .*" + re.escape(match)):
+        fit.cov_params(column=given)

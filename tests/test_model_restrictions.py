@@ -219,6 +219,78 @@ class TestRestrictions:
         fit = model.fit_constrained("x1[0] = x1[1], 2 * x1[0] = 2 * x1[1]")
         assert fit.df_resid == len(panel()) - 6
 
+    def test_contradiction_in_small_units(self):
+        model = from_formula("y ~ x1", panel())
+        refusal(lambda: model.fit_constrained("x1[0] = 1e-12, x1[0] = 2e-12"), "contradict")
+
+    @pytest.mark.parametrize("value", [-1, 0, -1e-300])
+    def test_a_sigma_is_held_above_zero(self, value):
+        said = "sigma[0] is held at", "above zero"
+        refusal(lambda: from_formula("y ~ x1", panel(), fixed={"sigma[0]": value}), "fixed", *said)
+        model = from_formula("y ~ x1", panel())
+        refusal(lambda: model.fit_constrained({"sigma[0]": value}), "constraints", *said)
+        equal = {"variance": "equal", "fixed": {"sigma": value}}
+        refusal(lambda: from_formula("y ~ x1", panel(), **equal), "sigma is held at")
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "sigma[0] = -sigma[1]",
+            "sigma[0] + sigma[1] = -1",
+            "sigma[0] + sigma[1] = 1, sigma[2] = sigma[0] - 1",
+            "sigma[0] + sigma[1] + sigma[2] = 0",
+        ],
+    )
+    def test_restrictions_that_leave_no_positive_sigma(self, text):
+        model = from_formula("y ~ x1", panel(), k=3)
+        refusal(lambda: model.fit_constrained(text), "constraints", "sigma", "above zero")
+
+    @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+    @pytest.mark.parametrize(
+        "text",
+        ["sigma[0] + sigma[1] = {}", "sigma[0] = {}", "sigma[0] = {} + 0.5 * sigma[1]"],
+    )
+    def test_positive_sigmas_may_be_restricted(self, text, scale):
+        model = from_formula("y ~ x1", panel().assign(y=panel()["y"] * scale))
+        fit = model.fit_constrained(text.format(scale), n_starts=3)
+        matrix, values = model_constraint(model, text.format(scale))
+        np.testing.assert_allclose(matrix @ fit.params, values, rtol=1e-9)
+        assert (fit.sigma > 0.0).all()
+
+    @pytest.mark.parametrize(
+        "fixed", [["x1[0]"], 3, 0, "x1[0]", np.zeros(2), [("x1[0]", 1.0)]], ids=str
+    )
+    def test_fixed_is_a_dict(self, fixed):
+        refusal(lambda: from_formula("y ~ x1", panel(), fixed=fixed), "fixed must be a dict")
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, "a", "1", None, [1.0], 1j], ids=str)
+    def test_values_held_are_finite_numbers(self, value):
+        fixed, said = {"x1[0]": value}, "x1[0] must be held at a finite number"
+        refusal(lambda: from_formula("y ~ x1", panel(), fixed=fixed), "fixed", said)
+        model = from_formula("y ~ x1", panel())
+        refusal(lambda: model.fit_constrained(fixed), "constraints", said)
+
+    def test_what_is_held_is_a_parameter(self):
+        said = "'x[0]'", "did you mean 'x1[0]'"
+        refusal(lambda: from_formula("y ~ x1", panel(), fixed={"x[0]": 1}), "fixed", *said)
+        refusal(lambda: from_formula("y ~ x1", panel(), fixed={0: 1}), "fixed", "parameter 0")
+
+    def test_nothing_left_to_estimate(self):
+        free = from_formula("y ~ x1", panel()).fit(n_starts=3)
+        model = from_formula("y ~ x1", panel(), fixed=dict(free.params))
+        refusal(model.fit, "nothing is left to estimate", "model.loglike(params)")
+        assert model.loglike(free.params) == pytest.approx(free.llf, rel=1e-12)
+        held = (np.eye(7), free.params.to_numpy())
+        refusal(lambda: free.model.fit_constrained(held), "nothing is left to estimate")
+
+    def test_start_values_are_moved_to_positive_sigmas_only(self):
+        model = from_formula("y ~ x1", panel())
+        start = [1.0, 1.0, -1.0, -1.0, 0.1, 5.0, 0.0]
+        refusal(
+            lambda: model.fit_constrained("sigma[0] + sigma[1] = 1", start),
+            "start_params, moved", "sigma[0] = -1.95 must be positive",
+        )  # fmt: skip
+
     def test_different_kinds_do_not_mix(self):
         model = from_formula("y ~ x1", panel())
         refusal(lambda: model.fit_constrained("x1[0] = sigma[0]"), "different kinds")
