@@ -14,6 +14,7 @@ from helpers_exact import nist_design
 from statsmodels.regression.linear_model import RegressionResults
 from statsmodels.tools.sm_exceptions import SingularMatrixWarning
 
+import smmix
 from smmix.errors import SmmixError
 from smmix.ols import NormalEquationOLS, solve_normal_equations
 
@@ -292,3 +293,55 @@ def test_bad_calls_of_the_model():
         NormalEquationOLS(GOOD_Y, GOOD_X, weights=GOOD_Y[:5])
     with pytest.raises(TypeError, match="no argument 'wieghts'"):
         NormalEquationOLS(GOOD_Y, GOOD_X, wieghts=GOOD_Y)
+
+
+LABELS = list("abcdef")
+
+
+@pytest.mark.parametrize("order", [LABELS[::-1], list("bcdefg")], ids=["turned", "others"])
+def test_rows_of_another_index_are_refused(order):
+    y, x = pd.Series(GOOD_Y, LABELS), pd.DataFrame(GOOD_X, LABELS)
+    other = x.set_axis(order)
+    for call, what in (
+        (lambda: NormalEquationOLS(y, other), "exog"),
+        (lambda: NormalEquationOLS(y, x, weights=other[1]), "weights"),
+        (lambda: NormalEquationOLS(GOOD_Y, x, weights=other[1]), "weights"),
+    ):
+        with pytest.raises(SmmixError, match=f"index of {what} differs .* one order") as caught:
+            call()
+        assert "\n" not in str(caught.value)
+    assert NormalEquationOLS(y, x, weights=x[1] + 1).fit().nobs == 6
+
+
+def test_tables_without_labels_are_taken_row_by_row():
+    polars = pytest.importorskip("polars")
+    y = pd.Series(GOOD_Y, LABELS)
+    table = polars.DataFrame({"one": GOOD_X[:, 0], "dose": GOOD_X[:, 1]})
+    fit = NormalEquationOLS(y, table).fit()
+    np.testing.assert_allclose(fit.params, sm.OLS(GOOD_Y, GOOD_X).fit().params, rtol=1e-12)
+    assert fit.fittedvalues.index.tolist() == LABELS
+
+
+@pytest.mark.parametrize(
+    "formula",
+    ["foodexp ~ incme", "foodexp ~ np.lo(income)", "foodexp ~ cubed(income)", "foodexp ~ ",
+     "foodexp ~ income +", "foodexp", 3],
+    ids=str,
+)  # fmt: skip
+def test_formulas_are_refused_as_those_of_a_mixture(formula):
+    with pytest.raises(SmmixError) as expected:
+        smmix.from_formula(formula, ENGEL)
+    with pytest.raises(SmmixError) as caught:
+        NormalEquationOLS.from_formula(formula, ENGEL)
+    assert "\n" not in str(caught.value)
+    first, second = (str(e.value).replace("The formula", "formula") for e in (expected, caught))
+    assert first == second
+
+
+def test_formulas_that_can_be_read_are_not_blamed():
+    with pytest.raises(TypeError, match="no argument 'wieghts'"):
+        NormalEquationOLS.from_formula("foodexp ~ income", ENGEL, wieghts="income")
+    weights = np.linspace(1.0, 2.0, len(ENGEL))
+    listed = NormalEquationOLS.from_formula("foodexp ~ income", ENGEL, weights=weights.tolist())
+    expected = smf.wls("foodexp ~ income", ENGEL, weights=weights).fit()
+    np.testing.assert_allclose(listed.fit().params, expected.params, rtol=1e-12)

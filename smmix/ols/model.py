@@ -11,7 +11,8 @@ from statsmodels.tools.sm_exceptions import MissingDataError
 
 from smmix.core.row_sources import ArrayRows, Rows
 from smmix.errors import SmmixError
-from smmix.frames import as_frame
+from smmix.formula import build_design
+from smmix.frames import as_frame, is_pandas
 from smmix.ols.inputs import constant_column, matrix, spans_constant, vector
 from smmix.ols.results import NormalEquationResults
 from smmix.ols.solve import Method, fit_rows, require_residual_df
@@ -39,6 +40,11 @@ class NormalEquationOLS(WLS):
         Whether the design has a constant, explicit or implicit; by default it is looked for.
     **kwargs
         What ``from_formula`` attaches.
+
+    Raises
+    ------
+    SmmixError
+        If values are missing or no numbers, or lengths or indices differ.
 
     See Also
     --------
@@ -68,11 +74,12 @@ class NormalEquationOLS(WLS):
             raise TypeError(f"NormalEquationOLS has no argument {unknown[0]!r}.")
         if weights is not None:
             kwargs["weights"] = weights
+        endog, exog = _readable(endog, exog)
+        if "missing_idx" not in kwargs:
+            _refuse_other_index(weights, "weights", endog if is_pandas(endog) else exog)
         # statsmodels would look for an implicit constant by two singular value decompositions.
         try:
-            RegressionModel.__init__(
-                self, *_readable(endog, exog), missing=missing, hasconst=False, **kwargs
-            )
+            RegressionModel.__init__(self, endog, exog, missing=missing, hasconst=False, **kwargs)
         except MissingDataError:
             raise SmmixError(
                 "endog or exog has missing values: fill them, or say missing='drop'."
@@ -113,6 +120,11 @@ class NormalEquationOLS(WLS):
         -------
         NormalEquationOLS
 
+        Raises
+        ------
+        SmmixError
+            If the formula cannot be read, names no column, or does not suit the data.
+
         Examples
         --------
         >>> import statsmodels.api as sm
@@ -127,13 +139,23 @@ class NormalEquationOLS(WLS):
                 raise SmmixError(f"weights: the data have no column {weights!r}.")
             weights = (frame if subset is None else frame.loc[subset])[weights]
         if weights is not None:
-            kwargs["weights"] = weights
+            kwargs["weights"] = weights if is_pandas(weights) else np.asarray(weights)
         depth = kwargs.pop("eval_env", None)
         if depth is None or (isinstance(depth, int) and depth >= 0):
             # This function stands between statsmodels' and the caller whose names are meant.
             depth = 2 if depth is None else depth + 1
         kwargs["eval_env"] = depth
-        return super().from_formula(formula, frame, subset, drop_cols, *args, **kwargs)  # type: ignore[no-any-return]
+        try:
+            return super().from_formula(formula, frame, subset, drop_cols, *args, **kwargs)  # type: ignore[no-any-return]
+        except SmmixError:
+            raise
+        except Exception:
+            # patsy's errors are of several lines; what is wrong with a formula is said in one.
+            try:
+                build_design(formula, frame, env=max(depth - 1, 1) if isinstance(depth, int) else 1)
+            except SmmixError as error:
+                raise error from None
+            raise
 
     def initialize(self) -> None:
         """Set what does not depend on a fit."""
@@ -293,4 +315,19 @@ def _readable(endog: Any, exog: Any) -> tuple[Any, Any]:
     rows = endog.shape[0] if endog.ndim else 0
     if rows != len(values):
         raise SmmixError(f"endog has {rows} rows, but exog has {len(values)}.")
+    if isinstance(table, pd.DataFrame) and not is_pandas(exog) and is_pandas(endog):
+        # Other tables have no labels of their own.
+        table = table.set_axis(endog.index)
+    _refuse_other_index(table, "exog", endog)
     return endog, table
+
+
+def _refuse_other_index(given: Any, what: str, rows: Any) -> None:
+    """Refuse values whose labels are not those of the rows."""
+    if not (is_pandas(given) and is_pandas(rows)) or len(given) != len(rows):
+        return
+    if not given.index.equals(rows.index):
+        raise SmmixError(
+            f"The index of {what} differs from that of the rows; bring both into one order, as in "
+            f"{what}.loc[endog.index]."
+        )
