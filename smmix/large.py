@@ -14,6 +14,7 @@ from smmix.core.coordinates import pooled_statistics, totals
 from smmix.core.information import unit_design, unit_scores
 from smmix.core.linalg import merge_r, solve_gram
 from smmix.errors import SmmixError
+from smmix.formula import refuse_extreme_response
 from smmix.formula.incremental import LearntDesign, learn_design
 from smmix.formula.terms import factor_columns
 from smmix.per_component import present_columns
@@ -137,6 +138,8 @@ def build_large(
             names.append(learn_design(part, table, **own).design.exog_names)
         present = present_columns(learnt.design, names)
     found = learnt.findings
+    what = repr(learnt.design.endog_name) + (" less the offset" if extras["offset"] else "")
+    refuse_extreme_response(what, found.low, found.high, found.frequency)
     scale = found.frequency / found.sampling if found.sampling else 1.0
     build = SlabRows(learnt.designer, k, scale)
     source = table.source(learnt, build, np.array([slab.n_units for slab in found.slabs]))

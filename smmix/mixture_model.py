@@ -16,7 +16,7 @@ from smmix.core.mixture import MixtureSpec
 from smmix.core.params import LinearMap, MixtureParams, ParamLayout
 from smmix.errors import SmmixError
 from smmix.families.gaussian import Gaussian
-from smmix.formula import Design
+from smmix.formula import Design, refuse_extreme
 from smmix.formula.terms import factor_columns
 from smmix.hypotheses import fixed_values
 from smmix.large import LargeRows, refuse_rows
@@ -54,6 +54,7 @@ class MixtureModel(GenericLikelihoodModel):
         check_k(k)
         if variance not in ("free", "equal"):
             raise SmmixError(f"variance must be 'free' or 'equal', not {variance!r}.")
+        refuse_extreme(design)
         super().__init__(
             pd.Series(design.endog, design.index, name=design.endog_name, copy=False),
             pd.DataFrame(design.exog, design.index, design.exog_names, copy=False),

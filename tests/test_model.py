@@ -274,6 +274,36 @@ class TestBadData:
             lambda: from_formula("foodexp ~ income + z", engel().assign(z=0.0)).fit(), "'z'", "zero"
         )
 
+    @pytest.mark.parametrize("factor", [1e300, 1e154, 1e-154, 1e-200, 1e-320])
+    def test_squares_that_overflow_or_underflow(self, factor):
+        large = factor > 1.0
+        size = "too large" if large else "too small"
+        how = "divide it" if large else "multiply it"
+        said = (size, "overflow" if large else "underflow", how)
+        frame = panel().assign(y=panel()["y"] * factor)
+        refusal(lambda: from_formula("y ~ x1", frame), "response 'y'", *said)
+        refusal(lambda: MixtureOLS(frame["y"], frame[["x1"]]), "response 'y'", *said)
+        factor *= 1e-3 if factor < 1.0 else 1.0
+        frame = panel().assign(v=panel()["z"] * factor)
+        refusal(lambda: from_formula("y ~ x1 + v", frame), "'v' of the design", *said)
+        z = {"concomitant": "v"}
+        refusal(lambda: from_formula("y ~ x1", frame, **z), "'v' of the mixing design", *said)
+        if large:
+            offset = {"offset": "v"}
+            refusal(lambda: from_formula("y ~ x1", frame, **offset), "'y' less the offset", *said)
+
+    def test_squares_that_overflow_with_their_frequency(self):
+        frame = panel().assign(y=panel()["y"] * 1e150, f=100_000_000)
+        refusal(lambda: from_formula("y ~ x1", frame, freq_weights="f"), "response 'y'")
+
+    @pytest.mark.parametrize("factor", [1e150, 1e12, 1e-12, 1e-150])
+    def test_other_units_are_no_matter(self, factor):
+        plain = from_formula("y ~ x1", panel()).fit(n_starts=3)
+        frame = panel().assign(y=panel()["y"] * factor, x1=panel()["x1"] * factor)
+        fit = from_formula("y ~ x1", frame).fit(n_starts=3)
+        assert fit.params["x1[0]"] == pytest.approx(plain.params["x1[0]"], rel=1e-6)
+        assert fit.sigma[0] == pytest.approx(plain.sigma[0] * factor, rel=1e-6)
+
     def test_more_components_than_groups(self):
         frame = engel().assign(id=[0] * 100 + [1] * 135)
         model = from_formula("foodexp ~ income", frame, k=3, groups="id")

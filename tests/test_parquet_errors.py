@@ -58,6 +58,7 @@ def test_a_file_that_vanishes_later_is_named(rows, tmp_path):
         ({"w": (300, -1)}, "y ~ x1", {"freq_weights": "w"}, "negative in row 300"),
         ({"id": (300, 3)}, "yg ~ x1", {"groups": "id"}, "group 3 of 'id'.*sort the data by 'id'"),
         ({"y": (slice(None), 1.0)}, "y ~ x1", {}, "constant"),
+        ({"y": (3, 1e300)}, "y ~ x1", {}, "response 'y' is too large"),
         ({"y": (slice(None), np.nan)}, "y ~ x1", {}, "No complete rows are left: 'y' is missing"),
     ],
 )

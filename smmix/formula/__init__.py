@@ -6,7 +6,7 @@ means and knots that a formula remembers come from the rows the model uses and f
 
 from smmix.formula.arrays import validate_arrays
 from smmix.formula.build import build_design
-from smmix.formula.design import Design
+from smmix.formula.design import Design, refuse_extreme, refuse_extreme_response
 from smmix.formula.engine import linear_constraint
 from smmix.formula.spec import FormulaSpec, NewRows
 
@@ -16,5 +16,7 @@ __all__ = [
     "NewRows",
     "build_design",
     "linear_constraint",
+    "refuse_extreme",
+    "refuse_extreme_response",
     "validate_arrays",
 ]

@@ -5,9 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from smmix.errors import SmmixError
 from smmix.formula.spec import FormulaSpec
 
-__all__ = ["Design"]
+__all__ = ["Design", "refuse_extreme", "refuse_extreme_response"]
+
+#: The largest square, and sum of squares, that a double can be.
+LARGEST_SQUARE = float(np.finfo(float).max)
+#: The smallest mean square of a column.
+SMALLEST_SQUARE = float(np.finfo(float).tiny)
+#: A response that is smaller everywhere has a residual variance whose inverse overflows.
+SMALLEST_RESPONSE = 1e-152
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,3 +85,53 @@ class Design:
     exog_terms: dict[str, list[int]]
     concomitant_terms: dict[str, list[int]]
     formulas: FormulaSpec | None
+
+
+def refuse_extreme(design: Design) -> None:
+    """Refuse columns whose squares are too large, or too small, for doubles.
+
+    Raises
+    ------
+    SmmixError
+        For the response, or a column of the design or of the mixing design.
+    """
+    y = design.endog if design.offset is None else design.endog - design.offset
+    weight = design.freq_weights
+    count = float(len(y) if weight is None else weight.sum())
+    what = repr(design.endog_name) + ("" if design.offset is None else " less the offset")
+    refuse_extreme_response(what, float(y.min()), float(y.max()), count)
+    _refuse_extreme_column(design.exog, design.exog_names, "design", count)
+    if design.concomitant is not None:
+        names = design.concomitant_names or []
+        _refuse_extreme_column(design.concomitant, names, "mixing design", count)
+
+
+def refuse_extreme_response(what: str, low: float, high: float, count: float) -> None:
+    """Refuse a response from ``low`` to ``high`` whose squares overflow, or all underflow."""
+    largest = max(-low, high)
+    if largest * largest * count > LARGEST_SQUARE:
+        raise SmmixError(
+            f"The response {what} is too large (up to {largest:.2g}): its squares overflow; divide "
+            "it by a constant."
+        )
+    if 0.0 < largest < SMALLEST_RESPONSE:
+        raise SmmixError(
+            f"The response {what} is too small (up to {largest:.2g}): its squares underflow; "
+            "multiply it by a constant."
+        )
+
+
+def _refuse_extreme_column(x: np.ndarray, names: list[str], what: str, count: float) -> None:
+    with np.errstate(over="ignore", under="ignore"):
+        mean = np.einsum("ij,ij->j", x, x) / len(x)
+        wrong = ~np.isfinite(mean * count) | (mean < SMALLEST_SQUARE)
+    for column in np.flatnonzero(wrong):
+        largest = np.abs(x[:, column]).max()
+        if largest > 0.0:
+            size, happens, how = "large", "overflow", "divide"
+            if largest < 1.0:
+                size, happens, how = "small", "underflow", "multiply"
+            raise SmmixError(
+                f"The column {names[column]!r} of the {what} is too {size} (up to {largest:.2g}): "
+                f"its squares {happens}; {how} it by a constant."
+            )
