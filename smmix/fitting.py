@@ -306,13 +306,12 @@ def check_estimable(model: MixtureModel) -> None:
 
 
 def exact_marked(model: MixtureModel, modes: Modes) -> Modes:
-    """Modes, degenerate where all components fit the response exactly: no maximum is there."""
+    """Modes, degenerate where the components fit the response exactly: there is no maximum."""
     for mode in modes.modes:
         sigma = mode.params.nuisance
         if sigma.size and sigma.max() <= EXACT_MIXTURE * model.pooled.sigma:
-            name = model.design.endog_name
             mode.degenerate = True
-            mode.reason = f"{model.k} regressions fit {name!r} exactly, with a sigma of zero"
+            mode.reason = f"{model.k} regressions fit {model.design.endog_name!r} exactly"
     sound = [i for i, mode in enumerate(modes.modes) if not mode.degenerate]
     return replace(modes, selected=sound[0] if sound else 0)
 
