@@ -101,7 +101,8 @@ def _of_text(given: Any, names: Sequence[str], what: str) -> tuple[np.ndarray, n
     parts = [given] if isinstance(given, str) else given
     if isinstance(parts, list | tuple) and any(isinstance(p, str) and not p.strip() for p in parts):
         raise _refused(what, "is an empty text", len(names))
-    matrix, values = linear_constraint(names, given)
+    with np.errstate(all="ignore"):
+        matrix, values = linear_constraint(names, given)
     if not (np.isfinite(matrix).all() and np.isfinite(values).all()):
         raise SmmixError(f"{what} must have finite numbers only, not {given!r}.")
     return matrix, values
@@ -115,9 +116,15 @@ def _named_values(what: str, given: Mapping[Any, Any], names: Sequence[str]) -> 
                 f"The model has no parameter {name!r}{similar_names(name, names)}; correct the "
                 f"name in {what}."
             )
-        if not isinstance(value, Real) or not np.isfinite(float(value)):
+        if not _is_finite(value):
             raise SmmixError(f"{what}: {name} must be held at a finite number, not {value!r}.")
     return {name: float(value) for name, value in given.items()}
+
+
+def _is_finite(value: Any) -> bool:
+    with suppress(OverflowError):
+        return isinstance(value, Real) and bool(np.isfinite(float(value)))
+    return False
 
 
 def fixed_values(fixed: Any, names: Sequence[str]) -> dict[str, float]:
