@@ -89,7 +89,10 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         if model.equalities is not None:
             found, params = params, model.equalities.impose(params)
             if not np.allclose(found, params, rtol=1e-6, atol=1e-6 * np.abs(params).max()):
-                raise RuntimeError(f"The search left the restrictions: {found} is not {params}.")
+                raise SmmixError(
+                    "No maximum was found inside the restrictions; give start_params that satisfy "
+                    "them, or restrictions that the data come nearer to."
+                )
         self.info = model.information(params)
         self._asked_kwds = check_cov_type(cov_type, cov_kwds)
         if not isinstance(use_t, bool | np.bool_):

@@ -18,7 +18,8 @@ from smmix.core.params import MixtureParams, concatenate
 from smmix.core.search import SearchControl, climb, find_modes
 from smmix.core.starts import Pilot, agree_with_known, default_starts
 from smmix.errors import SmmixError
-from smmix.fitting import FitOptions, check_estimable, one_blas_thread
+from smmix.estimable import check_estimable
+from smmix.fitting import FitOptions, one_blas_thread
 from smmix.units import make_source
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from smmix.covariance import check_cov_type
 from smmix.crossval import cross_validated, make_folds
 from smmix.draws import generator
 from smmix.errors import SmmixError
+from smmix.estimable import check_estimable
 from smmix.fit_warnings import warn_of
-from smmix.fitting import FitOptions, check_estimable
+from smmix.fitting import FitOptions
 from smmix.model import MixtureOLS
 from smmix.progress import progress_bar
 from smmix.results import FitRecord, MixtureResults, MixtureResultsWrapper

@@ -12,7 +12,8 @@ from smmix.core.params import MixtureParams, concatenate
 from smmix.core.statistics import EStats
 from smmix.draws import generator
 from smmix.errors import SmmixError
-from smmix.fitting import check_estimable, one_blas_thread
+from smmix.estimable import check_estimable
+from smmix.fitting import one_blas_thread
 from smmix.mixing.constant import constant_logits
 from smmix.order_tests.batches import BatchSearch, NullFits
 from smmix.order_tests.checks import checked_fraction, checked_null, checked_number

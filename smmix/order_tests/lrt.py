@@ -13,7 +13,8 @@ from smmix.core.params import MixtureParams
 from smmix.core.search import SearchControl, climb
 from smmix.draws import generator
 from smmix.errors import SmmixError
-from smmix.fitting import check_estimable, one_blas_thread
+from smmix.estimable import check_estimable
+from smmix.fitting import one_blas_thread
 from smmix.order_tests.batches import BatchSearch
 from smmix.order_tests.checks import checked_fraction, checked_null, checked_number
 from smmix.order_tests.monte_carlo import MonteCarloTest, null_statistics

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from smmix.core.linalg import dependent_columns
 from smmix.errors import DegenerateComponentWarning, SmmixError
-from smmix.fitting import EXACT_FIT
+from smmix.estimable import EXACT_FIT
 from smmix.model import MixtureOLS
 from smmix.per_component import check_k
 from smmix.sklearn.inputs import (
