@@ -147,7 +147,7 @@ def by_label(value: Labelled, rows: pd.Index, argument: str) -> Labelled:
     absent = ~rows.isin(value.index)
     if absent.any():
         raise SmmixError(
-            f"The index of {argument} lacks the label {rows[int(np.argmax(absent))]!r} "
+            f"The index of {argument} lacks the label {rows[absent].tolist()[0]!r} "
             f"of the data; {advice}."
         )
     return value.reindex(rows)
