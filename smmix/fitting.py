@@ -143,8 +143,9 @@ def search_modes(model: MixtureModel, start_params: Any, options: FitOptions) ->
     ):
         control = options.control(report)
         if start is not None:
-            return climb(model.spec, source, model.unpack(start), control, model.pooled)
-        modes = find_modes(model.spec, source, control, options.rng, starts, model.pooled)
+            modes = climb(model.spec, source, model.unpack(start), control, model.pooled)
+        else:
+            modes = find_modes(model.spec, source, control, options.rng, starts, model.pooled)
     return exact_marked(model, modes)
 
 

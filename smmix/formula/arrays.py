@@ -79,10 +79,8 @@ def validate_arrays(
     }  # fmt: skip
     extras, _ = per_row(given, rows)
     positions = weighted_rows(extras, rows, np.arange(len(rows)))
-    if len(positions) == len(rows):
-        used = rows
-    else:
-        used = rows[positions]
+    used = rows if len(positions) == len(rows) else rows[positions]
+    if used is not rows:
         tables = {what: table.iloc[positions] for what, table in tables.items()}
     with placed(positions):
         arrays = {what: _array(table, what, used) for what, table in tables.items()}

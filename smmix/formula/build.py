@@ -112,7 +112,6 @@ def build_design(
     with placed(positions):
         taken, masks = row_values(extras, positions, rows)
         values, complete = _evaluated(parsed, raw, scope, masks, missing, rows)
-
     kept, used = map_columns(raw[complete].reset_index(drop=True), plain), rows[complete]
     with placed(positions[complete]):
         refuse_changed(values, complete, kept, scope, used)
@@ -121,14 +120,13 @@ def build_design(
     names = design_names(infos)
     spec = FormulaSpec(formula, concomitant, column_names.get("offset"), infos, kept, scope, caller)
     spec.row_dependent = row_dependent(factor_codes(*parsed.parts), kept, scope, used)
-    mixing = len(infos) == 3
     return Design(
         endog=np.ascontiguousarray(matrices[0][:, 0]),
         endog_name=names[0][0],
         exog=matrices[1],
         exog_names=names[1],
-        concomitant=matrices[2] if mixing else None,
-        concomitant_names=names[2] if mixing else None,
+        concomitant=matrices[2] if len(infos) == 3 else None,
+        concomitant_names=names[2] if len(infos) == 3 else None,
         column_names=column_names,
         index=used,
         n_dropped=int((~complete).sum()),
@@ -137,7 +135,7 @@ def build_design(
         frame=_columns_of(frame, {*columns, *column_names.values()}).iloc[positions[complete]],
         common_names=common_columns(parsed.common, infos[1]),
         exog_terms=term_columns(infos[1]),
-        concomitant_terms=term_columns(infos[2]) if mixing else {},
+        concomitant_terms=term_columns(infos[2]) if len(infos) == 3 else {},
         formulas=spec,
         **values_used(taken, complete, rows),
     )
