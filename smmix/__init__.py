@@ -20,10 +20,10 @@ from smmix.order_tests import (
     sequential_lrt,
     vlmr_test,
 )
-from smmix.persistence import read_json
+from smmix.reporting.json_file import read_json
+from smmix.resampling.simulate import simulate_mixture
 from smmix.results import MixtureResults
 from smmix.selection import select_k
-from smmix.simulate import simulate_mixture
 from smmix.sources.parquet import scan_parquet
 
 __version__ = "0.1.0"

@@ -17,11 +17,11 @@ from helpers_model import EVERYTHING, engel, engel_fit, everything_fit, panel
 from scipy import stats
 
 import smmix
-from smmix import bootstrap, replicates
-from smmix.core.newton import diagonalise
 from smmix.errors import SmmixError
-from smmix.replicates import Replicator, best_order
-from smmix.resampling import resampling
+from smmix.resampling import bootstrap, replicates
+from smmix.resampling.replicates import Replicator, best_order
+from smmix.resampling.samples import resampling
+from smmix.search.newton import diagonalise
 
 
 @functools.cache

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 import smmix
-from smmix.sources.memory import MemorySource
+from smmix.core.memory import MemorySource
+from smmix.resampling import bootstrap
 from smmix.sources.reweighted import ReweightedSource
 
 N = 1200
@@ -73,7 +74,7 @@ def test_a_replicate_is_the_fit_to_its_counts(folder):
     results = fitted(folder)
     found = results.bootstrap(3, "rows", rng=4)
     frame = table()
-    for number, seed in enumerate(smmix.bootstrap._seeds(np.random.default_rng(4), 3)):
+    for number, seed in enumerate(bootstrap._seeds(np.random.default_rng(4), 3)):
         count = counts(N, int(seed.generate_state(1, np.uint64)[0]))
         drawn = frame.loc[np.repeat(np.arange(N), count.astype(int))]
         alone = smmix.from_formula("y ~ x", drawn).fit(start_params=results.params)

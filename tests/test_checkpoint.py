@@ -61,7 +61,7 @@ def test_a_record_cut_anywhere_leads_to_the_identical_result(data, tmp_path, los
 
 
 def test_what_is_recorded_is_not_computed_again(data, tmp_path, monkeypatch):
-    passes, searching = [], ("smmix.core.em", "smmix.core.modes")
+    passes, searching = [], ("smmix.search.em", "smmix.search.modes")
     plain = StreamedSource.reduce
 
     def counted(self, step, width=1):

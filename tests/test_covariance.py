@@ -15,7 +15,7 @@ from statsmodels.tools.sm_exceptions import HessianInversionWarning
 from unit_density import complex_step_scores, information_matrix, lines, unit_log_likelihood
 
 import smmix
-from smmix.covariance import bootstrap_covariance, covariance
+from smmix.inference.covariance import bootstrap_covariance, covariance
 
 DATA = lines()
 X = pd.DataFrame({"const": 1.0, "x1": DATA["x1"], "x2": DATA["x2"]})

@@ -9,7 +9,7 @@ from helpers_model import engel, engel_fit, everything_fit, panel
 from helpers_reference import default_fit, load_case
 
 from smmix import SmmixError, from_formula
-from smmix.criteria import CRITERIA
+from smmix.inference.criteria import CRITERIA
 
 
 @pytest.fixture(params=["engel", "weighted"])

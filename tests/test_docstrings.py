@@ -12,10 +12,14 @@ import pytest
 from helpers_model import engel_fit
 
 import smmix
-from smmix import MixtureResults, components, intervals, lazy, order_tests, saved, summary_format
-from smmix.bootstrap import BootstrapResults
-from smmix.influence import Influence
+from smmix import MixtureResults, order_tests
+from smmix.inference import intervals
+from smmix.inference.influence import Influence
+from smmix.large import predict as lazy
 from smmix.ols.results import NormalEquationResults
+from smmix.reporting import components, saved
+from smmix.reporting import tables as summary_format
+from smmix.resampling.bootstrap import BootstrapResults
 from smmix.selection import Selection
 
 CONTENTS = (Path(__file__).resolve().parents[1] / "docs" / "api.md").read_text(encoding="utf-8")

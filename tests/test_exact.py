@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smmix.core.exact import Pair, Slices, product, product_of_slices, two_product, two_sum
+from smmix.ols.exact import Pair, Slices, product, product_of_slices, two_product, two_sum
 
 MODERATE = st.floats(-1e100, 1e100).filter(lambda v: v == 0.0 or abs(v) > 1e-100)
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from smmix.errors import DegenerateComponentWarning, SmmixError
-from smmix.frames import (
+from smmix.support.frames import (
     as_frame,
     is_date,
     numbers,

@@ -20,7 +20,7 @@ from unit_density import (
 )
 
 import smmix
-from smmix import intervals
+from smmix.inference import intervals
 
 DATA = lines()
 NEW = pd.DataFrame({"x1": [-1.0, 0.0, 2.0], "x2": [0.5, 0.0, 1.0], "z": [0.0, 1.0, -1.0]})

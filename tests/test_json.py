@@ -15,9 +15,9 @@ import pytest
 from unit_density import lines
 
 import smmix
-from smmix import persistence
 from smmix.formula.safety import check_factor
-from smmix.persistence import read_json, to_json
+from smmix.reporting import json_file as persistence
+from smmix.reporting.json_file import read_json, to_json
 
 DATA = lines().assign(
     g=lambda d: np.array(list("abc"))[d["cluster"] % 3],

@@ -273,7 +273,7 @@ def test_an_iterator_too_long_to_keep_warns_when_digits_are_lost():
 
 
 def test_threads_do_not_change_the_sums(monkeypatch):
-    from smmix.core import row_sources
+    from smmix.ols import rows as row_sources
 
     rng = np.random.default_rng(11)
     design = rng.standard_normal((60_000, 20))

@@ -12,7 +12,8 @@ import pytest
 from helpers_exact import exact_least_squares
 from helpers_reference import OUTSIDE
 
-from smmix.ols_filter import run
+from smmix.cli import ols_stream
+from smmix.cli.ols_stream import run
 
 HOUSES = """2 7
 0.18 0.89 109.85
@@ -148,11 +149,10 @@ def test_a_wrong_input_is_named_by_its_line(text, line, expected, found):
 
 
 def test_input_longer_than_a_chunk(monkeypatch):
-    from smmix import ols_filter
 
     expected = filtered(HOUSES)
     for size in (1, 2, 7, 50):
-        monkeypatch.setattr(ols_filter, "CHUNK", size)
+        monkeypatch.setattr(ols_stream, "CHUNK", size)
         assert filtered(HOUSES) == expected
         code, _, err = filtered(HOUSES.replace("0.85", "0,85"))
         assert (code, err) == (2, "smmix ols: line 6: expected a finite number, found '0,85'.\n")

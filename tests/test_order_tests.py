@@ -18,7 +18,7 @@ from smmix import (
 from smmix.errors import SmmixError
 from smmix.order_tests.batches import BatchSearch
 from smmix.order_tests.monte_carlo import exceedances_needed, null_statistics
-from smmix.resampling import member_rows, resampling
+from smmix.resampling.samples import member_rows, resampling
 
 QUICK = {"n_boot": 19, "n_starts": 10, "threads": 1}
 

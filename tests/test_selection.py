@@ -16,7 +16,7 @@ from scipy import stats
 import smmix
 from smmix import select_k, simulate_mixture
 from smmix.errors import DegenerateComponentWarning, SmmixError
-from smmix.selection_options import CHOICES
+from smmix.selection.options import CHOICES
 
 COLUMNS = [
     "llf", "df", "aic", "bic", "icl", "entropy_r2", "min_weight", "converged", "hits",

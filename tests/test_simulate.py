@@ -7,9 +7,9 @@ import statsmodels.api as sm
 from scipy import stats
 
 import smmix
-from smmix.draws import simulate
 from smmix.errors import SmmixError
-from smmix.simulate import simulate_mixture
+from smmix.resampling.draws import simulate
+from smmix.resampling.simulate import simulate_mixture
 
 COEF = [[0.5, 1.5, 2, 3], [1, 2, 3, 4], [2, 3, 4, 6]]
 WEIGHTS = [0.4, 0.3, 0.3]

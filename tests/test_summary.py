@@ -16,7 +16,7 @@ from statsmodels.tools.sm_exceptions import ConvergenceWarning
 from unit_density import lines
 
 import smmix
-from smmix.summary_format import latex_escape
+from smmix.reporting.tables import latex_escape
 
 DATA = lines().assign(group_of_a_long_name=lambda d: np.array(list("ab"))[d["cluster"] % 2])
 FORMULA = "y ~ x1 + I(x2 < 0.5) + C(group_of_a_long_name)"

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 import smmix
-from smmix import ols_filter
+from smmix.cli import ols_stream
 from smmix.cli.formulas import build_model
 from smmix.cli.options import model_and_fit_options
 from smmix.cli.report import deliver, print_json, print_text, record, require_picture, say
@@ -170,7 +170,7 @@ def _table(values: pd.Series | pd.DataFrame, what: str) -> pd.DataFrame:
 
 def ols(_: argparse.Namespace) -> int:
     """Read training and new rows from standard input, print least-squares predictions."""
-    return ols_filter.run(sys.stdin, sys.stdout, sys.stderr)
+    return ols_stream.run(sys.stdin, sys.stdout, sys.stderr)
 
 
 def _data(args: argparse.Namespace) -> tuple[pd.DataFrame, str]:

@@ -14,8 +14,8 @@ from smmix.core.params import LinearMap, MixtureParams, ParamLayout
 from smmix.core.statistics import EStats, WLSStats
 
 if TYPE_CHECKING:
-    from smmix.families.base import Family, Working
-    from smmix.mixing.base import Mixing, Prior
+    from smmix.core.family import Family, Working
+    from smmix.core.mixing import Mixing, Prior
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from smmix.core.family import Derivatives, Working
 from smmix.core.statistics import WLSStats
-from smmix.families.base import Derivatives, Working
 
 LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 #: Below this, in units of the pooled residual standard deviation, a sigma counts as zero.

@@ -17,7 +17,7 @@ from smmix.formula.rows import (
     values_used,
     weighted_rows,
 )
-from smmix.frames import is_pandas, numbers, placed, similar_names
+from smmix.support.frames import is_pandas, numbers, placed, similar_names
 
 __all__ = ["check_names", "validate_arrays"]
 

@@ -34,7 +34,7 @@ from smmix.formula.rows import (
 from smmix.formula.rowwise import refuse_changed, row_dependent
 from smmix.formula.spec import FormulaSpec
 from smmix.formula.terms import check_finite, factor_values, missing_masks, refuse_mixed
-from smmix.frames import as_frame, map_columns, numbers, placed, plain, take_columns
+from smmix.support.frames import as_frame, map_columns, numbers, placed, plain, take_columns
 
 __all__ = ["build_design", "design_names"]
 

@@ -16,7 +16,7 @@ from patsy.eval import EvalEnvironment, EvalFactor
 
 from smmix.errors import SmmixError
 from smmix.formula.rows import refuse_infinite
-from smmix.frames import quoted, row_name
+from smmix.support.frames import quoted, row_name
 
 __all__ = [
     "PROVIDED",

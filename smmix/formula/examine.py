@@ -13,7 +13,7 @@ import pandas as pd
 from smmix.errors import SmmixError
 from smmix.formula.rowwise import row_dependent
 from smmix.formula.slab_rows import Chosen, RowRules, located
-from smmix.frames import first_text, numbers, row_name
+from smmix.support.frames import first_text, numbers, row_name
 
 __all__ = ["Examine", "Findings", "Slab", "group_hashes"]
 

@@ -34,7 +34,7 @@ from smmix.formula.numeric import NumericPlan
 from smmix.formula.rows import check_missing_option, complete_rows
 from smmix.formula.slab_rows import RowRules, located
 from smmix.formula.spec import FormulaSpec
-from smmix.frames import is_single, quoted, similar_names
+from smmix.support.frames import is_single, quoted, similar_names
 
 __all__ = ["LearntDesign", "SlabDesigner", "TableSlabs", "learn_design"]
 

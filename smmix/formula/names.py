@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from smmix.errors import SmmixError
-from smmix.frames import similar_names
+from smmix.support.frames import similar_names
 
 __all__ = ["NameUse", "category_column", "name_use", "resolve"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from smmix.errors import SmmixError
-from smmix.frames import (
+from smmix.support.frames import (
     is_single,
     numbers,
     placed,

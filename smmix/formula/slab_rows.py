@@ -21,7 +21,7 @@ from smmix.formula.rows import (
     values_used,
 )
 from smmix.formula.terms import check_finite, factor_values, missing_masks
-from smmix.frames import map_columns, plain
+from smmix.support.frames import map_columns, plain
 
 __all__ = ["Chosen", "RowRules", "located"]
 

@@ -25,7 +25,7 @@ from smmix.formula.pack import is_plain, pack_names, unpack_names
 from smmix.formula.rows import refuse_infinite
 from smmix.formula.safety import NUMPY_FUNCTIONS, check_factor
 from smmix.formula.terms import check_finite, factor_columns, factor_values, missing_masks
-from smmix.frames import as_frame, map_columns, numbers, placed, plain, take_columns
+from smmix.support.frames import as_frame, map_columns, numbers, placed, plain, take_columns
 
 __all__ = ["FormulaSpec", "NewRows"]
 

@@ -15,7 +15,7 @@ from smmix.errors import SmmixError
 from smmix.formula.engine import evaluate
 from smmix.formula.names import name_use
 from smmix.formula.rows import refuse_infinite
-from smmix.frames import first_text, is_date, is_single, placed, plain, row_name
+from smmix.support.frames import first_text, is_date, is_single, placed, plain, row_name
 
 __all__ = ["check_finite", "factor_columns", "factor_values", "missing_masks", "refuse_mixed"]
 

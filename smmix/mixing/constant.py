@@ -8,8 +8,8 @@ import numpy as np
 from scipy.special import logsumexp
 
 from smmix.core.linalg import diagonals
+from smmix.core.mixing import Prior
 from smmix.core.statistics import PriorStats
-from smmix.mixing.base import Prior
 
 #: A component's share is kept above this, so that its logit stays finite.
 SMALLEST_SHARE = 1e-12

@@ -8,8 +8,8 @@ import numpy as np
 
 from smmix.core.grams import weighted_grams
 from smmix.core.linalg import solve_gram
+from smmix.core.mixing import Prior
 from smmix.core.statistics import PriorStats
-from smmix.mixing.base import Prior
 from smmix.mixing.constant import softmax
 
 

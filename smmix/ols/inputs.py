@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from smmix.core.linalg import dependent_columns, row_slabs
-from smmix.core.row_sources import BlockRows
 from smmix.errors import SmmixError
-from smmix.frames import as_frame
+from smmix.ols.rows import BlockRows
+from smmix.support.frames import as_frame
 
 __all__ = ["block_source", "constant_column", "matrix", "spans_constant", "vector"]
 

@@ -9,13 +9,13 @@ import pandas as pd
 from statsmodels.regression.linear_model import WLS, RegressionModel, RegressionResultsWrapper
 from statsmodels.tools.sm_exceptions import MissingDataError
 
-from smmix.core.row_sources import ArrayRows, Rows
 from smmix.errors import SmmixError
 from smmix.formula import build_design
-from smmix.frames import as_frame, is_pandas
 from smmix.ols.inputs import constant_column, matrix, spans_constant, vector
 from smmix.ols.results import NormalEquationResults
+from smmix.ols.rows import ArrayRows, Rows
 from smmix.ols.solve import Method, fit_rows, require_residual_df
+from smmix.support.frames import as_frame, is_pandas
 
 __all__ = ["NormalEquationOLS"]
 

@@ -10,10 +10,10 @@ from typing import Any, cast, get_args
 import numpy as np
 from statsmodels.tools.sm_exceptions import PrecisionWarning, SingularMatrixWarning
 
-from smmix.core.least_squares import Fit, Method, least_squares
-from smmix.core.row_sources import ArrayRows, BlockRows, Rows
 from smmix.errors import SmmixError
 from smmix.ols.inputs import block_source, matrix, vector
+from smmix.ols.least_squares import Fit, Method, least_squares
+from smmix.ols.rows import ArrayRows, BlockRows, Rows
 
 __all__ = ["Method", "NormalSolution", "fit_rows", "require_residual_df", "solve_normal_equations"]
 

@@ -8,17 +8,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from smmix.core.coordinates import working_setting
-from smmix.core.em import Ascent, EMControl, EMStatus, expectation_maximisation, newton
+from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec, project
-from smmix.core.modes import component_sizes, degeneracy
 from smmix.core.params import MixtureParams, concatenate
-from smmix.core.search import SearchControl, find_modes
-from smmix.core.starts import Pilot, default_starts, params_from_labels
-from smmix.replicates import BatchObjective
-from smmix.resampling import member_rows, members
-from smmix.seeding import moved_apart, twins, with_components
-from smmix.sources.memory import MemorySource
+from smmix.fit.from_fewer import moved_apart, twins, with_components
+from smmix.resampling.replicates import BatchObjective
+from smmix.resampling.samples import member_rows, members
+from smmix.search.coordinates import working_setting
+from smmix.search.em import Ascent, EMControl, EMStatus, expectation_maximisation, newton
+from smmix.search.modes import component_sizes, degeneracy
+from smmix.search.search import SearchControl, find_modes
+from smmix.search.starts import Pilot, default_starts, params_from_labels
 
 __all__ = ["BatchSearch", "NullFits", "PairFits"]
 

@@ -7,21 +7,21 @@ from typing import Any
 
 import numpy as np
 
+from smmix.core.memory import MemorySource
 from smmix.core.mixture import project
 from smmix.core.params import MixtureParams, concatenate
 from smmix.core.statistics import EStats
-from smmix.draws import generator
 from smmix.errors import SmmixError
-from smmix.estimable import check_estimable
-from smmix.fitting import one_blas_thread
+from smmix.fit.estimable import check_estimable
+from smmix.fit.from_fewer import moved_apart, twins
+from smmix.fit.run import one_blas_thread
 from smmix.mixing.constant import constant_logits
 from smmix.order_tests.batches import BatchSearch, NullFits
 from smmix.order_tests.checks import checked_fraction, checked_null, checked_number
 from smmix.order_tests.monte_carlo import MonteCarloTest, null_statistics
-from smmix.replicates import BatchObjective
-from smmix.resampling import members, resampling
-from smmix.seeding import moved_apart, twins
-from smmix.sources.memory import MemorySource
+from smmix.resampling.draws import generator
+from smmix.resampling.replicates import BatchObjective
+from smmix.resampling.samples import members, resampling
 
 __all__ = ["em_test"]
 

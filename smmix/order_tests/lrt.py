@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from smmix.core.params import MixtureParams
-from smmix.core.search import SearchControl, climb
-from smmix.draws import generator
 from smmix.errors import SmmixError
-from smmix.estimable import check_estimable
-from smmix.fitting import one_blas_thread
+from smmix.fit.estimable import check_estimable
+from smmix.fit.run import one_blas_thread
 from smmix.order_tests.batches import BatchSearch
 from smmix.order_tests.checks import checked_fraction, checked_null, checked_number
 from smmix.order_tests.monte_carlo import MonteCarloTest, null_statistics
-from smmix.resampling import resampling
+from smmix.resampling.draws import generator
+from smmix.resampling.samples import resampling
 from smmix.results import FitRecord, MixtureResults, MixtureResultsWrapper
+from smmix.search.search import SearchControl, climb
 
 __all__ = ["bootstrap_lrt", "sequential_lrt"]
 

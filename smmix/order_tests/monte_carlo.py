@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from smmix.draws import generator
-from smmix.fitting import one_blas_thread
-from smmix.progress import progress_bar
-from smmix.summary_format import MixtureSummary
+from smmix.fit.run import one_blas_thread
+from smmix.reporting.tables import MixtureSummary
+from smmix.resampling.draws import generator
+from smmix.support.progress import progress_bar
 
 __all__ = ["MonteCarloTest", "exceedances_needed", "null_statistics"]
 

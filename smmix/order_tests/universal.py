@@ -9,19 +9,19 @@ import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
 
-from smmix.core.control import SearchControl
-from smmix.core.modes import Modes
-from smmix.core.search import find_modes
-from smmix.crossval import check_part, held_out
-from smmix.draws import generator, observations
+from smmix.core.memory import MemorySource
 from smmix.errors import SmmixError
-from smmix.fitting import one_blas_thread
+from smmix.fit.from_fewer import with_components
+from smmix.fit.held_out import check_part, held_out
+from smmix.fit.run import one_blas_thread
 from smmix.model import MixtureOLS
 from smmix.order_tests.checks import checked_fraction, checked_number
-from smmix.progress import progress_bar
-from smmix.seeding import with_components
-from smmix.sources.memory import MemorySource
-from smmix.summary_format import MixtureSummary, Section
+from smmix.reporting.tables import MixtureSummary, Section
+from smmix.resampling.draws import generator, observations
+from smmix.search.control import SearchControl
+from smmix.search.modes import Modes
+from smmix.search.search import find_modes
+from smmix.support.progress import progress_bar
 
 __all__ = ["ConfidenceSetK", "confidence_set_k"]
 

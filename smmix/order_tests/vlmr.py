@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from smmix.delta import tangent
 from smmix.errors import SmmixError
-from smmix.nested import same_regressors
+from smmix.inference.delta import tangent
+from smmix.inference.nested import same_regressors
 from smmix.order_tests.checks import checked_null, unwrapped
 from smmix.order_tests.imhof import weighted_chi2_sf
-from smmix.summary_format import MixtureSummary
+from smmix.reporting.tables import MixtureSummary
 
 __all__ = ["VLMRTest", "vlmr_test"]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from smmix.delta import confidence_quantile
 from smmix.errors import SmmixError
+from smmix.inference.delta import confidence_quantile
 from smmix.plots.style import GREY, look, open_panels
 
 __all__ = ["plot_coef"]

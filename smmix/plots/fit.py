@@ -9,9 +9,9 @@ import numpy as np
 from scipy import stats
 from scipy.optimize import isotonic_regression
 
-from smmix.draws import generator
 from smmix.plots.partial import Effect, effects
 from smmix.plots.style import GREY, certainty, faded, look, open_panels, sample_rows
+from smmix.resampling.draws import generator
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

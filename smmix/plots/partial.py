@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from smmix.delta import confidence_quantile, covariance_or_none
 from smmix.errors import SmmixError
+from smmix.inference.delta import confidence_quantile, covariance_or_none
 
 __all__ = ["Effect", "MeanDesign", "effects"]
 

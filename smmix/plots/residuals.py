@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import betaincinv, ndtr, ndtri
 
-from smmix.delta import confidence_quantile
+from smmix.inference.delta import confidence_quantile
 from smmix.plots.style import GREY, check_whole, open_panels
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from smmix.draws import generator
 from smmix.errors import SmmixError
+from smmix.resampling.draws import generator
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

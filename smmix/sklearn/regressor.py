@@ -15,9 +15,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from smmix.core.linalg import dependent_columns
 from smmix.errors import DegenerateComponentWarning, SmmixError
-from smmix.estimable import EXACT_FIT
+from smmix.fit.estimable import EXACT_FIT
+from smmix.mixture.per_component import check_k
 from smmix.model import MixtureOLS
-from smmix.per_component import check_k
 from smmix.sklearn.inputs import (
     checked_response,
     checked_weight,

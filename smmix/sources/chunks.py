@@ -9,8 +9,8 @@ from typing import TypeVar
 import numpy as np
 
 from smmix.core.blocks import Block
+from smmix.core.memory import MemorySource
 from smmix.core.statistics import merge
-from smmix.sources.memory import MemorySource
 
 Stats = TypeVar("Stats")
 

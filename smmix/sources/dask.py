@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from smmix.core.blocks import Block
+from smmix.core.memory import MemorySource
 from smmix.core.statistics import merge
 from smmix.errors import SmmixError
 from smmix.sources.chunks import draw_units, joined, reduce_slab, slab_blocks, split_positions
-from smmix.sources.memory import MemorySource
 
 __all__ = ["DaskSource"]
 

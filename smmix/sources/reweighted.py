@@ -13,8 +13,8 @@ from scipy.stats import poisson
 from smmix.core.blocks import Block
 
 if TYPE_CHECKING:
-    from smmix.sources.base import Source
-    from smmix.sources.memory import MemorySource
+    from smmix.core.memory import MemorySource
+    from smmix.core.source import Source
 
 Stats = TypeVar("Stats")
 

@@ -20,12 +20,12 @@ import psutil
 from distributed import Client, LocalCluster
 
 from smmix.core.information import information
+from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import MixtureParams, ParamLayout
 from smmix.families.gaussian import Gaussian
 from smmix.mixing.constant import ConstantMixing
 from smmix.sources.dask import DaskSource, dask_delayed, persisted
-from smmix.sources.memory import MemorySource
 
 ROWS, COLUMNS, K = 200, 6, 3
 SPEC = MixtureSpec(Gaussian(), ConstantMixing(), ParamLayout(K, COLUMNS, 1, 1))

@@ -62,7 +62,7 @@ def measure_file(path: str, memory: int) -> dict[str, float]:
     """Run in a process of its own, so that the peak is that of the fit."""
     import smmix
     from smmix.core.information import information
-    from smmix.fitting import one_blas_thread
+    from smmix.fit.run import one_blas_thread
 
     begin = time.perf_counter()
     data = smmix.scan_parquet(path, memory=memory)
@@ -102,7 +102,7 @@ def measure_dask(path: str, rounds: int) -> dict[str, float]:
     from distributed import Client, LocalCluster, futures_of, wait
 
     import smmix
-    from smmix.fitting import one_blas_thread
+    from smmix.fit.run import one_blas_thread
 
     with (
         LocalCluster(

@@ -8,8 +8,8 @@ import numpy as np
 import statsmodels.api as sm
 
 import smmix
-from smmix.core.coordinates import working_setting
-from smmix.core.em import EMControl, newton
+from smmix.search.coordinates import working_setting
+from smmix.search.em import EMControl, newton
 from tests.benchmarks.passes import MOST_GROWTH, size
 from tests.benchmarks.peers import Peers
 from tests.benchmarks.problems import Problem, npreg, simulated

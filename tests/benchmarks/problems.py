@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from smmix.core.em import Objective
+from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import MixtureParams, ParamLayout
 from smmix.families.gaussian import Gaussian
 from smmix.mixing.constant import ConstantMixing
-from smmix.sources.memory import MemorySource
+from smmix.search.em import Objective
 
 NPREG = Path(__file__).resolve().parents[1] / "reference" / "data" / "NPreg.csv"
 

@@ -1,0 +1,142 @@
+"""What cannot be estimated: data, starting values and exact fits that a search has no answer to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from smmix.core.blocks import Block
+from smmix.core.linalg import dependent_columns, solve_gram
+from smmix.errors import SmmixError
+from smmix.large.build import doubtful_designs
+from smmix.search.modes import Modes
+from smmix.support.frames import quoted
+
+if TYPE_CHECKING:
+    from smmix.mixture.base import MixtureModel
+
+__all__ = ["check_estimable", "exact_marked", "refuse_far_start"]
+
+#: Largest ratio of the pooled residual to the response that counts as an exact fit.
+EXACT_FIT = 1e-13
+#: Sigmas of a mixture no larger than this, relative to that of one regression, count as zero.
+EXACT_MIXTURE = 1e-7
+
+
+def check_estimable(model: MixtureModel) -> None:
+    """Refuse data from which the parameters cannot be estimated.
+
+    Raises
+    ------
+    SmmixError
+        For collinear columns, too few rows, a constant response, or an exact linear fit.
+    """
+    design, layout = model.design, model.layout
+    for x, names, what in designs_to_check(model):
+        refuse_collinear(x, names, what)
+    low, high, has_offset = response_range(model)
+    if low == high:
+        what = " less the offset" if has_offset else ""
+        raise SmmixError(
+            f"The response {design.endog_name!r}{what} is constant ({low:g}); there is nothing to "
+            "explain."
+        )
+    needed = model.n_free + 1
+    if model.k > 1 and model.variance == "free":
+        needed = max(needed, model.k * (layout.p + 2))
+    if model.nobs < needed:
+        raise SmmixError(
+            f"{model.nobs:g} rows are too few for k={model.k} components with {layout.p} "
+            f"coefficients each: at least {needed} are needed; use a smaller k, fewer regressors "
+            "or variance='equal'."
+        )
+    if model.group_labels is not None and len(model.group_labels) < model.k:
+        raise SmmixError(
+            f"There are {len(model.group_labels)} groups for k={model.k} components; each "
+            "component needs a group of its own."
+        )
+    if model.pooled.sigma <= EXACT_FIT * max(-low, high):
+        raise SmmixError(
+            f"The regressors fit {design.endog_name!r} exactly; there is no variation left for "
+            "a mixture to explain."
+        )
+
+
+def exact_marked(model: MixtureModel, modes: Modes) -> Modes:
+    """Modes, degenerate where the components fit the response exactly: there is no maximum."""
+    for mode in modes.modes:
+        sigma = mode.params.nuisance
+        if sigma.size and sigma.max() <= EXACT_MIXTURE * model.pooled.sigma:
+            mode.degenerate = True
+            mode.reason = f"{model.k} regressions fit {model.design.endog_name!r} exactly"
+    sound = [i for i, mode in enumerate(modes.modes) if not mode.degenerate]
+    return replace(modes, selected=sound[0] if sound else 0)
+
+
+def designs_to_check(model: MixtureModel) -> Iterator[tuple[np.ndarray, list[str], str]]:
+    """Both designs, with the names of their columns and their kind."""
+    if model.large is not None:
+        yield from doubtful_designs(model)
+        return
+    design, first = model.kept_design, model.units.first
+    yield design.exog, design.exog_names, "design"
+    z = design.concomitant
+    if z is not None:
+        yield z if first is None else z[first], design.concomitant_names or [], "mixing design"
+
+
+def response_range(model: MixtureModel) -> tuple[float, float, bool]:
+    """Smallest and largest response less the offset, and whether there is one."""
+    if model.large is not None:
+        return *model.large.response_range, "offset" in model.large.extras
+    design = model.kept_design
+    response = design.endog if design.offset is None else design.endog - design.offset
+    return float(response.min()), float(response.max()), design.offset is not None
+
+
+def refuse_collinear(x: np.ndarray, names: list[str], what: str) -> None:
+    """Name a column that is a linear combination of earlier ones."""
+    gram = x.T @ x
+    if (np.diag(gram) > 0.0).all() and solve_gram(gram, np.zeros(len(names)))[1]:
+        return
+    dependent = dependent_columns(x)
+    if not dependent:
+        return
+    column = dependent[0]
+    name = names[column]
+    earlier = [j for j in range(column) if j not in dependent]
+    width = np.sqrt(np.maximum(np.diag(gram), np.finfo(float).tiny))
+    scaled = x / width
+    share = np.linalg.lstsq(scaled[:, earlier], scaled[:, column], rcond=None)[0]
+    others = [names[j] for j, s in zip(earlier, share, strict=True) if abs(s) > 1e-8]
+    if not others:
+        raise SmmixError(f"The column {name!r} of the {what} is zero in every row; leave it out.")
+    raise SmmixError(
+        f"The column {name!r} of the {what} is a linear combination of {quoted(others)}; "
+        "leave one of them out."
+    )
+
+
+def refuse_far_start(model: MixtureModel, start: np.ndarray) -> None:
+    """Refuse parameters (V,) at which nothing can be said about the rows, or of a component."""
+    spec, unpacked = model.spec, model.unpack(start)
+
+    def step(block: Block) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            posterior, loglike = spec.posterior(unpacked, block)[:2]
+            return np.append(posterior[0].sum(axis=1), loglike[0].sum())
+
+    *shares, loglike = model.source.reduce(step, model.k)
+    if not np.isfinite(loglike):
+        raise SmmixError(
+            "The log-likelihood is not finite at start_params; give values nearer to the data, or "
+            "leave start_params out."
+        )
+    if 0.0 in shares:
+        raise SmmixError(
+            f"No row can belong to component {shares.index(0.0)} at start_params; give it values "
+            "nearer to the data, or leave start_params out."
+        )

@@ -1,0 +1,37 @@
+"""What a user is warned of after a fit."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from statsmodels.tools.sm_exceptions import ConvergenceWarning
+
+from smmix.errors import DegenerateComponentWarning
+from smmix.support.callers import user_level
+
+__all__ = ["warn_of"]
+
+
+def warn_of(results: Any) -> None:
+    """The warnings that a fit may deserve, pointing at the caller of fit()."""
+    mode, modes = results.mode_found, results.record.modes.modes
+    lost, hits = sum(m.hits for m in modes if m.degenerate), sum(m.hits for m in modes)
+    advice = "Use fewer components or variance='equal'."
+    told = ""
+    if mode.degenerate:
+        told = f"Every mode found is degenerate: in the best of them {mode.reason}. {advice}"
+    elif lost > 0.8 * hits:
+        told = (
+            f"{lost} of {hits} starts ended in degenerate modes (see results.starts); the fit is "
+            f"the best mode that is not. {advice}"
+        )
+    if told:
+        warnings.warn(told, DegenerateComponentWarning, stacklevel=user_level())
+    if not mode.degenerate and not results.converged:
+        warnings.warn(
+            f"The fit did not converge: {results.status} (largest score per observation "
+            f"{results.score_norm:.2g}).",
+            ConvergenceWarning,
+            stacklevel=user_level(),
+        )

@@ -1,0 +1,239 @@
+"""What the fit says about observations: bands of the mean, residuals, influence of units."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import log_ndtr, logsumexp, ndtri_exp
+
+from smmix.core.params import MixtureParams
+from smmix.errors import SmmixError
+from smmix.inference.delta import confidence_quantile, covariance_or_none
+from smmix.inference.influence import Influence, influence
+from smmix.mixture.prediction import (
+    Rows,
+    component_means,
+    mixture_quantile,
+    new_rows,
+    own_rows,
+    prior_probabilities,
+)
+
+__all__ = [
+    "Influence",
+    "MixturePrediction",
+    "get_prediction",
+    "influence",
+    "quantile_residuals",
+]
+
+
+class MixturePrediction:
+    """Predicted means with delta-method errors, and intervals of the mixture distribution.
+
+    Attributes
+    ----------
+    predicted_mean : ndarray, (m,)
+        E[y | x, z].
+    se_mean : ndarray, (m,)
+        Standard errors of the estimated mean.
+    row_labels : Index of length m
+    """
+
+    def __init__(self, results: Any, rows: Rows):
+        model = results.model
+        params: MixtureParams = model.unpack(np.asarray(results.params))
+        self._results = results
+        self._prior = prior_probabilities(model, params, rows)
+        self._means = component_means(params, rows)
+        self._sigma = params.nuisance[0, :, 0]
+        self.row_labels = rows.index
+        self.predicted_mean = (self._prior * self._means).sum(axis=1)
+        self.se_mean = self._standard_errors(rows)
+
+    def _standard_errors(self, rows: Rows) -> np.ndarray:
+        """Errors of sum_c pi_c mu_c; its derivatives are pi_c x and pi_c (mu_c - mean) z."""
+        model = self._results.model
+        matrix = covariance_or_none(self._results)
+        m, layout = len(rows.exog), model.layout
+        if matrix is None:
+            return np.full(m, np.nan)
+        z = np.ones((m, 1)) if rows.concomitant is None else rows.concomitant
+        jacobian = np.zeros((m, layout.size))
+        jacobian[:, layout.coef] = (self._prior[:, :, None] * rows.exog[:, None, :]).reshape(m, -1)
+        pull = self._prior * (self._means - self.predicted_mean[:, None])
+        jacobian[:, layout.mixing] = (pull[:, 1:, None] * z[:, None, :]).reshape(m, -1)
+        visible = jacobian @ model.expand.basis
+        variance = np.einsum("ij,ij->i", visible @ matrix, visible)
+        return np.sqrt(np.maximum(variance, 0.0))
+
+    def conf_int(self, obs: bool = False, alpha: float = 0.05) -> np.ndarray:
+        """Intervals of level 1 - ``alpha``.
+
+        Parameters
+        ----------
+        obs : bool
+            False: of the mean, symmetric. True: of a new observation, the ``alpha`` / 2 and
+            1 - ``alpha`` / 2 quantiles of the mixture itself at the estimates, so the
+            uncertainty of the estimates is not in it.
+        alpha : float
+
+        Returns
+        -------
+        ndarray, (m, 2)
+
+        Raises
+        ------
+        SmmixError
+            If ``alpha`` is not between 0 and 1.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+        >>> prediction = results.get_prediction({"income": [500.0]})
+        >>> prediction.conf_int(obs=True).round(1).tolist()
+        [[226.5, 531.8]]
+        """
+        reach = confidence_quantile(self._results, alpha)
+        if obs:
+            ends = [
+                mixture_quantile(q, self._means, self._sigma, self._prior)
+                for q in (alpha / 2.0, 1.0 - alpha / 2.0)
+            ]
+            return np.column_stack(ends)
+        return np.column_stack(
+            [self.predicted_mean - reach * self.se_mean, self.predicted_mean + reach * self.se_mean]
+        )
+
+    def summary_frame(self, alpha: float = 0.05) -> pd.DataFrame:
+        """Means, errors and intervals.
+
+        Parameters
+        ----------
+        alpha : float
+            The intervals have the level 1 - ``alpha``.
+
+        Returns
+        -------
+        DataFrame, (m, 6)
+            Columns mean, mean_se, mean_ci_lower, mean_ci_upper, obs_ci_lower, obs_ci_upper.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+        >>> frame = results.get_prediction({"income": [500.0, 900.0]}).summary_frame()
+        >>> frame["mean"].round(1).tolist()
+        [368.4, 589.9]
+        """
+        mean, obs = self.conf_int(alpha=alpha), self.conf_int(obs=True, alpha=alpha)
+        table = {
+            "mean": self.predicted_mean,
+            "mean_se": self.se_mean,
+            "mean_ci_lower": mean[:, 0],
+            "mean_ci_upper": mean[:, 1],
+            "obs_ci_lower": obs[:, 0],
+            "obs_ci_upper": obs[:, 1],
+        }
+        return pd.DataFrame(table, index=self.row_labels)
+
+
+def get_prediction(
+    results: Any,
+    exog: Any = None,
+    *,
+    exog_concomitant: Any = None,
+    offset: Any = None,
+    transform: bool = True,
+) -> MixturePrediction:
+    """Predicted means with their errors, and intervals for observations.
+
+    Parameters
+    ----------
+    results : MixtureResults
+    exog : DataFrame or array_like, (m, p), optional
+        New rows; by default the rows of the fit.
+    exog_concomitant, offset : array_like, optional
+        Of the new rows, for a model of arrays.
+    transform : bool
+        Whether ``exog`` passes through the model's formulas.
+
+    Returns
+    -------
+    MixturePrediction
+
+    Raises
+    ------
+    SmmixError
+        If a column is absent or a length does not fit.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> import smmix
+    >>> data = sm.datasets.engel.load_pandas().data
+    >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+    >>> frame = results.get_prediction({"income": [500.0, 900.0]}).summary_frame()
+    >>> frame["mean"].round(1).tolist()
+    [368.4, 589.9]
+    """
+    model = results.model
+    if exog is not None:
+        rows = new_rows(
+            model, exog, exog_concomitant=exog_concomitant, offset=offset, transform=transform
+        )
+        return MixturePrediction(results, rows)
+    if exog_concomitant is not None or offset is not None:
+        raise SmmixError("Without exog the rows of the fit are used; give exog for new rows.")
+    return MixturePrediction(results, own_rows(model))
+
+
+def quantile_residuals(results: Any) -> pd.Series:
+    """Normal quantiles of the fitted distribution function at the observations.
+
+    If the model holds they are standard normal, apart from the uncertainty of the estimates
+    [1]_; residuals from the mean are not, for the mixture is not normal around it. Rows of a
+    group each have the mixture's marginal distribution.
+
+    Parameters
+    ----------
+    results : MixtureResults
+        Of a model that still has its data.
+
+    Returns
+    -------
+    Series
+        One value per row of the fit.
+
+    References
+    ----------
+    .. [1] Dunn, P. K. and Smyth, G. K. (1996). Randomized quantile residuals. Journal of
+       Computational and Graphical Statistics 5, 236-244.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> import smmix
+    >>> data = sm.datasets.engel.load_pandas().data
+    >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+    >>> results.quantile_residuals.head(3).round(2).tolist()
+    [-0.84, -1.1, -1.32]
+    """
+    model = results.model
+    rows = own_rows(model)
+    params: MixtureParams = model.unpack(np.asarray(results.params))
+    response = model.kept_design.endog
+    scaled = (response[:, None] - component_means(params, rows)) / params.nuisance[0, :, 0]
+    prior = prior_probabilities(model, params, rows)
+    # Far from every component one tail is 1 in floating point, so each side has its own.
+    below = logsumexp(log_ndtr(scaled), axis=1, b=prior)
+    above = logsumexp(log_ndtr(-scaled), axis=1, b=prior)
+    values = np.where(below < above, ndtri_exp(below), -ndtri_exp(above))
+    return pd.Series(values, rows.index, name="quantile_residual")

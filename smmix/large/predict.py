@@ -1,0 +1,237 @@
+"""Predictions for tables that are not in memory: made slab by slab, when they are asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
+import pandas as pd
+
+from smmix.core.params import MixtureParams
+from smmix.errors import SmmixError
+from smmix.formula.design import Design
+from smmix.formula.incremental import SlabDesigner
+from smmix.large.build import EXTRAS, is_dask
+from smmix.large.tables import ParquetTable, frame_of
+from smmix.mixture.prediction import WHICH, Rows, new_rows, predict_rows
+from smmix.mixture.units import Units, log_indicators
+from smmix.sources.parquet import ParquetScan
+from smmix.sources.streamed import in_order
+
+if TYPE_CHECKING:
+    from smmix.results import MixtureResults
+
+__all__ = ["LazyPrediction", "SlabPredictor", "predict_large"]
+
+
+@dataclass(frozen=True)
+class SlabPredictor:
+    """Predicts for a frame; small enough to be sent elsewhere.
+
+    Attributes
+    ----------
+    model : namespace
+        What prediction needs of a model, without its data.
+    params : MixtureParams
+    which : str
+    q : float or sequence of float
+    designer : SlabDesigner or None
+        Makes the rows of the fit; None for new data.
+    token : str
+        Tells predictors apart where Dask looks for equal tasks.
+    """
+
+    model: Any
+    params: MixtureParams
+    which: str
+    q: Any
+    designer: SlabDesigner | None
+    token: str = field(default_factory=lambda: uuid4().hex)
+
+    def __dask_tokenize__(self) -> str:
+        return self.token
+
+    @classmethod
+    def of(cls, results: MixtureResults, which: str, q: Any, *, own: bool) -> SlabPredictor:
+        if which not in WHICH:
+            raise SmmixError(f"which must be one of {', '.join(map(repr, WHICH))}, not {which!r}.")
+        model = results.model
+        if model.design.formulas is None:
+            raise SmmixError(
+                "A model of arrays predicts for arrays; build it with from_formula to predict for "
+                "tables that are not in memory."
+            )
+        nothing = dict.fromkeys((*EXTRAS, "concomitant", "frame"))
+        design = replace(
+            model.design,
+            endog=np.empty(0),
+            exog=np.empty((0, model.layout.p)),
+            index=pd.RangeIndex(0),
+            missing_rows=np.empty(0, dtype=np.intp),
+            positions=np.empty(0, dtype=np.intp),
+            **nothing,
+        )
+        stub = SimpleNamespace(
+            k=model.k,
+            spec=model.spec,
+            layout=model.layout,
+            design=design,
+            response_columns=model.response_columns,
+            group_codes=None if model.group_labels is None else np.empty(0, dtype=int),
+        )
+        designer = model.large.learnt.designer if own else None
+        return cls(stub, results.unpacked, which, q, designer)
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns that may be of use, those of the response last."""
+        if self.designer is not None:
+            return self.designer.rules.needed
+        design = self.model.design
+        used = [*design.formulas.columns, *design.column_names.values()]
+        return list(dict.fromkeys(used))
+
+    @property
+    def names(self) -> list[str]:
+        """Columns of the predictions."""
+        if self.which in ("components", "prob", "posterior"):
+            return [f"{self.which}_{c}" for c in range(self.model.k)]
+        if self.which == "quantile" and np.ndim(self.q):
+            return [f"quantile_{float(q)}" for q in self.q]
+        return ["component" if self.which == "label" else self.which]
+
+    def __call__(self, frame: pd.DataFrame, where: str) -> pd.DataFrame:
+        """Predictions, a column for each value of a row; missing where a row is not used."""
+        rows = self._rows(frame, where)
+        made = predict_rows(self.model, self.params, rows, self.which, self.q)
+        if isinstance(made, pd.Series):
+            made = made.astype("Int64" if self.which == "label" else float).to_frame()
+        made.columns = self.names
+        return made if len(made) == len(frame) else made.reindex(frame.index)
+
+    def _rows(self, frame: pd.DataFrame, where: str) -> Rows:
+        if self.designer is None:
+            return new_rows(self.model, frame)
+        return own_slab(self.designer(frame, where) or self.designer.template, self.model.k)
+
+
+def own_slab(design: Design, k: int) -> Rows:
+    """Rows of a slab of the data of the fit."""
+    units = Units.of(design.groups)
+    z = design.concomitant
+    if z is not None and units.first is not None:
+        z = units.to_rows(z[units.first])
+    known = design.known
+    return Rows(
+        design.exog,
+        z,
+        design.offset,
+        design.endog,
+        units.codes,
+        design.index,
+        design.freq_weights,
+        None if known is None else log_indicators(known, k, design.index),
+    )
+
+
+@dataclass(frozen=True)
+class LazyPrediction:
+    """Predictions for Parquet files, in the order of their rows; nothing is read until asked for.
+
+    Iterate over it for frames of some thousand rows each, whose index counts the rows of all
+    files, or write them with `to_parquet`. Rows in which something is missing are missing.
+
+    Attributes
+    ----------
+    predictor : SlabPredictor
+    data : ParquetScan
+    """
+
+    predictor: SlabPredictor
+    data: ParquetScan
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        wanted = self.predictor.columns
+        columns = [name for name in wanted if name in self.data.columns]
+        group = self.predictor.model.design.column_names.get("groups")
+        group = group if group in self.data.columns else None
+        table = ParquetTable.of(self.data)
+
+        def work(_: int, raw: Any) -> pd.DataFrame:
+            return self.predictor(*frame_of(raw))
+
+        first = 0
+        slabs = in_order(
+            lambda: self.data.slabs(columns, table.rows, group), work, os.cpu_count() or 1
+        )
+        for made in slabs:
+            made.index = pd.RangeIndex(first, first + len(made))
+            first += len(made)
+            yield made
+
+    def to_parquet(self, path: str | Path) -> None:
+        """Write the predictions to one Parquet file, row for row with the data.
+
+        Parameters
+        ----------
+        path : str or Path
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> import pandas as pd
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> data.to_parquet(folder / "data.parquet")
+        >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+        >>> lazy = results.predict(smmix.scan_parquet(folder / "data.parquet"))
+        >>> lazy.to_parquet(folder / "mean.parquet")
+        >>> list(pd.read_parquet(folder / "mean.parquet"))
+        ['mean']
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        writer = None
+        try:
+            for made in self:
+                table = pa.Table.from_pandas(made, preserve_index=False)
+                if writer is None:
+                    writer = pq.ParquetWriter(path, table.schema)
+                writer.write_table(table.cast(writer.schema))
+        finally:
+            if writer is not None:
+                writer.close()
+
+
+def predict_large(results: MixtureResults, data: Any, which: str, q: Any) -> Any:
+    """Predictions for a table that is not in memory, as lazy as the table.
+
+    Parameters
+    ----------
+    results : MixtureResults
+    data : ParquetScan or Dask frame
+        By default the data of the fit: rows that it left out are missing.
+    which : str
+    q : float or sequence of float
+
+    Returns
+    -------
+    LazyPrediction, or a Dask frame for a Dask frame
+    """
+    predictor = SlabPredictor.of(results, which, q, own=data is None)
+    if data is None:
+        data = results.model.large.data
+    if is_dask(data):
+        from smmix.large.dask import predict_dask
+
+        return predict_dask(predictor, data)
+    return LazyPrediction(predictor, data)

@@ -1,0 +1,249 @@
+"""The likelihood of a mixture of regressions at any parameters, and its derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from smmix.core.blocks import Block
+from smmix.core.information import information, unit_scores
+from smmix.core.statistics import InfoStats
+from smmix.mixture.base import MixtureModel
+from smmix.mixture.prediction import new_rows, own_rows, predict_rows
+
+__all__ = ["MixtureLikelihood"]
+
+
+class MixtureLikelihood(MixtureModel):
+    """A mixture's likelihood, its derivatives and its predictions as functions of the parameters.
+
+    The part of `MixtureOLS` that needs no fit; users meet it there. Derivatives are analytic.
+    """
+
+    def information(self, params: Any) -> InfoStats:
+        """Score, Hessian and cross products of scores in the core's full parameter vector.
+
+        Parameters
+        ----------
+        params : array_like, (V,)
+
+        Returns
+        -------
+        InfoStats
+            Without the batch axis.
+
+        Examples
+        --------
+        >>> from smmix import MixtureOLS
+        >>> model = MixtureOLS([0.0, 1, 3], [1.0, 1, 1], k=1)
+        >>> model.information([1.0, 1.0]).hessian.round(6).tolist()
+        [[-3.0, -2.0], [-2.0, -12.0]]
+        """
+        unpacked = self.unpack(self.check_params(params))
+        spec = self.spec
+        stats = self.source.reduce(lambda b: information(spec, unpacked, b), 3 * self.k)
+        return InfoStats(*(None if part is None else part[0] for part in stats))  # type: ignore[arg-type]
+
+    def _own_blocks(self, width: int) -> Iterator[Block]:
+        assert self.kept_design is not None
+        return self.source.blocks(width)
+
+    def loglikeobs(self, params: Any) -> np.ndarray:
+        """Log-likelihood of each row (of each group, when rows are grouped), weights included.
+
+        Parameters
+        ----------
+        params : array_like, (V,)
+
+        Returns
+        -------
+        ndarray, (n,) or (n_groups,)
+
+        Examples
+        --------
+        >>> from smmix import MixtureOLS
+        >>> model = MixtureOLS([0.0, 1, 3], [1.0, 1, 1], k=1)
+        >>> model.loglikeobs([1.0, 1.0]).round(3)
+        array([-1.419, -0.919, -2.919])
+        """
+        unpacked = self.unpack(self.check_params(params))
+        parts = []
+        for block in self._own_blocks(self.k):
+            units = self.spec.posterior(unpacked, block)[1][0, 0]
+            parts.append(units if block.weight is None else units * block.weight)
+        return np.concatenate(parts)
+
+    def loglike(self, params: Any) -> float:
+        """Log-likelihood.
+
+        Parameters
+        ----------
+        params : array_like, (V,)
+
+        Returns
+        -------
+        float
+            -inf where a sigma is not positive, so that optimisers turn back.
+
+        Examples
+        --------
+        >>> from smmix import MixtureOLS
+        >>> model = MixtureOLS([0.0, 1, 3], [1.0, 1, 1], k=1)
+        >>> round(float(model.loglike([1.0, 1.0])), 3)
+        -5.257
+        """
+        vector = self.check_params(params, positive=False)
+        if self._has_no_density(vector):
+            return -np.inf
+        unpacked, spec = self.unpack(vector), self.spec
+        return self.source.reduce(lambda b: spec.e_step(unpacked, b).loglike, self.k)[0]
+
+    def score(self, params: Any) -> np.ndarray:
+        """Gradient of the log-likelihood.
+
+        Parameters
+        ----------
+        params : array_like, (V,)
+
+        Returns
+        -------
+        ndarray, (V,)
+
+        Examples
+        --------
+        >>> from smmix import MixtureOLS
+        >>> model = MixtureOLS([0.0, 1, 3], [1.0, 1, 1], k=1)
+        >>> model.score([1.0, 1.0]).round(6).tolist()
+        [1.0, 2.0]
+        """
+        return self.information(params).score @ self.expand.basis
+
+    def score_obs(self, params: Any) -> np.ndarray:
+        """Gradient of each row (of each group, when rows are grouped), weights included.
+
+        Parameters
+        ----------
+        params : array_like, (V,)
+
+        Returns
+        -------
+        ndarray, (n, V) or (n_groups, V)
+
+        Examples
+        --------
+        >>> from smmix import MixtureOLS
+        >>> model = MixtureOLS([0.0, 1, 3], [1.0, 1, 1], k=1)
+        >>> model.score_obs([1.0, 1.0]).round(6).tolist()
+        [[-1.0, 0.0], [0.0, -1.0], [2.0, 3.0]]
+        """
+        unpacked = self.unpack(self.check_params(params))
+        parts = [unit_scores(self.spec, unpacked, b)[0] for b in self._own_blocks(3 * self.k)]
+        return np.concatenate(parts, axis=1).T @ self.expand.basis
+
+    def hessian(self, params: Any) -> np.ndarray:
+        """Second derivatives of the log-likelihood.
+
+        Parameters
+        ----------
+        params : array_like, (V,)
+
+        Returns
+        -------
+        ndarray, (V, V)
+
+        Examples
+        --------
+        >>> from smmix import MixtureOLS
+        >>> model = MixtureOLS([0.0, 1, 3], [1.0, 1, 1], k=1)
+        >>> model.hessian([1.0, 1.0]).round(6).tolist()
+        [[-3.0, -2.0], [-2.0, -12.0]]
+        """
+        basis = self.expand.basis
+        return basis.T @ self.information(params).hessian @ basis
+
+    def hessian_factor(self, params: Any, scale: Any = None, observed: bool = True) -> None:
+        """Not defined: the Hessian of a mixture is no weighted cross product of ``exog``."""
+        raise NotImplementedError(
+            "The Hessian of a mixture is no weighted cross product of exog; use hessian(params)."
+        )
+
+    def posterior(self, params: Any) -> np.ndarray:
+        """Posterior probabilities of the components, by row, or by group when rows are grouped.
+
+        Parameters
+        ----------
+        params : array_like, (V,)
+
+        Returns
+        -------
+        ndarray, (n, k) or (n_groups, k)
+            Rows sum to 1.
+
+        Examples
+        --------
+        >>> from smmix import MixtureOLS
+        >>> model = MixtureOLS([0.0, 1, 3, 4], [1.0, 1, 1, 1], k=2)
+        >>> model.posterior([0.0, 4.0, 1.0, 1.0, 0.0]).round(3)[0].tolist()
+        [1.0, 0.0]
+        """
+        unpacked = self.unpack(self.check_params(params))
+        blocks = self._own_blocks(self.k)
+        parts = [self.spec.posterior(unpacked, block)[0][0] for block in blocks]
+        return np.concatenate(parts, axis=1).T
+
+    def predict(
+        self,
+        params: Any,
+        exog: Any = None,
+        *,
+        which: str = "mean",
+        endog: Any = None,
+        q: Any = 0.5,
+        exog_concomitant: Any = None,
+        offset: Any = None,
+        groups: Any = None,
+        transform: bool = True,
+    ) -> np.ndarray:
+        """Predictions at any parameters, as arrays.
+
+        Parameters
+        ----------
+        params : array_like, (V,)
+        exog : DataFrame or array_like, (m, p), optional
+            New rows; by default the rows of the model.
+        which, endog, q, exog_concomitant, offset, groups, transform : optional
+            As in `MixtureResults.predict`.
+
+        Returns
+        -------
+        ndarray, (m,) or (m, k)
+
+        Raises
+        ------
+        SmmixError
+            If a column is absent or a length does not fit.
+
+        Examples
+        --------
+        >>> from smmix import MixtureOLS
+        >>> model = MixtureOLS([0.0, 1, 3, 4], [1.0, 1, 1, 1], k=2)
+        >>> float(model.predict([0.0, 4.0, 1.0, 1.0, 0.0], [[1.0]])[0])
+        2.0
+        """
+        rows = (
+            own_rows(self)
+            if exog is None
+            else new_rows(
+                self,
+                exog,
+                exog_concomitant=exog_concomitant,
+                endog=endog,
+                offset=offset,
+                groups=groups,
+                transform=transform,
+            )
+        )
+        unpacked = self.unpack(self.check_params(params))
+        return predict_rows(self, unpacked, rows, which, q).to_numpy()

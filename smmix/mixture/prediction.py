@@ -1,0 +1,376 @@
+"""What a fitted mixture says about rows: means, probabilities, distribution and quantiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtr, ndtri
+
+from smmix.core.params import MixtureParams
+from smmix.errors import SmmixError
+from smmix.formula import FormulaSpec
+from smmix.formula.rows import by_label
+from smmix.mixture.units import log_indicators
+from smmix.support.frames import as_frame, numbers, row_name
+
+if TYPE_CHECKING:
+    from smmix.mixture.base import MixtureModel
+
+__all__ = ["WHICH", "Rows", "new_rows", "own_rows", "predict_rows", "with_response"]
+
+WHICH = ("mean", "components", "prob", "posterior", "label", "cdf", "quantile")
+#: Most halvings of the bracket of a quantile; they end when no number lies between its ends.
+BISECTIONS = 2000
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows to predict for; incomplete rows hold NaN.
+
+    Attributes
+    ----------
+    exog : ndarray, (m, p)
+    concomitant : ndarray, (m, q), or None
+    offset : ndarray, (m,), or None
+    endog : ndarray, (m,), or None
+        NaN where the response is not known.
+    group_codes : ndarray of int, (m,), or None
+        Rows of one group share a component.
+    index : Index of length m
+    repeat : ndarray, (m,), or None
+        How often each row stands in its group.
+    membership : ndarray, (m, k), or None
+        Log indicators of the components that a row may belong to.
+    """
+
+    exog: np.ndarray
+    concomitant: np.ndarray | None
+    offset: np.ndarray | None
+    endog: np.ndarray | None
+    group_codes: np.ndarray | None
+    index: pd.Index
+    repeat: np.ndarray | None = None
+    membership: np.ndarray | None = None
+
+
+def own_rows(model: MixtureModel) -> Rows:
+    """The rows that the model was fitted to."""
+    design = model.kept_design
+    z, membership = model.source.z, model.source.membership
+    return Rows(
+        design.exog,
+        None if z is None else model.units.to_rows(z),
+        design.offset,
+        design.endog,
+        model.group_codes,
+        design.index,
+        design.freq_weights,
+        None if membership is None else model.units.to_rows(membership),
+    )
+
+
+def with_response(rows: Rows, endog: Any) -> Rows:
+    """The same rows with another response, when one is given."""
+    return rows if endog is None else replace(rows, endog=_vector(endog, rows.index, "endog"))
+
+
+def new_rows(
+    model: MixtureModel,
+    exog: Any,
+    *,
+    exog_concomitant: Any = None,
+    endog: Any = None,
+    offset: Any = None,
+    groups: Any = None,
+    transform: bool = True,
+) -> Rows:
+    """Rows made from new data, through the formulas when the model has them.
+
+    Raises
+    ------
+    SmmixError
+        If a column is absent or a length does not fit.
+    """
+    formulas = model.design.formulas
+    if formulas is not None and transform:
+        return _from_frame(model, formulas, exog, exog_concomitant, endog, offset, groups)
+    design = model.design
+    if isinstance(exog, pd.Series):
+        # One row, labelled by the columns, unless there is one column only.
+        exog = exog.to_frame() if len(design.exog_names) == 1 else exog.to_frame().T
+    x = _matrix(exog, design.exog_names, "exog")
+    index = exog.index if isinstance(exog, pd.DataFrame) else pd.RangeIndex(len(x))
+    z = None
+    if model.layout.q > 1 or design.concomitant_names is not None:
+        if exog_concomitant is None:
+            raise SmmixError(
+                "The component probabilities depend on concomitant variables; give them for the "
+                f"new rows as exog_concomitant ({len(design.concomitant_names or [])} columns)."
+            )
+        if isinstance(exog_concomitant, pd.DataFrame) and isinstance(exog, pd.DataFrame):
+            exog_concomitant = by_label(exog_concomitant, index, "exog_concomitant")
+        z = _matrix(exog_concomitant, design.concomitant_names or [], "exog_concomitant")
+    elif exog_concomitant is not None:
+        raise SmmixError("exog_concomitant means nothing here: the model has no concomitants.")
+    if z is not None and len(z) != len(x):
+        raise SmmixError(f"exog_concomitant has {len(z)} rows but exog {len(x)}.")
+    return _with_extras(model, Rows(x, z, None, None, None, index), endog, offset, groups)
+
+
+def _from_frame(
+    model: MixtureModel,
+    formulas: FormulaSpec,
+    exog: Any,
+    exog_concomitant: Any,
+    endog: Any,
+    offset: Any,
+    groups: Any,
+) -> Rows:
+    if exog_concomitant is not None:
+        raise SmmixError(
+            "exog_concomitant is for models of arrays; put the concomitant variables into the "
+            "frame of new data."
+        )
+    frame = as_frame(exog, "the new data")
+    made = formulas.transform(frame)
+    response = None
+    if endog is None and all(name in frame.columns for name in model.response_columns):
+        response = formulas.transform(frame, need_endog=True).endog
+    group_name = model.design.column_names.get("groups")
+    if groups is None and group_name is not None and group_name in frame.columns:
+        groups = frame[group_name]
+    extras = {}
+    for argument in ("freq_weights", "known"):
+        name = model.design.column_names.get(argument)
+        if name is not None and name in frame.columns:
+            extras[argument] = _vector(frame[name], made.index, f"the column {name!r}")
+    known = extras.get("known")
+    rows = Rows(
+        made.exog,
+        made.concomitant,
+        made.offset,
+        response,
+        None,
+        made.index,
+        extras.get("freq_weights"),
+        None if known is None else log_indicators(known, model.k, made.index),
+    )
+    return _with_extras(model, rows, endog, offset, groups)
+
+
+def _with_extras(model: MixtureModel, rows: Rows, endog: Any, offset: Any, groups: Any) -> Rows:
+    """Attach what the caller gives per row; an offset of the model that is not given is zero."""
+    response = rows.endog if endog is None else _vector(endog, rows.index, "endog")
+    shift = rows.offset if offset is None else _vector(offset, rows.index, "offset")
+    codes = None
+    if groups is not None:
+        # A model without its data has no codes any more, but its labels tell.
+        if model.group_codes is None and getattr(model, "group_labels", None) is None:
+            raise SmmixError("The model has no groups, so leave groups out of the call.")
+        if np.ndim(groups) != 1:
+            n = len(rows.index)
+            raise SmmixError(f"groups must have {n} values, one for each new row.")
+        codes, _ = pd.factorize(_per_row(groups, rows.index, "groups"))
+        # A row whose group is not known stands alone.
+        alone = codes < 0
+        codes[alone] = codes.max(initial=-1) + 1 + np.arange(alone.sum())
+    return replace(rows, endog=response, offset=shift, group_codes=codes)
+
+
+def _matrix(values: Any, names: list[str], what: str) -> np.ndarray:
+    if isinstance(values, pd.Series):
+        values = values.to_frame() if len(names) == 1 else values.to_frame().T
+    if isinstance(values, pd.DataFrame):
+        if all(name in values.columns for name in names):
+            values = values[names]
+        columns = [
+            numbers(values.iloc[:, i], f"{what} column {name!r}", values.index, booleans=True)
+            for i, name in enumerate(values.columns)
+        ]
+        array = np.column_stack(columns) if columns else np.empty((len(values), 0))
+    else:
+        try:
+            array = np.asarray(values, dtype=float)
+        except (TypeError, ValueError) as error:
+            raise SmmixError(f"{what} must hold numbers ({error}).") from error
+        if array.ndim == 1:
+            array = array[:, None] if len(names) == 1 else array[None, :]
+    if array.ndim != 2 or array.shape[1] != len(names):
+        raise SmmixError(
+            f"{what} has the shape {array.shape}; it must have {len(names)} columns: "
+            f"{', '.join(names)}."
+        )
+    infinite = np.isinf(array)
+    if infinite.any():
+        row, column = (int(i) for i in np.argwhere(infinite)[0])
+        raise SmmixError(f"The column {names[column]!r} of {what} is infinite in row {row}.")
+    return array
+
+
+def _per_row(values: Any, index: pd.Index, what: str) -> pd.Series:
+    """One value for each row: by label where the values have labels, else by position."""
+    if isinstance(values, pd.DataFrame) and values.shape[1] == 1:
+        values = values.iloc[:, 0]
+    if isinstance(values, pd.Series):
+        return by_label(values, index, what)
+    column = pd.Series(np.asarray(values).ravel())
+    if len(column) != len(index):
+        raise SmmixError(f"{what} has {len(column)} values for {len(index)} new rows.")
+    return column
+
+
+def _vector(values: Any, index: pd.Index, what: str) -> np.ndarray:
+    if np.ndim(values) == 0:
+        values = np.full(len(index), values)
+    column = _per_row(values, index, what)
+    array = numbers(column, what, index, booleans=what == "offset")
+    if np.isinf(array).any():
+        raise SmmixError(
+            f"{what} is infinite in {row_name(index, int(np.argmax(np.isinf(array))))}."
+        )
+    return array
+
+
+def component_means(params: MixtureParams, rows: Rows) -> np.ndarray:
+    """Mean of y within each component, (m, k)."""
+    means: np.ndarray = rows.exog @ params.coef[0].T
+    return means if rows.offset is None else means + rows.offset[:, None]
+
+
+def prior_probabilities(model: MixtureModel, params: MixtureParams, rows: Rows) -> np.ndarray:
+    """P(component | z), (m, k); NaN where the concomitant variables are."""
+    probability = model.spec.mixing.prior(params.mixing, rows.concomitant).probability[0].T
+    if probability.shape[0] == 1:
+        probability = np.tile(probability, (len(rows.index), 1))
+        # A row that cannot be predicted for has no other prediction either.
+        probability[np.isnan(rows.exog).any(axis=1)] = np.nan
+    return probability
+
+
+def posterior_probabilities(model: MixtureModel, params: MixtureParams, rows: Rows) -> np.ndarray:
+    """P(component | y, x, z), (m, k); the prior where y is not known."""
+    prior = prior_probabilities(model, params, rows)
+    if rows.endog is None and rows.membership is None:
+        return prior
+    sigma = params.nuisance[0, :, 0]
+    y = np.full(len(rows.index), np.nan) if rows.endog is None else rows.endog
+    scaled = (y[:, None] - component_means(params, rows)) / sigma
+    told = np.where(np.isnan(y)[:, None], 0.0, -0.5 * scaled**2 - np.log(sigma))
+    told[np.isnan(prior).any(axis=1)] = np.nan
+    if rows.group_codes is not None and rows.repeat is not None:
+        told *= rows.repeat[:, None]
+    if rows.membership is not None:
+        told += rows.membership
+    with np.errstate(divide="ignore"):
+        log_prior = np.log(prior)
+    if rows.group_codes is not None:
+        told, log_prior = _shared(told, log_prior, rows.group_codes)
+    joint = told + log_prior
+    joint -= joint.max(axis=1, keepdims=True)
+    np.exp(joint, out=joint)
+    result: np.ndarray = joint / joint.sum(axis=1, keepdims=True)
+    return result
+
+
+def _shared(
+    told: np.ndarray, log_prior: np.ndarray, codes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What all rows of a group tell together, and the prior of their first row, for every row."""
+    complete = ~np.isnan(told).any(axis=1)
+    sums = np.zeros((codes.max(initial=-1) + 1, told.shape[1]))
+    np.add.at(sums, codes[complete], told[complete])
+    _, first = np.unique(codes, return_index=True)
+    return np.where(complete[:, None], sums[codes], np.nan), log_prior[first][codes]
+
+
+def mixture_cdf(
+    y: np.ndarray, means: np.ndarray, sigma: np.ndarray, prior: np.ndarray
+) -> np.ndarray:
+    """Distribution function of the mixture at y, (m,)."""
+    result: np.ndarray = (prior * ndtr((y[:, None] - means) / sigma)).sum(axis=1)
+    return result
+
+
+def mixture_quantile(
+    q: float, means: np.ndarray, sigma: np.ndarray, prior: np.ndarray
+) -> np.ndarray:
+    """Quantile of the mixture, (m,), by bisection between those of its components."""
+    lower = (means + sigma * ndtri(q)).min(axis=1)
+    upper = (means + sigma * ndtri(q)).max(axis=1)
+    for _ in range(BISECTIONS):
+        middle = 0.5 * (lower + upper)
+        if not ((lower < middle) & (middle < upper)).any():
+            break
+        below = mixture_cdf(middle, means, sigma, prior) < q
+        lower, upper = np.where(below, middle, lower), np.where(below, upper, middle)
+    return 0.5 * (lower + upper)
+
+
+def predict_rows(
+    model: MixtureModel, params: MixtureParams, rows: Rows, which: str, q: Any = 0.5
+) -> pd.Series | pd.DataFrame:
+    """Predictions for rows, labelled by their index.
+
+    Parameters
+    ----------
+    model : MixtureOLS
+    params : MixtureParams
+    rows : Rows
+    which : str
+        One of `WHICH`.
+    q : float or sequence of float
+        Levels of the quantiles.
+
+    Returns
+    -------
+    Series, or DataFrame with a column per component (or per level)
+    """
+    if which not in WHICH:
+        raise SmmixError(f"which must be one of {', '.join(map(repr, WHICH))}, not {which!r}.")
+    components = pd.RangeIndex(model.k, name="component")
+    if which == "prob":
+        prior = prior_probabilities(model, params, rows)
+        return pd.DataFrame(prior, rows.index, components)
+    if which in ("posterior", "label"):
+        posterior = posterior_probabilities(model, params, rows)
+        table = pd.DataFrame(posterior, rows.index, components)
+        return table if which == "posterior" else labels_of(posterior, rows.index)
+    means = component_means(params, rows)
+    if which == "components":
+        return pd.DataFrame(means, rows.index, components)
+    prior, sigma = prior_probabilities(model, params, rows), params.nuisance[0, :, 0]
+    if which == "mean":
+        return pd.Series((prior * means).sum(axis=1), rows.index, name="mean")
+    if which == "cdf":
+        if rows.endog is None:
+            raise SmmixError("which='cdf' needs the response: pass it as endog=.")
+        return pd.Series(mixture_cdf(rows.endog, means, sigma, prior), rows.index, name="cdf")
+    return _quantiles(q, means, sigma, prior, rows.index)
+
+
+def labels_of(posterior: np.ndarray, index: pd.Index) -> pd.Series:
+    """The component of highest posterior; missing where the posterior is."""
+    unknown = np.isnan(posterior).any(axis=1)
+    labels = np.where(unknown, 0, np.where(unknown[:, None], 0.0, posterior).argmax(axis=1))
+    series = pd.Series(labels, index, name="component", dtype="int64")
+    return series.astype("Int64").mask(unknown) if unknown.any() else series
+
+
+def _quantiles(
+    q: Any, means: np.ndarray, sigma: np.ndarray, prior: np.ndarray, index: pd.Index
+) -> pd.Series | pd.DataFrame:
+    try:
+        levels = np.asarray(q, dtype=float)
+    except (TypeError, ValueError):
+        raise SmmixError(f"q must be a number, or a list of numbers, not {q!r}.") from None
+    if not ((levels > 0.0) & (levels < 1.0)).all():
+        raise SmmixError(f"q must lie strictly between 0 and 1, not {q!r}.")
+    if levels.ndim == 0:
+        return pd.Series(
+            mixture_quantile(float(levels), means, sigma, prior), index, name="quantile"
+        )
+    columns = {float(q): mixture_quantile(float(q), means, sigma, prior) for q in levels}
+    return pd.DataFrame(columns, index)

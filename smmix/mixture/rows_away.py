@@ -1,0 +1,95 @@
+"""What a model knows of rows that are not in memory, and the refusal of what needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from smmix.core.memory import MemorySource
+from smmix.errors import SmmixError
+from smmix.formula.incremental import LearntDesign, SlabDesigner
+from smmix.mixture.units import Units, make_source
+
+__all__ = ["LargeRows", "SlabRows", "refuse_rows"]
+
+
+@dataclass(frozen=True)
+class SlabRows:
+    """Turns a slab into the rows that the core reads; can be sent elsewhere.
+
+    Attributes
+    ----------
+    designer : SlabDesigner
+    k : int
+    sampling_scale : float
+        Brings the sampling weights of all rows to a mean of one.
+    """
+
+    designer: SlabDesigner
+    k: int
+    sampling_scale: float
+
+    def __call__(self, frame: pd.DataFrame, where: str) -> MemorySource | None:
+        design = self.designer(frame, where)
+        if design is None:
+            return None
+        units = Units.of(design.groups)
+        rows = make_source(design, units, self.k)
+        given, weight = design.prob_weights, rows.weight
+        if given is None or weight is None:
+            return rows
+        frequency = np.ones(given.size) if design.freq_weights is None else design.freq_weights
+        correction = self.sampling_scale * float(frequency @ given) / float(frequency.sum())
+        if units.codes is None and design.freq_weights is not None:
+            # Rows that are their own units ignore it; robust covariances need it by itself.
+            rows = replace(rows, repeat=design.freq_weights)
+        return replace(rows, weight=weight * correction)
+
+
+@dataclass(frozen=True)
+class LargeRows:
+    """What a model knows of rows that are not in memory.
+
+    Attributes
+    ----------
+    data : ParquetScan or Dask frame
+        As given.
+    learnt : LearntDesign
+    build : SlabRows
+    """
+
+    data: Any
+    learnt: LearntDesign
+    build: SlabRows
+
+    @property
+    def response_range(self) -> tuple[float, float]:
+        """Smallest and largest response less the offset."""
+        return self.learnt.findings.low, self.learnt.findings.high
+
+    @property
+    def extras(self) -> Mapping[str, str]:
+        """Argument name (groups, freq_weights, ..) to column name."""
+        return self.learnt.designer.rules.extras
+
+    @property
+    def given(self) -> set[str]:
+        """The arguments of `extras` that name a column."""
+        return {name for name, column in self.extras.items() if column is not None}
+
+
+def refuse_rows(*, removed: bool = False) -> SmmixError:
+    """The error for what needs rows that are not in memory, or were taken away."""
+    if removed:
+        return SmmixError(
+            "The data were taken away by remove_data(); only what was computed before and "
+            "predictions for new data are left."
+        )
+    return SmmixError(
+        "The rows of this model are not in memory: results.predict(which=..) goes through them "
+        "slab by slab; for what needs all of them at once, fit a sample."
+    )

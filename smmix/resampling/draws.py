@@ -1,0 +1,223 @@
+"""Random draws from a fitted mixture: the component of each row, and its response."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from smmix.core.params import MixtureParams
+from smmix.errors import SmmixError
+from smmix.mixture.prediction import Rows, component_means, new_rows, own_rows, prior_probabilities
+from smmix.support.frames import as_frame, is_pandas
+
+if TYPE_CHECKING:
+    from smmix.core.family import Family
+    from smmix.mixture.base import MixtureModel
+
+__all__ = [
+    "ResponseLaw", "generator", "observations", "pick_component", "simulate", "take_rows",
+]  # fmt: skip
+
+
+def generator(rng: Any) -> np.random.Generator:
+    """A generator of random numbers from a seed, or the generator itself (SPEC 7).
+
+    Raises
+    ------
+    SmmixError
+        If ``rng`` cannot seed one.
+    """
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise SmmixError(f"rng={rng!r} cannot seed a random number generator ({error}).") from error
+
+
+def pick_component(prior: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+    """Component of each row, (m,), from probabilities (m, k) and uniform numbers (m,)."""
+    below = np.cumsum(prior, axis=1)[:, :-1]
+    picked: np.ndarray = (uniform[:, None] >= below).sum(axis=1)
+    return picked
+
+
+@dataclass(frozen=True)
+class ResponseLaw:
+    """The distribution of the responses of some rows under a mixture, to draw from many times.
+
+    Attributes
+    ----------
+    family : Family
+    prior : ndarray, (g, k)
+        Probabilities of the components of each group of rows (a row by itself is one).
+    codes : ndarray of int, (m,)
+        Group of each row.
+    means : ndarray, (m, k)
+        NaN where the row is incomplete.
+    sigma : ndarray, (k,)
+    """
+
+    family: Family
+    prior: np.ndarray
+    codes: np.ndarray
+    means: np.ndarray
+    sigma: np.ndarray
+
+    @classmethod
+    def of(cls, model: MixtureModel, params: MixtureParams, rows: Rows) -> ResponseLaw:
+        """The law of ``rows`` under one parameter set.
+
+        Rows of a group share one component, drawn from the probabilities of the group's first
+        row; rows whose component is known keep it.
+        """
+        prior = prior_probabilities(model, params, rows)
+        codes = np.arange(len(rows.index)) if rows.group_codes is None else rows.group_codes
+        _, first, codes = np.unique(codes, return_index=True, return_inverse=True)
+        prior = prior[first]
+        if rows.membership is not None:
+            prior = prior * np.exp(rows.membership[first])
+            prior = prior / prior.sum(axis=1, keepdims=True)
+        means = component_means(params, rows)
+        means[np.isnan(prior).any(axis=1)[codes]] = np.nan
+        return cls(model.spec.family, prior, codes, means, params.nuisance[0, :, 0])
+
+    def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """A response (m,), NaN where the row is incomplete, and a component (m,) for each row."""
+        component = pick_component(self.prior, rng.random(len(self.prior)))[self.codes]
+        eta = self.means[np.arange(component.size), component]
+        return self.family.sample(eta, self.sigma[component], rng), component
+
+
+def simulate(
+    results: Any,
+    exog: Any = None,
+    nobs: int | None = None,
+    rng: Any = 0,
+    *,
+    exog_concomitant: Any = None,
+    offset: Any = None,
+    groups: Any = None,
+) -> pd.DataFrame:
+    """Draw new responses from a fitted mixture.
+
+    Parameters
+    ----------
+    results : MixtureResults
+    exog : DataFrame or array_like, (m, p), optional
+        Rows to draw for; by default the rows of the fit, one draw for each observation: a row of
+        frequency weight 2 gives two.
+    nobs : int, optional
+        Number of rows; they are taken from those above at random, with replacement.
+    rng : int, Generator, SeedSequence or None
+        Seed; the same seed gives the same draws.
+    exog_concomitant, offset, groups : array_like, optional
+        For the rows of ``exog``, as in ``results.predict``. Rows of a group share a component.
+
+    Returns
+    -------
+    DataFrame
+        The variables of the rows, then the response and ``component``, the component (from 0)
+        that each response was drawn from. Both are missing where the row is incomplete.
+
+    Raises
+    ------
+    SmmixError
+        If a column is absent or a length does not fit, or for ``nobs`` with grouped rows.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> import smmix
+    >>> data = sm.datasets.engel.load_pandas().data
+    >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+    >>> list(results.simulate())
+    ['income', 'foodexp', 'component']
+    """
+    rng = generator(rng)
+    model, params = results.model, results.unpacked
+    if exog is None:
+        if any(given is not None for given in (exog_concomitant, offset, groups)):
+            raise SmmixError("exog_concomitant, offset and groups go with the rows of exog.")
+        rows, variables = own_rows(model), _own_variables(model)
+        positions = observations(model.kept_design.freq_weights, len(rows.index))
+    else:
+        rows = new_rows(
+            model, exog, exog_concomitant=exog_concomitant, offset=offset, groups=groups
+        )
+        variables = _new_variables(model, exog, rows)
+        positions = np.arange(len(rows.index))
+    if nobs is not None:
+        positions = rng.choice(positions, size=_checked_nobs(nobs, rows))
+    response, component = ResponseLaw.of(model, params, take_rows(rows, positions)).draw(rng)
+    if "component" in _names_used(model):
+        raise SmmixError(
+            "The model has a variable called 'component', the name of the column that tells where "
+            "a response was drawn from; rename the variable."
+        )
+    frame = variables.drop(columns="component", errors="ignore").iloc[positions].copy()
+    frame[model.endog_names] = response
+    label = pd.Series(component, frame.index)
+    unknown = np.isnan(response)
+    frame["component"] = label.astype("Int64").mask(unknown) if unknown.any() else label
+    return frame
+
+
+def observations(freq_weights: np.ndarray | None, n_rows: int) -> np.ndarray:
+    """Position of the row of each observation; each row once where weights are not whole."""
+    positions = np.arange(n_rows)
+    if freq_weights is None or (freq_weights != np.rint(freq_weights)).any():
+        return positions
+    return np.repeat(positions, freq_weights.astype(int))
+
+
+def take_rows(rows: Rows, positions: np.ndarray) -> Rows:
+    """The rows at some positions."""
+
+    def cut(values: Any) -> Any:
+        return None if values is None else values[positions]
+
+    return replace(rows, **{field.name: cut(getattr(rows, field.name)) for field in fields(rows)})
+
+
+def _checked_nobs(nobs: Any, rows: Rows) -> int:
+    if isinstance(nobs, bool) or not isinstance(nobs, int | np.integer) or nobs < 1:
+        raise SmmixError(f"nobs must be a whole number of at least 1, not {nobs!r}.")
+    if rows.group_codes is not None:
+        raise SmmixError(
+            "Rows that form groups cannot be taken one by one; pass the groups that you want as "
+            "exog, without nobs."
+        )
+    return int(nobs)
+
+
+def _own_variables(model: MixtureModel) -> pd.DataFrame:
+    """The columns that the model was made from, but the response."""
+    design = model.kept_design
+    if design.frame is not None:
+        return design.frame.drop(columns=model.response_columns)
+    variables = pd.DataFrame(design.exog, design.index, design.exog_names)
+    if design.concomitant is not None:
+        names = design.concomitant_names or []
+        fresh = [name not in design.exog_names for name in names]
+        mixing = pd.DataFrame(design.concomitant, design.index, names)
+        variables = pd.concat([variables, mixing.loc[:, fresh]], axis=1)
+    if design.groups is not None:
+        variables[design.column_names.get("groups", "groups")] = design.groups
+    return variables
+
+
+def _names_used(model: MixtureModel) -> list[str]:
+    design = model.design
+    columns = [] if design.frame is None else list(design.frame.columns)
+    return [*design.exog_names, *(design.concomitant_names or []), *columns]
+
+
+def _new_variables(model: MixtureModel, exog: Any, rows: Rows) -> pd.DataFrame:
+    if model.design.formulas is not None:
+        frame = as_frame(exog, "the new data")
+        return frame.drop(columns=model.response_columns, errors="ignore")
+    if is_pandas(exog) and getattr(exog, "ndim", 0) == 2:
+        return pd.DataFrame(exog)
+    return pd.DataFrame(rows.exog, rows.index, model.design.exog_names)

@@ -1,0 +1,1 @@
+"""How the maximum is found."""

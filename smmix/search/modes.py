@@ -1,0 +1,282 @@
+"""Modes of a mixture's likelihood: what each is, which are the same, which are degenerate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from smmix.core.blocks import Block
+from smmix.core.mixture import MixtureSpec
+from smmix.core.params import MixtureParams
+from smmix.search.em import EMStatus
+from smmix.search.runs import Runs
+
+if TYPE_CHECKING:
+    from smmix.core.memory import MemorySource
+    from smmix.core.source import Source
+
+#: A component is degenerate when its sigma is below this share of the largest ..
+SMALL_SIGMA = 0.2
+#: .. while it holds less than this share of the rows, ..
+SMALL_SHARE = 0.1
+#: Units on which runs that have ended are compared with each other.
+COMPARED_UNITS = 20000
+#: .. or when its sigma is below this share of the largest.
+VANISHING_SIGMA = 1e-3
+
+
+@dataclass
+class Mode:
+    """A mode of the likelihood, in natural coordinates.
+
+    Attributes
+    ----------
+    params : MixtureParams
+        One parameter set (S = 1).
+    loglike : float
+        Log-likelihood at ``params``, without any penalty.
+    hits : int
+        Starts that were followed to this mode.
+    min_size : float
+        Smallest sum of posteriors of a component, in rows.
+    sigma_ratio : float
+        Smallest sigma over the largest; one for families without sigma.
+    degenerate : bool
+        Whether the mode is one of those that free variances make without limit.
+    reason : str
+        Why it is degenerate; empty when it is not.
+    status : EMStatus
+    score_norm : float
+        Largest score per observation in scale-free units.
+    n_iter : int
+    trace : list of (str, float, float)
+        Phase, log-likelihood and score of every iteration on the whole data.
+    """
+
+    params: MixtureParams
+    loglike: float
+    hits: int = 1
+    min_size: float = np.nan
+    sigma_ratio: float = 1.0
+    degenerate: bool = False
+    reason: str = ""
+    status: EMStatus = EMStatus.MAXITER
+    score_norm: float = np.nan
+    n_iter: int = 0
+    trace: list[tuple[str, float, float]] = field(default_factory=list)
+
+
+@dataclass
+class Modes:
+    """All distinct modes that a search found, best log-likelihood first.
+
+    Attributes
+    ----------
+    modes : list of Mode
+    selected : int
+        Position of the fit: the highest mode that is not degenerate, else the highest.
+    n_passes : int
+        Passes over the whole data.
+    n_starts : int
+        Short runs made, those of moves from good modes included.
+    interrupted : bool
+    """
+
+    modes: list[Mode]
+    selected: int
+    n_passes: int
+    n_starts: int = 1
+    interrupted: bool = False
+
+
+def component_sizes(spec: MixtureSpec, params: MixtureParams, source: Source) -> np.ndarray:
+    """Sum of posteriors over rows, (S, K)."""
+
+    def step(block: Block) -> np.ndarray:
+        posterior = spec.posterior(params, block)[0]
+        if block.weight is not None:
+            posterior = posterior * block.weight
+        return block.to_rows(posterior).sum(axis=2)
+
+    return source.reduce(step, params.size * params.k)
+
+
+def degeneracy(
+    spec: MixtureSpec, params: MixtureParams, sizes: np.ndarray
+) -> tuple[np.ndarray, list[str]]:
+    """Which parameter sets (S,) are degenerate, and a sentence for each that is.
+
+    Equal variances and families without a variance are never degenerate, for their likelihood
+    is bounded.
+    """
+    bad = degenerate_components(spec, params, sizes)
+    sigma = params.nuisance[:, :, 0] if bad.any() else np.ones_like(sizes)
+    ratio = sigma / sigma.max(axis=1, keepdims=True)
+    reasons = [""] * params.size
+    for s in np.flatnonzero(bad.any(axis=1)):
+        c = np.argmin(np.where(bad[s], sizes[s], np.inf))
+        reasons[s] = (
+            f"component {c} rests on {sizes[s, c]:.1f} rows with a sigma "
+            f"{ratio[s, c]:.2g} times the largest"
+        )
+    return np.asarray(bad.any(axis=1)), reasons
+
+
+def is_degenerate(spec: MixtureSpec, params: MixtureParams, sizes: np.ndarray) -> np.ndarray:
+    """Which parameter sets (S,) have a component that makes the likelihood grow without limit."""
+    return np.asarray(degenerate_components(spec, params, sizes).any(axis=1))
+
+
+def degenerate_components(
+    spec: MixtureSpec, params: MixtureParams, sizes: np.ndarray
+) -> np.ndarray:
+    """Which components (S, K) make the likelihood grow without limit, by their sizes in rows."""
+    if not spec.family.location_scale or getattr(spec.family, "equal_variance", False):
+        return np.zeros(sizes.shape, dtype=bool)
+    sigma = params.nuisance[:, :, 0]
+    largest = sigma.max(axis=1, keepdims=True)
+    sharp = sigma < SMALL_SIGMA * largest
+    sharp &= sizes < SMALL_SHARE * sizes.sum(axis=1, keepdims=True)
+    sharp |= sizes < spec.layout.p + 2
+    sharp |= sigma < VANISHING_SIGMA * largest
+    return sharp
+
+
+class ModeSums(NamedTuple):
+    """Log-likelihood (S,), and sums of posteriors over rows (S, K)."""
+
+    loglike: np.ndarray
+    sizes: np.ndarray
+
+
+def mode_sums(spec: MixtureSpec, params: MixtureParams, source: Source) -> ModeSums:
+    """Log-likelihood and sizes of the components in one pass."""
+
+    def step(block: Block) -> ModeSums:
+        posterior, units = spec.posterior(params, block)[:2]
+        if block.weight is not None:
+            posterior, units = posterior * block.weight, units * block.weight
+        return ModeSums(units.sum(axis=2)[:, 0], block.to_rows(posterior).sum(axis=2))
+
+    return source.reduce(step, params.size * params.k)
+
+
+class Compared(NamedTuple):
+    """Log-likelihood of the units (S, u), and sums of posteriors over rows (S, K)."""
+
+    signature: np.ndarray
+    sizes: np.ndarray
+
+
+def compared(spec: MixtureSpec, params: MixtureParams, source: MemorySource) -> Compared:
+    """What tells runs apart, and degenerate ones from others, in one pass."""
+    signature, sizes = [], []
+    for block in source.blocks(params.size * params.k):
+        posterior, units = spec.posterior(params, block)[:2]
+        if block.weight is not None:
+            posterior *= block.weight
+        signature.append(units[:, 0])
+        sizes.append(block.to_rows(posterior).sum(axis=2))
+    return Compared(np.concatenate(signature, axis=1), np.sum(sizes, axis=0))
+
+
+def unit_loglike(spec: MixtureSpec, params: MixtureParams, source: Source) -> np.ndarray:
+    """Log-likelihood of every unit, (S, u): the same for relabelled parameters."""
+    parts = [
+        spec.posterior(params, block)[1][:, 0] for block in source.blocks(params.size * params.k)
+    ]
+    return np.concatenate(parts, axis=1)
+
+
+def posteriors(spec: MixtureSpec, params: MixtureParams, source: MemorySource) -> np.ndarray:
+    """Posteriors of all units, (S, K, u)."""
+    blocks = source.blocks(params.size * params.k)
+    return np.concatenate([spec.posterior(params, block)[0] for block in blocks], axis=2)
+
+
+def weighted_sum(signature: np.ndarray, source: MemorySource) -> np.ndarray:
+    """Log-likelihoods (S,) from those of the units (S, u)."""
+    weighted = signature if source.weight is None else signature * source.weight
+    return np.asarray(weighted.sum(axis=1))
+
+
+def leaders(value: np.ndarray, signature: np.ndarray, tolerance: float) -> np.ndarray:
+    """For each run the best run that it coincides with, (S,).
+
+    Parameters
+    ----------
+    value : ndarray, (S,)
+        Objective of the runs.
+    signature : ndarray, (S, u)
+        Log-likelihood of the units under each.
+    tolerance : float
+        Largest mean absolute difference between signatures of runs that coincide.
+    """
+    left = np.argsort(-value, kind="stable")
+    leader = np.arange(value.size)
+    mean = signature.mean(axis=1)
+    while left.size:
+        best, left = left[0], left[1:]
+        # Means that are farther apart than the tolerance settle it without the units.
+        near = left[np.abs(mean[left] - mean[best]) < tolerance]
+        if near.size:
+            distance = np.abs(signature[near] - signature[best]).mean(axis=1)
+            leader[near[distance < tolerance]] = best
+            left = left[leader[left] == left]
+    return leader
+
+
+def distinct(
+    spec: MixtureSpec, source: MemorySource, runs: Runs, penalty: float, tolerance: float
+) -> tuple[Runs, float]:
+    """Distinct runs, best penalised log-likelihood first, and that of the best sound one."""
+    signature, sizes = compared(spec, runs.params, source)
+    degenerate = is_degenerate(spec, runs.params, sizes)
+    value = weighted_sum(signature, source) + spec.family.penalty(runs.params.nuisance, penalty)[0]
+    runs, kept = runs.joined(value, leaders(value, signature, tolerance))
+    best = np.max(value[kept], where=~degenerate[kept], initial=-np.inf)
+    return replace(runs, degenerate=degenerate[kept]), float(best)
+
+
+def describe(
+    spec: MixtureSpec,
+    source: Source,
+    runs: Runs,
+    status: list[EMStatus],
+    score_norm: np.ndarray,
+    tolerance: float,
+) -> list[Mode]:
+    """The distinct modes among finished runs, best first, in the coordinates of the runs."""
+    leader = np.zeros(1, dtype=int)
+    if runs.params.size == 1:
+        loglike, sizes = mode_sums(spec, runs.params, source)
+    else:
+        sample = source.sample(COMPARED_UNITS, np.random.default_rng(0))
+        signature, sizes = compared(spec, runs.params, sample)
+        loglike = weighted_sum(signature, sample)
+        if sample is not source:
+            loglike, sizes = mode_sums(spec, runs.params, source)
+        leader = leaders(loglike, signature, tolerance)
+    degenerate, reasons = degeneracy(spec, runs.params, sizes)
+    modes = []
+    for i in np.flatnonzero(leader == np.arange(leader.size)):
+        sigma = runs.params.nuisance[i, :, 0] if spec.layout.d else np.ones(1)
+        collapsed = status[i] is EMStatus.COLLAPSED
+        modes.append(
+            Mode(
+                params=runs.params.take(slice(i, i + 1)),
+                loglike=float(loglike[i]),
+                hits=int(runs.hits[leader == i].sum()),
+                min_size=float(sizes[i].min()),
+                sigma_ratio=float(sigma.min() / sigma.max()),
+                degenerate=bool(degenerate[i] or collapsed),
+                reason=reasons[i] or ("a component collapsed" if collapsed else ""),
+                status=status[i],
+                score_norm=float(score_norm[i]),
+                n_iter=int(runs.n_iter[i]),
+                trace=runs.traces[i],
+            )
+        )
+    return sorted(modes, key=lambda mode: -mode.loglike)

@@ -1,0 +1,290 @@
+"""Starting values: labels of the units, of kinds that each win on some data.
+
+A mixture's likelihood has many modes, and random starts miss the highest one often. Cuts of the
+response, of the pooled residual, of its size, of the regressors and of residual times regressor
+find lines that differ in level, spread or slope; elemental fits find any lines at all; sharp lines
+find a line that hides in a cloud; splits extend the best fit with one component fewer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from smmix.core.mixture import MixtureSpec, given_posterior
+from smmix.core.params import MixtureParams
+
+if TYPE_CHECKING:
+    from smmix.core.memory import MemorySource
+
+#: Ridge, relative to the diagonal, that keeps lines through coinciding rows finite.
+NEARLY_SINGULAR = 1e-10
+#: Densities that a round of moves evaluates per pass, within these numbers of moves.
+MOVES_DENSITIES, MOVES = 150_000, (48, 300)
+#: Lines drawn at each stage of a sharp start, and the rows they are judged on.
+SHARP_LINES, SHARP_ROWS = 50, 64
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """The data that starts are made from.
+
+    Attributes
+    ----------
+    source : MemorySource
+        Rows in working coordinates.
+    response : ndarray, (n,)
+        The response with its pooled fit added back, in the same units.
+    """
+
+    source: MemorySource
+    response: np.ndarray
+
+    @property
+    def residual(self) -> np.ndarray:
+        return np.ravel(self.source.y)
+
+    def to_units(self, rows: np.ndarray) -> np.ndarray:
+        """Mean over each unit of values (.., n) of rows."""
+        group = self.source.group
+        if group is None:
+            return rows
+        sizes = np.diff(group, append=self.source.n_rows)
+        return np.add.reduceat(rows, group, axis=-1) / sizes
+
+    def to_rows(self, units: np.ndarray) -> np.ndarray:
+        """Values (.., u) of units for each of their rows."""
+        group = self.source.group
+        if group is None:
+            return units
+        return np.repeat(units, np.diff(group, append=self.source.n_rows), axis=-1)
+
+
+def varying_columns(x: np.ndarray) -> np.ndarray:
+    """Positions of the columns that are not constant."""
+    return np.flatnonzero(np.ptp(x, axis=0) > 1e-12 * np.abs(x).max(axis=0, initial=1e-300))
+
+
+def cut(values: np.ndarray, k: int) -> np.ndarray:
+    """Labels (S, u): ``k`` groups of equal size by rank of values (S, u)."""
+    rank = np.argsort(np.argsort(values, axis=-1, kind="stable"), axis=-1, kind="stable")
+    return rank * k // values.shape[-1]
+
+
+def cut_starts(pilot: Pilot, k: int, n_starts: int, rng: np.random.Generator) -> np.ndarray:
+    """Cuts at quantiles of what a component may differ in, at most ``n_starts`` of them."""
+    residual = pilot.residual
+    x = pilot.source.x
+    columns = varying_columns(x)
+    columns = rng.permutation(columns)[: max((n_starts - 3) // 2, 0)]
+    centred = x[:, columns] - np.median(x[:, columns], axis=0)
+    crossed = residual[:, None] * centred
+    values = [residual, pilot.response, np.abs(residual), *crossed.T, *centred.T]
+    return cut(pilot.to_units(np.array(values[:n_starts])), k)
+
+
+def random_lines(x: np.ndarray, y: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Coefficients (.., p) of the lines through the rows at positions (.., p)."""
+    design, response = x[rows], y[rows]
+    gram = np.swapaxes(design, -1, -2) @ design
+    # Rows may coincide; any line through them will do for a start.
+    diagonal = np.einsum("...pp->...p", gram)
+    diagonal += NEARLY_SINGULAR * (diagonal + diagonal.mean(axis=-1, keepdims=True))
+    target = np.einsum("...rp,...r->...p", design, response)
+    return np.linalg.solve(gram, target[..., None])[..., 0]
+
+
+def draw_rows(n: int, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Row positions, of ``shape``, with replacement."""
+    return rng.integers(n, size=shape)
+
+
+def elemental_starts(pilot: Pilot, k: int, n_starts: int, rng: np.random.Generator) -> np.ndarray:
+    """Each unit to the nearest of ``k`` lines through as many random rows as coefficients."""
+    x, y = pilot.source.x, pilot.residual
+    rows = draw_rows(y.size, (n_starts, k, x.shape[1]), rng)
+    coef = random_lines(x, y, rows)
+    distance = (y - coef @ x.T) ** 2
+    return pilot.to_units(distance).argmin(axis=1)
+
+
+def sharp_starts(pilot: Pilot, k: int, n_starts: int, rng: np.random.Generator) -> np.ndarray:
+    """One sharp line after another, its units taken out each time.
+
+    Of many lines through random rows the sharpest is taken: the one with the smallest quantile of
+    absolute residuals, at a share of the rows that is drawn for each start.
+    """
+    x, y = pilot.source.x, pilot.residual
+    p = x.shape[1]
+    label = np.full((n_starts, pilot.source.n_units), k - 1)
+    n_judged = min(SHARP_ROWS, y.size)
+    for c in range(k - 1):
+        share = rng.uniform(0.15, 0.60, size=n_starts)
+        key = rng.random((n_starts, y.size)) + (pilot.to_rows(label) < k - 1)
+        judged = np.argpartition(key, n_judged - 1, axis=1)[:, :n_judged]
+        drawn = rng.integers(n_judged, size=(n_starts, SHARP_LINES * p))
+        rows = np.take_along_axis(judged, drawn, axis=1).reshape(n_starts, SHARP_LINES, p)
+        lines = random_lines(x, y, rows)
+        distance = np.abs(y[judged][:, None] - lines @ np.swapaxes(x[judged], 1, 2))
+        distance.sort(axis=2)
+        rank = np.minimum((share * n_judged).astype(int), n_judged - 1)
+        best = distance[np.arange(n_starts), :, rank].argmin(axis=1)
+        near = pilot.to_units(np.abs(y - lines[np.arange(n_starts), best] @ x.T))
+        near[label < k - 1] = np.inf
+        left = (label == k - 1).sum(axis=1)
+        n_taken = np.maximum((share * left).astype(int), p + 1)
+        level = np.take_along_axis(
+            np.sort(near, axis=1), n_taken[:, None].clip(max=near.shape[1] - 1), 1
+        )
+        label[near < level] = c
+    return label
+
+
+def random_starts(pilot: Pilot, k: int, n_starts: int, rng: np.random.Generator) -> np.ndarray:
+    """Units to components at random."""
+    return rng.integers(k, size=(n_starts, pilot.source.n_units))
+
+
+def extension_starts(
+    pilot: Pilot,
+    posterior: np.ndarray,
+    coef: np.ndarray,
+    n_starts: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """A fit with one component fewer and a new one: by turns a component cut, or a new line.
+
+    A component is cut by the sign or the size of its residual, by a regressor or by residual times
+    regressor. A new line goes through random rows and takes the units that it is nearer to.
+
+    Parameters
+    ----------
+    pilot : Pilot
+    posterior : ndarray, (K - 1, u)
+    coef : ndarray, (K - 1, p)
+    n_starts : int
+    rng : Generator
+
+    Returns
+    -------
+    ndarray of int, (n_starts, u)
+    """
+    x, y = pilot.source.x, pilot.residual
+    new = coef.shape[0]
+    label = posterior.argmax(axis=0)
+    residual = y - (coef @ x.T)[pilot.to_rows(label), np.arange(y.size)]
+    n_lines = n_starts // 2
+    lines = random_lines(x, y, draw_rows(y.size, (n_lines, x.shape[1]), rng))
+    distance = pilot.to_units((y - lines @ x.T) ** 2)
+    by_line = np.where(distance < pilot.to_units(residual**2), new, label)
+    by_cut = np.tile(label, (n_starts - n_lines, 1))
+    order = np.argsort(-posterior.sum(axis=1), kind="stable")
+    columns = varying_columns(x)
+    for s, out in enumerate(by_cut):
+        way = (s // new) % 4 if columns.size else s // new % 2
+        values = residual if way == 0 else np.abs(residual)
+        if way > 1:
+            column = x[:, rng.choice(columns)]
+            values = (column - np.median(column)) * (residual if way == 2 else 1.0)
+        values = pilot.to_units(values)
+        inside = label == order[s % new]
+        if inside.any():
+            share = 0.5 if s < 4 * new else rng.uniform(0.25, 0.75)
+            out[inside & (values > np.quantile(values[inside], share))] = new
+    return np.concatenate([by_cut, by_line])
+
+
+def move_starts(
+    pilot: Pilot, posterior: np.ndarray, coef: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Each component of modes dropped in turn and a new one found, from posteriors (S, K, u)."""
+    size, k, _ = posterior.shape
+    n_moves = int(np.clip(MOVES_DENSITIES // (k * pilot.source.n_rows), *MOVES))
+    each = max(n_moves // (k * size), 2)
+    labels = []
+    for s in range(size):
+        for c in range(k):
+            kept = np.arange(k) != c
+            labels.append(extension_starts(pilot, posterior[s, kept], coef[s, kept], each, rng))
+    return np.concatenate(labels)
+
+
+def default_starts(
+    pilot: Pilot,
+    k: int,
+    n_starts: int,
+    fewer: tuple[np.ndarray, np.ndarray] | None,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Starting labels of all kinds together.
+
+    Parameters
+    ----------
+    pilot : Pilot
+    k, n_starts : int
+    fewer : tuple of ndarray, optional
+        Posteriors (K - 1, u) and coefficients (K - 1, p) of a fit with one component fewer.
+    rng : Generator
+
+    Returns
+    -------
+    ndarray of int, (n_starts, u)
+    """
+    n_cuts = min(1 + 2 * pilot.source.x.shape[1], max(3, n_starts // 3), n_starts)
+    parts = [cut_starts(pilot, k, n_cuts, rng)]
+    left = n_starts - len(parts[0])
+    if fewer is not None:
+        n_extensions = left // 3
+        parts.append(extension_starts(pilot, *fewer, n_extensions, rng))
+        left -= n_extensions
+    n_random = min(max(left // 10, 1), left)
+    n_sharp = (left - n_random) // 2
+    parts.append(sharp_starts(pilot, k, n_sharp, rng))
+    parts.append(random_starts(pilot, k, n_random, rng))
+    parts.append(elemental_starts(pilot, k, left - n_random - n_sharp, rng))
+    return np.concatenate(parts)
+
+
+def agree_with_known(labels: np.ndarray, membership: np.ndarray) -> np.ndarray:
+    """Labels (S, u) renumbered to agree best with known memberships, and corrected to them.
+
+    ``membership`` (u, K) is the log of the indicator of the components a unit may belong to.
+    """
+    allowed = np.isfinite(membership)
+    n_components = membership.shape[1]
+    out = np.empty_like(labels)
+    for s, label in enumerate(labels):
+        agree = np.stack([allowed[label == c].sum(axis=0) for c in range(n_components)])
+        _, renamed = linear_sum_assignment(-agree)
+        out[s] = renamed[label]
+    wrong = ~np.take_along_axis(allowed[None], out[..., None], axis=2)[..., 0]
+    return np.where(wrong, allowed.argmax(axis=1), out)
+
+
+def params_from_labels(
+    spec: MixtureSpec, source: MemorySource, labels: np.ndarray, penalty: float
+) -> MixtureParams:
+    """M-step from labels (S, u)."""
+    posterior = (labels[:, None, :] == np.arange(spec.layout.k)[:, None]).astype(float)
+    return params_from_posterior(spec, source, posterior, penalty)
+
+
+def params_from_posterior(
+    spec: MixtureSpec, source: MemorySource, posterior: np.ndarray, penalty: float
+) -> MixtureParams:
+    """M-step from posteriors (S, K, u) of the units of a source."""
+    layout = spec.layout
+    size = posterior.shape[0]
+    base = MixtureParams(
+        np.zeros((size, layout.k, layout.p)),
+        np.ones((size, layout.k, layout.d)),
+        np.zeros((size, layout.k - 1, layout.q)),
+    )
+    stats = source.reduce(
+        lambda b: given_posterior(spec, base, b, posterior[..., b.start : b.start + b.n_units]),
+        size * layout.k,
+    )
+    return spec.m_step(base, stats, penalty, np.ones(size, dtype=bool))

@@ -1,0 +1,87 @@
+"""A selection as a table of text and as a picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from smmix.plots import GREY, look, open_panels
+from smmix.reporting.tables import MixtureSummary, Section
+
+if TYPE_CHECKING:
+    from smmix.selection.select import Selection
+
+__all__ = ["plot_selection", "summarize_selection"]
+
+#: Criteria that are drawn, besides the one that chose.
+DRAWN = ("aic", "bic", "icl")
+LABELS = {
+    "llf": "Log-Lik.", "df": "Df", "entropy_r2": "Entr. R2", "min_weight": "Min. wt",
+    "cv": "CV llf",
+}  # fmt: skip
+
+
+def summarize_selection(selection: Selection) -> MixtureSummary:
+    """The table of a selection as a summary."""
+    best, table = selection.best, selection.table
+    left = [
+        ("Dep. Variable:", str(best.model.endog_names)),
+        ("No. Observations:", f"{best.nobs:g}"),
+    ]
+    right = [("Criterion:", _label(selection.criterion)), ("Chosen k:", str(selection.best_k))]
+    columns = ["llf", "df", "aic", "bic", "icl", "entropy_r2", "min_weight"]
+    if selection.criterion not in columns:
+        columns.insert(2, selection.criterion)
+    rows = []
+    for k, row in table.iterrows():
+        mark = "*" if k == selection.best_k else " "
+        rows.append([f"{k}{mark}", *(_cell(name, row[name]) for name in columns)])
+    notes = [f"k={k}: {text}" for k, text in table["warning"].items() if text]
+    if selection.interrupted:
+        notes.insert(0, "The scan was interrupted; further k were not fitted.")
+    section = Section(["k", *map(_label, columns)], rows)
+    return MixtureSummary("Number of Components", left, right, [[section]], notes)
+
+
+def _label(name: str) -> str:
+    return LABELS.get(name, name.upper())
+
+
+def _cell(name: str, value: Any) -> str:
+    if name == "df":
+        return str(value)
+    if isinstance(value, float) and np.isnan(value):
+        return ""
+    return f"{value:.3f}" if name in ("entropy_r2", "min_weight", "nec") else f"{value:.2f}"
+
+
+def plot_selection(selection: Selection, ax: Any = None) -> Any:
+    """Criteria by k, and entropy R2 on the right."""
+    panels = open_panels(1, ax, (6.4, 4.4))
+    ax = panels.axes[0]
+    table, chosen = selection.table, selection.criterion
+    lines = {n: table[n] for n in dict.fromkeys((*DRAWN, chosen)) if n in table and n != "cv"}
+    drawn = {_label(name): values for name, values in lines.items()}
+    if chosen == "cv":
+        drawn["-2 CV llf"] = -2.0 * table["cv"]
+    for i, (label, values) in enumerate(drawn.items()):
+        style = look(i)
+        ax.plot(
+            table.index, values, color=style.color, linestyle=style.line, marker=style.marker,
+            label=label,
+        )  # fmt: skip
+    ax.axvline(selection.best_k, color="0.8", zorder=0, label=f"chosen by {_label(chosen)}")
+    ax.set_xticks(list(table.index))
+    ax.set_xlabel("Number of components")
+    ax.set_ylabel("Criterion")
+    right = ax.twinx()
+    right.plot(
+        table.index, table["entropy_r2"], color=GREY, linestyle=(0, (1, 2)), linewidth=1.0,
+        marker=".", label="Entropy R2 (right)",
+    )  # fmt: skip
+    right.set_ylabel("Entropy R2")
+    right.set_ylim(0.0, 1.02)
+    # Above the picture, for every corner inside may hold a line.
+    panels.legend([*ax.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]])
+    return ax

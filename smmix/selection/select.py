@@ -1,0 +1,382 @@
+"""How many components: fits with several k side by side, and the choice among them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from smmix.errors import SmmixError
+from smmix.fit.estimable import check_estimable
+from smmix.fit.from_fewer import (
+    Fewer,
+    left_to_sample,
+    search_also,
+    search_from_fewer,
+    with_components,
+)
+from smmix.fit.held_out import cross_validated, make_folds
+from smmix.fit.run import FitOptions
+from smmix.fit.warnings import warn_of
+from smmix.inference.covariance import check_cov_type
+from smmix.model import MixtureOLS
+from smmix.reporting.tables import MixtureSummary
+from smmix.resampling.draws import generator
+from smmix.results import FitRecord, MixtureResults, MixtureResultsWrapper
+from smmix.search.modes import Modes
+from smmix.selection.options import (
+    check_on_fit,
+    checked_base,
+    checked_criterion,
+    defaults,
+    numbers_of_components,
+    refuse_parts,
+    split,
+)
+from smmix.selection.report import plot_selection, summarize_selection
+from smmix.support.progress import progress_bar
+
+__all__ = ["Selection", "select_k"]
+
+#: Columns of the table that come first, in this order.
+FIRST = (
+    "llf", "df", "aic", "bic", "icl", "entropy_r2", "min_weight", "converged", "hits",
+)  # fmt: skip
+#: A component with less than this share of the rows is pointed out.
+TINY_SHARE = 0.05
+#: With k="auto", fits beyond the best one before the scan ends.
+PATIENCE = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """Fits with several numbers of components, and the one that a criterion prefers.
+
+    Attributes
+    ----------
+    table : DataFrame, index k
+        ``llf``, ``df``, ``aic``, ``bic``, ``icl``, ``entropy_r2``, ``min_weight``, ``converged``,
+        ``hits`` (starts that led to the fit), then all other criteria, and ``warning``: what is
+        doubtful about a fit, empty when nothing is.
+    criterion : str
+    best_k : int
+        Of the fits that are not degenerate, the one of best criterion.
+    fits : dict of int to MixtureResults
+    interrupted : bool
+        Whether the scan was cut short from the keyboard.
+
+    See Also
+    --------
+    select_k : makes it.
+    """
+
+    table: pd.DataFrame
+    criterion: str
+    best_k: int
+    fits: Mapping[int, MixtureResultsWrapper]
+    interrupted: bool = False
+
+    @property
+    def best(self) -> MixtureResultsWrapper:
+        """The fit with ``best_k`` components."""
+        return self.fits[self.best_k]
+
+    def summary(self) -> MixtureSummary:
+        """The table, with notes on doubtful fits.
+
+        Returns
+        -------
+        MixtureSummary
+            Prints as text, HTML, LaTeX or CSV.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> selection = smmix.select_k("foodexp ~ income", data, k=[1, 2])
+        >>> selection.summary().as_text().splitlines()[0].strip()
+        'Number of Components'
+        """
+        return summarize_selection(self)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the criteria by k, and how well the posteriors tell the components apart.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        Axes
+            That of the criteria; entropy R2 has an axis of its own on the right.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> selection = smmix.select_k("foodexp ~ income", data, k=[1, 2])
+        >>> selection.plot().get_xlabel()
+        'Number of components'
+        """
+        return plot_selection(self, ax)
+
+    def _repr_html_(self) -> str:
+        return str(self.summary().as_html())
+
+
+@dataclass
+class _Scan:
+    """The fits made so far."""
+
+    criterion: str
+    fits: dict[int, MixtureResultsWrapper] = field(default_factory=dict)
+    rows: dict[int, dict[str, Any]] = field(default_factory=dict)
+    caught: dict[int, list[warnings.WarningMessage]] = field(default_factory=dict)
+    interrupted: bool = False
+
+    def value(self, k: int) -> float:
+        """The criterion, turned so that small values are better; infinite where degenerate."""
+        if self.fits[k].mode_found.degenerate:
+            return np.inf
+        value = float(self.rows[k][self.criterion])
+        return -value if self.criterion == "cv" else value
+
+    @property
+    def best_k(self) -> int:
+        return min(self.fits, key=lambda k: (self.value(k), k))
+
+    def fewer(self, k: int) -> Fewer | None:
+        """The fit with one component fewer, as starts are made from it."""
+        if k - 1 not in self.fits:
+            return None
+        fit = self.fits[k - 1]
+        return Fewer(fit.model.spec, fit.unpacked, fit.llf)
+
+    def selection(self) -> Selection:
+        table = pd.DataFrame.from_dict(self.rows, orient="index").rename_axis("k")
+        others = [name for name in table.columns if name not in (*FIRST, "warning")]
+        table = table[[*FIRST, *others, "warning"]]
+        return Selection(table, self.criterion, self.best_k, self.fits, self.interrupted)
+
+
+def select_k(
+    formula: Any,
+    data: Any = None,
+    k: Iterable[int] | int | str = range(1, 6),
+    *,
+    criterion: str = "bic",
+    folds: int = 5,
+    on_fit: Callable[[MixtureResultsWrapper], Any] | None = None,
+    progress: bool | None = None,
+    **options: Any,
+) -> Selection:
+    """Fit mixtures with several numbers of components and choose among them.
+
+    Each k is searched as fit() does, and from the fit with k - 1 components, of which each
+    component in turn is doubled and the twins are moved apart: the log-likelihood never falls
+    from k - 1 to k. On more than 2,000 rows starts of all kinds are made on a sample; a k that the
+    criterion then prefers to those before it is searched as fit() does after all, so that the best
+    fit is never below that of fit() with the same ``rng``.
+
+    Parameters
+    ----------
+    formula : str or MixtureOLS
+        As in `from_formula`; or a model, whose data and options are taken.
+    data : DataFrame, or any table that `from_formula` takes
+        Leave it out when ``formula`` is a model.
+    k : iterable of int, int or "auto"
+        Numbers of components. "auto" goes up from 1 until the criterion has not improved for two
+        further k, or the rows are too few for more.
+    criterion : str
+        "bic", "icl", "aic" or any other of `info_criteria`, of which small values are better, or
+        "cv": the log-likelihood of each part of the data under the fit to the others.
+    folds : int
+        Parts for "cv".
+    on_fit : callable, optional
+        Called with the results of each fit as soon as there are any.
+    progress : bool, optional
+        True and False force a progress bar on and off.
+    **options
+        Further arguments of `from_formula` (``concomitant``, ``groups``, ``variance``, ..) and of
+        `MixtureOLS.fit` (``n_starts``, ``rng``, ``threads``, ``cov_type``, ..).
+
+    Returns
+    -------
+    Selection
+        ``table``, ``best_k``, ``best``, ``fits``, ``summary()``, ``plot()``.
+
+    Raises
+    ------
+    TypeError
+        For an unknown option.
+    SmmixError
+        For an unknown criterion, or data that do not suffice for a k.
+
+    Notes
+    -----
+    Which fit is degenerate, did not converge or has a tiny component is said in ``table`` and in
+    the summary. A degenerate fit, whose likelihood means nothing, is never the best. With theory
+    behind it, BIC finds the number of components as n grows [1]_; ICL counts the components that
+    the posteriors tell apart, which are fewer where components overlap [2]_; AIC takes too many.
+
+    References
+    ----------
+    .. [1] Keribin, C. (2000). Consistent estimation of the order of mixture models. Sankhya A 62,
+       49-66.
+    .. [2] Biernacki, C., Celeux, G. and Govaert, G. (2000). Assessing a mixture model for
+       clustering with the integrated completed likelihood. IEEE PAMI 22, 719-725.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> from smmix.selection import select_k
+    >>> data = sm.datasets.engel.load_pandas().data
+    >>> select_k("foodexp ~ income", data, k=range(1, 5)).best_k
+    3
+    """
+    build_with, fit_with = split(options)
+    numbers, automatic = numbers_of_components(k), isinstance(k, str)
+    check_on_fit(on_fit)
+    if isinstance(formula, MixtureOLS):
+        base = checked_base(formula, data, build_with)
+    else:
+        refuse_parts(formula)
+        build_with["eval_env"] = build_with.get("eval_env", 0) + 1
+        base = MixtureOLS.from_formula(formula, data, numbers[0], **build_with)
+    search = _Searches(base, fit_with, checked_criterion(base, criterion), folds)
+    if not automatic:
+        for number in numbers:
+            check_estimable(search.model(number))
+    scan = _Scan(criterion)
+    with progress_bar(progress) as report:
+        for number in numbers:
+            try:
+                search.fit(number, scan, report)
+            except KeyboardInterrupt:
+                if not scan.fits:
+                    raise
+                scan.interrupted = True
+                break
+            except SmmixError:
+                if not automatic or not scan.fits:
+                    raise
+                break
+            if on_fit is not None:
+                on_fit(scan.fits[number])
+            scan.interrupted = scan.fits[number].interrupted
+            if scan.interrupted or (automatic and number >= scan.best_k + PATIENCE):
+                break
+    return _announced(scan)
+
+
+def _announced(scan: _Scan) -> Selection:
+    """The selection, after the warnings that the chosen fit deserves."""
+    selection = scan.selection()
+    for caught in scan.caught[selection.best_k]:
+        warnings.warn_explicit(caught.message, caught.category, caught.filename, caught.lineno)
+    return selection
+
+
+class _Searches:
+    """One model with any number of components, and how it is fitted."""
+
+    def __init__(self, base: MixtureOLS, options: Mapping[str, Any], criterion: str, folds: int):
+        self.base, self.criterion = base, criterion
+        standard = defaults(MixtureOLS.fit)
+        self.options = {**standard, **options}
+        if self.options["cov_type"] is None:
+            self.options["cov_type"] = "nonrobust" if base.prob_weights is None else "HC0"
+        check_cov_type(self.options["cov_type"], self.options["cov_kwds"])
+        self.folds: list[np.ndarray] = []
+        if criterion == "cv":
+            rng = generator(self.options["rng"])
+            self.folds = make_folds(base.source.n_units, folds, rng)
+
+    def model(self, k: int) -> MixtureOLS:
+        """The model with ``k`` components."""
+        return with_components(self.base, k)
+
+    def fit(self, k: int, scan: _Scan, report: Any) -> None:
+        """Fit ``k`` components and enter the fit into the scan."""
+        model, fewer = self.model(k), scan.fewer(k)
+        options = self._search_options(model)
+        tell = None if report is None else _named(report, k)
+        modes = search_from_fewer(model, fewer, options, tell)
+        own = {}
+        if self.criterion == "cv":
+            own["cv"] = cross_validated(model, options, self.folds)
+        self._enter(model, modes, own, scan)
+        if fewer is None or not left_to_sample(k, model.source) or scan.best_k != k:
+            return
+        # The fit that may be chosen is no lower than that of fit() with the same seed.
+        more = search_also(modes, model, self._search_options(model), tell)
+        self._enter(model, more, own, scan)
+
+    def _search_options(self, model: MixtureOLS) -> FitOptions:
+        names = ("method", "n_starts", "starts", "maxiter", "gtol", "order", "threads", "callback")
+        taken = {name: self.options[name] for name in names}
+        return FitOptions.checked(model, self.options["rng"], progress=False, **taken)
+
+    def _enter(
+        self, model: MixtureOLS, modes: Modes, own: Mapping[str, float], scan: _Scan
+    ) -> None:
+        """Enter the fit at some modes into the scan, with a criterion that needs other fits."""
+        given = self.options
+        with _caught() as caught:
+            record = FitRecord(modes, given["method"], given["order"])
+            results = MixtureResults(
+                model, record, modes.selected, given["cov_type"], given["cov_kwds"], given["use_t"]
+            )
+            warn_of(results)
+        warned = [str(warning.message) for warning in caught]
+        scan.rows[model.k] = {**describe_fit(results, warned), **own}
+        scan.fits[model.k], scan.caught[model.k] = MixtureResultsWrapper(results), caught
+
+
+def _named(report: Any, k: int) -> Callable[[str, int, int, float], None]:
+    def tell(stage: str, done: int, total: int, best: float) -> None:
+        report(f"k={k}: {stage}", done, total, best)
+
+    return tell
+
+
+@contextmanager
+def _caught() -> Iterator[list[warnings.WarningMessage]]:
+    """Warnings of one fit; they stand in the table, and those of the chosen fit are given."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield caught
+
+
+def describe_fit(results: MixtureResults, warned: list[str]) -> dict[str, Any]:
+    """A row of the table.
+
+    Parameters
+    ----------
+    results : MixtureResults
+    warned : list of str
+        What was warned of while the results were made, in sentences.
+    """
+    share = float(results.mixing_weights.min())
+    doubts = [*warned]
+    if share < TINY_SHARE:
+        doubts.append(f"A component has {100.0 * share:.1f} % of the rows.")
+    criteria = results.info_criteria()
+    return {
+        "llf": results.llf,
+        "df": int(results.n_free),
+        **criteria.to_dict(),
+        "min_weight": share,
+        "converged": bool(results.converged),
+        "hits": int(results.mode_found.hits),
+        "warning": " ".join(doubts),
+    }
