@@ -1,16 +1,39 @@
 """The contract of a family: p(y | x, component), known to the rest through these methods alone.
 
-Arrays carry the batch of parameter sets ``S``, the components ``K`` and the rows ``m``:
-linear predictors are (S, K, m), nuisance parameters (S, K, d).
+Arrays carry the batch of parameter sets ``S``, the components ``K`` and the rows ``m``: linear
+predictors ``eta`` are (S, K, m), nuisance parameters (S, K, d). A response ``y`` is (m,), or
+(S, 1, m) where each parameter set of a batch has its own; ``aux`` (m, a) holds what a family must
+know of a row besides (the trials of a binomial response, the design of an inflation), or is None.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from smmix.core.statistics import WLSStats
+from smmix.core.statistics import ComponentStats
+from smmix.core.transforms import Transform
+
+__all__ = ["Derivatives", "Family", "Nuisance", "Penalty", "Working"]
+
+
+class Nuisance(NamedTuple):
+    """A parameter of a component's distribution beside its coefficients.
+
+    Attributes
+    ----------
+    name : str
+        As users read it, such as ``sigma``.
+    transform : Transform
+        Coordinates in which it moves.
+    unit : int
+        Its power of the unit of y: 1 for a standard deviation, 0 for a shape.
+    """
+
+    name: str
+    transform: Transform
+    unit: int = 0
 
 
 class Working(NamedTuple):
@@ -18,53 +41,155 @@ class Working(NamedTuple):
 
     log_density: np.ndarray  # (S, K, m)
     residual: np.ndarray  # (S, K, m) working residual at the current coefficients
-    weight: np.ndarray | None  # (S, K, m) working weight; None is one everywhere
+    weight: np.ndarray | None = None  # (S, K, m) working weight, >= 0; None is one everywhere
+    state: Any = None  # what the family needs again for ``sums`` and ``derivatives``
 
 
 class Derivatives(NamedTuple):
-    """Derivatives of the log-density in the linear predictor (0) and nuisance parameters (1..)."""
+    """Derivatives of the log-density in the linear predictor (0) and nuisance parameters (1..d).
+
+    Nuisance parameters are on their natural scale.
+    """
 
     first: list[np.ndarray]  # 1 + d arrays (S, K, m)
     second: list[list[np.ndarray]]  # lower triangle, rows 0..d, arrays that broadcast to (S, K, m)
     information: np.ndarray  # broadcasts to (S, K, m): expected -second[0][0], positive
+    #: lower triangle, rows 0..d-1, arrays that broadcast to (S, K, m) and sum to a positive
+    #: semidefinite matrix: the expected information of the nuisance parameters, or products of
+    #: their first derivatives
+    nuisance_information: list[list[np.ndarray]]
+
+
+class Penalty(NamedTuple):
+    """Chen & Tan's penalty on small scales: -strength (s^2 / t^2 + log(t^2 / s^2) - 1).
+
+    ``t`` is the spread of a component (see `Family.scale`), ``s`` that of one regression of all
+    rows.
+    """
+
+    strength: float = 0.0
+    reference: float = 1.0
 
 
 class Family(Protocol):
-    """What a component distribution must offer."""
+    """What a component distribution must offer. Families are immutable and compare by value."""
+
+    # -- identity ---------------------------------------------------------------------------------
 
     name: str
-    #: whether y -> (y - x'b) / s maps the family to itself, with b and s known
+    #: What a summary calls components of this kind, such as "Poisson regressions".
+    label: str
+    #: Whether y -> (y - x'b) / s maps the family to itself, with b and s known.
     location_scale: bool
+    #: Whether y takes whole numbers only.
+    discrete: bool
+    #: Arguments of the model that fill ``aux``, among "trials", "event" and "inflate".
+    takes: tuple[str, ...]
+    #: (i, power): the spread of the errors is nuisance parameter i to that power, and the
+    #: likelihood grows without limit as it vanishes; None where the likelihood is bounded.
+    scale: tuple[int, float] | None
 
     @property
-    def nuisance_names(self) -> tuple[str, ...]:
-        """Names of the nuisance parameters of a component, such as ``sigma``."""
+    def nuisance(self) -> tuple[Nuisance, ...]:
+        """The nuisance parameters that are estimated, in the order of ``params``."""
 
-    def evaluate(self, y: np.ndarray, eta: np.ndarray, nuisance: np.ndarray) -> Working:
-        """Log-density and working regression; ``eta`` may be overwritten."""
+    @property
+    def link(self) -> Any:
+        """The link (see `smmix.families.links`)."""
 
-    def derivatives(self, y: np.ndarray, working: Working, nuisance: np.ndarray) -> Derivatives:
+    def to_plain(self) -> dict[str, Any]:
+        """Options as JSON values, for ``family(name, **options)``."""
+
+    # -- engine -----------------------------------------------------------------------------------
+
+    def refuse(self, y: np.ndarray, aux: np.ndarray | None) -> tuple[int, str] | None:
+        """Position of the first row that this family cannot have, and what it needs instead.
+
+        The words continue "the response 'y' is -1 in row 3; ", as in "a Poisson response is a
+        whole number from 0 up". None when all rows are possible.
+        """
+
+    def bound(self, y: np.ndarray) -> Family:
+        """The family for a response: most are what they were, an ordered one learns its levels."""
+
+    def start_response(self, y: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
+        """The response on the scale of the linear predictor, finite, to make starts from."""
+
+    def start_nuisance(self, y: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
+        """Nuisance parameters (d,) from which one regression of all rows may begin."""
+
+    def evaluate(
+        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
+    ) -> Working:
+        """Log-density and working regression; ``eta`` may be overwritten.
+
+        weight * residual * precision is the derivative of the log-density in eta.
+        """
+
+    def sums(
+        self, y: np.ndarray, aux: np.ndarray | None, working: Working, nuisance: np.ndarray
+    ) -> list[np.ndarray]:
+        """Further row values (S, K, m) whose weighted sums the update needs, maybe none."""
+
+    def derivatives(
+        self, y: np.ndarray, aux: np.ndarray | None, working: Working, nuisance: np.ndarray
+    ) -> Derivatives:
         """Analytic first and second derivatives of the log-density that ``evaluate`` gave."""
 
     def update_nuisance(
-        self, stats: WLSStats, deviance: np.ndarray, nuisance: np.ndarray, penalty: float
+        self,
+        stats: ComponentStats,
+        deviance: np.ndarray,
+        nuisance: np.ndarray,
+        penalty: Penalty,
+        shared: frozenset[str],
     ) -> np.ndarray:
-        """Nuisance parameters (S, K, d) that maximise the penalised complete-data likelihood.
+        """Nuisance parameters (S, K, d) that raise the penalised complete-data likelihood.
 
-        ``deviance`` (S, K) is the weighted sum of squares left after the coefficients' update,
-        ``penalty`` the strength a_n of the penalty (0 for plain maximum likelihood).
+        ``deviance`` (S, K) is the weighted sum of squares left after the coefficients' update;
+        parameters named in ``shared`` are the same in all components. The engine halves the
+        step where it overshoots.
         """
 
-    def score(self, stats: WLSStats, nuisance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Scores of the coefficients (S, K, p) and nuisance parameters (S, K, d)."""
+    def score(self, stats: ComponentStats, nuisance: np.ndarray) -> np.ndarray:
+        """Scores (S, K, d) of the nuisance parameters, natural scale, from a pass's sums."""
 
-    def nuisance_information(self, counts: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
-        """Expected complete-data information (S, K, d) of the log nuisance parameters."""
+    def precision(self, nuisance: np.ndarray) -> np.ndarray:
+        """Factor (S, K) that turns sums of weight * residual * x into scores of coefficients."""
 
-    def penalty(
-        self, nuisance: np.ndarray, strength: float
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Penalty (S,) and its first two derivatives (S, K, d) in the log nuisance parameters."""
+    # -- meaning: what users read, nothing of it is used by the engine ----------------------------
 
-    def sample(self, eta: np.ndarray, nuisance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draws with linear predictor ``eta`` and first nuisance parameter of the same shape."""
+    def mean(self, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
+        """E[y], (S, K, m)."""
+
+    def mean_derivatives(
+        self, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
+    ) -> list[np.ndarray]:
+        """Derivatives of the mean in eta and each nuisance parameter; they broadcast."""
+
+    def variance(self, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
+        """Var[y], (S, K, m)."""
+
+    def cdf(
+        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
+    ) -> np.ndarray:
+        """P(Y <= y), (S, K, m)."""
+
+    def cdf_below(
+        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
+    ) -> np.ndarray:
+        """P(Y < y), (S, K, m): the cdf itself where y is continuous."""
+
+    def quantile(
+        self, q: float, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
+    ) -> np.ndarray:
+        """The smallest value with cdf >= q, (S, K, m)."""
+
+    def sample(
+        self,
+        aux: np.ndarray | None,
+        eta: np.ndarray,
+        nuisance: np.ndarray,
+        rng: np.random.Generator,
+    ) -> np.ndarray:
+        """Draws of y, (S, K, m)."""

@@ -11,7 +11,7 @@ from smmix.core.blocks import Block
 from smmix.core.grams import weighted_grams
 from smmix.core.linalg import solve_gram
 from smmix.core.params import LinearMap, MixtureParams, ParamLayout
-from smmix.core.statistics import EStats, WLSStats
+from smmix.core.statistics import EStats, ComponentStats
 
 if TYPE_CHECKING:
     from smmix.core.family import Family, Working
@@ -106,7 +106,7 @@ class MixtureSpec:
             self.mixing.update(params.mixing, stats.prior, cautious),
         )
 
-    def _restricted_step(self, params: MixtureParams, wls: WLSStats) -> np.ndarray:
+    def _restricted_step(self, params: MixtureParams, wls: ComponentStats) -> np.ndarray:
         """Coefficient increments along ``coef_basis``: least squares stacked over components."""
         assert self.coef_basis is not None, "without restrictions the steps are separate"
         size, k, p = params.coef.shape
@@ -141,14 +141,14 @@ def normalise(joint: np.ndarray) -> np.ndarray:
     return total
 
 
-def wls_statistics(block: Block, weight: np.ndarray, working: Working) -> WLSStats:
+def wls_statistics(block: Block, weight: np.ndarray, working: Working) -> ComponentStats:
     """Sums of the working regression under row weights (S, K, m)."""
     size, k, m = weight.shape
     nobs = weight.sum(axis=2)
     if working.weight is not None:
         weight = weight * working.weight
     weighted_residual = weight * working.residual
-    return WLSStats(
+    return ComponentStats(
         nobs,
         weighted_grams(weight, block.x, block.products),
         (weighted_residual.reshape(size * k, m) @ block.x).reshape(size, k, -1),

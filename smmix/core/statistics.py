@@ -12,13 +12,14 @@ from typing import Any, NamedTuple, TypeVar, cast
 import numpy as np
 
 
-class WLSStats(NamedTuple):
+class ComponentStats(NamedTuple):
     """Weighted least squares of the working residual, one regression per component."""
 
     nobs: np.ndarray  # (S, K) sum of posterior times case weight over rows
     xwx: np.ndarray  # (S, K, p, p)
     xwr: np.ndarray  # (S, K, p)
     rwr: np.ndarray  # (S, K)
+    extra: np.ndarray | None = None  # (S, K, E) sums of what else the family needs
 
 
 class PriorStats(NamedTuple):
@@ -33,7 +34,7 @@ class EStats(NamedTuple):
     """Everything that an EM step takes from the data."""
 
     loglike: np.ndarray  # (S,)
-    component: WLSStats
+    component: ComponentStats
     prior: PriorStats
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from smmix.core.family import Derivatives, Working
-from smmix.core.statistics import WLSStats
+from smmix.core.statistics import ComponentStats
 
 LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 #: Below this, in units of the pooled residual standard deviation, a sigma counts as zero.
@@ -54,7 +54,7 @@ class Gaussian:
         )
 
     def update_nuisance(
-        self, stats: WLSStats, deviance: np.ndarray, nuisance: np.ndarray, penalty: float
+        self, stats: ComponentStats, deviance: np.ndarray, nuisance: np.ndarray, penalty: float
     ) -> np.ndarray:
         """Sigma by the M-step of Chen & Tan's penalised likelihood.
 
@@ -77,7 +77,7 @@ class Gaussian:
             )
         return np.sqrt(np.maximum(variance, SMALLEST_SIGMA**2))[..., None]
 
-    def score(self, stats: WLSStats, nuisance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def score(self, stats: ComponentStats, nuisance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         sigma = nuisance[..., 0]
         precision = sigma**-2.0
         sigma_score = (stats.rwr * precision - stats.nobs) / sigma

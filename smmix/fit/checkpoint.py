@@ -25,7 +25,7 @@ import numpy as np
 from smmix.core.blocks import Block
 from smmix.core.memory import MemorySource
 from smmix.core.source import Source
-from smmix.core.statistics import EStats, InfoStats, PriorStats, WLSStats
+from smmix.core.statistics import EStats, InfoStats, PriorStats, ComponentStats
 from smmix.errors import SmmixError
 from smmix.search.coordinates import PooledStats, Totals
 from smmix.search.modes import ModeSums
@@ -46,7 +46,7 @@ HEAD = struct.Struct("<QI")
 #: What passes return besides arrays.
 STATISTICS: dict[str, Any] = {
     kind.__name__: kind
-    for kind in (EStats, InfoStats, ModeSums, PooledStats, PriorStats, Totals, WLSStats)
+    for kind in (EStats, InfoStats, ModeSums, PooledStats, PriorStats, Totals, ComponentStats)
 }
 #: Arrays of rows in memory.
 ROW_PARTS = ("y", "x", "z", "weight", "repeat", "offset", "group", "membership")

@@ -16,7 +16,7 @@ from smmix.core.linalg import solve_gram
 from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import MixtureParams, concatenate
-from smmix.core.statistics import WLSStats
+from smmix.core.statistics import ComponentStats
 from smmix.fit.from_fewer import fresh_starts
 from smmix.resampling.samples import Redraw, Resample, member_rows, members
 from smmix.search.control import SearchControl
@@ -300,7 +300,7 @@ def best_order(agreement: np.ndarray, sets: list[np.ndarray]) -> np.ndarray:
     return order
 
 
-def is_identified(spec: MixtureSpec, params: MixtureParams, stats: WLSStats) -> np.ndarray:
+def is_identified(spec: MixtureSpec, params: MixtureParams, stats: ComponentStats) -> np.ndarray:
     """Whether the rows that each component holds determine the coefficients, (S,)."""
     gram = stats.xwx
     if spec.coef_basis is not None:
