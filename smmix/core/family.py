@@ -83,11 +83,13 @@ class Family(Protocol):
     location_scale: bool
     #: Whether y takes whole numbers only.
     discrete: bool
+    #: Whether the distribution has no parameters at all, as a point mass.
+    constant: bool
     #: Arguments of the model that fill ``aux``, among "trials", "event" and "inflate".
     takes: tuple[str, ...]
     #: (i, power): the spread of the errors is nuisance parameter i to that power, and the
     #: likelihood grows without limit as it vanishes; None where the likelihood is bounded.
-    scale: tuple[int, float] | None
+    scale: tuple[Any, Any] | None
 
     @property
     def nuisance(self) -> tuple[Nuisance, ...]:
