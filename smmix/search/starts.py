@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -300,18 +301,23 @@ def params_from_posterior(
     return made if spec.family.location_scale else base._replace(mixing=made.mixing)
 
 
+class _NormalEquations(NamedTuple):
+    gram: np.ndarray  # (S, K, p, p)
+    target: np.ndarray  # (S, K, p)
+
+
 def _least_squares(
     spec: MixtureSpec, source: Source, part: Callable[[Block], np.ndarray], width: int
 ) -> np.ndarray:
     """Coefficients (S, K, p) of the linear target under posteriors of the units."""
 
-    def step(block: Block) -> tuple[np.ndarray, np.ndarray]:
+    def step(block: Block) -> _NormalEquations:
         posterior = part(block)
         if block.weight is not None:
             posterior = posterior * block.weight
         rows = np.ascontiguousarray(block.to_rows(posterior))
         target = (rows * linear_target(spec, block)) @ block.x
-        return weighted_grams(rows, block.x, block.products), target
+        return _NormalEquations(weighted_grams(rows, block.x, block.products), target)
 
-    gram, target = source.reduce(step, width)
-    return solve_gram(gram, target)[0]
+    sums = source.reduce(step, width)
+    return solve_gram(sums.gram, sums.target)[0]
