@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from smmix.core.family import Derivatives, Nuisance, Penalty, Working
+from smmix.core.family import Derivatives, Penalty, Working
 from smmix.core.statistics import ComponentStats
 from smmix.errors import SmmixError
 from smmix.families.links import LINKS
 from smmix.families.location_scale import (
     LOG_SQRT_2PI,
-    SIGMA,
     LocationScale,
+    sigma_score,
     spread,
     updated_sigma,
 )
@@ -61,15 +61,8 @@ class Gaussian(LocationScale):
         # With another link y - x'b means nothing: the rows keep their own units.
         object.__setattr__(self, "location_scale", name == "identity")
 
-    @property
-    def nuisance(self) -> tuple[Nuisance, ...]:
-        return (SIGMA,)
-
     def to_plain(self) -> dict[str, Any]:
         return {"link": self.link.name}
-
-    def bound(self, y: np.ndarray) -> Gaussian:
-        return self
 
     def start_response(self, y: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
         """The response, or its log; values that have none count as a hundredth of the mean size."""
@@ -137,9 +130,7 @@ class Gaussian(LocationScale):
         return updated_sigma(deviance, stats, penalty, shared)
 
     def score(self, stats: ComponentStats, nuisance: np.ndarray) -> np.ndarray:
-        sigma = nuisance[..., 0]
-        score = (stats.rwr * sigma**-2.0 - stats.nobs) / sigma
-        return np.asarray(score)[..., None]
+        return sigma_score(stats.rwr, stats.nobs, nuisance)
 
     def standard_variance(self, nuisance: np.ndarray) -> np.ndarray:
         return np.ones(1)

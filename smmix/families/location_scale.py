@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -11,7 +11,15 @@ from smmix.core.statistics import ComponentStats
 from smmix.core.transforms import LOG
 from smmix.families.links import LINKS, Link
 
-__all__ = ["LOG_SQRT_2PI", "SIGMA", "LocationScale", "spread", "updated_sigma"]
+__all__ = [
+    "LOG_SQRT_2PI",
+    "SIGMA",
+    "LocationScale",
+    "RealResponse",
+    "sigma_score",
+    "spread",
+    "updated_sigma",
+]
 
 LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 SIGMA = Nuisance("sigma", LOG, 1)
@@ -19,24 +27,39 @@ SIGMA = Nuisance("sigma", LOG, 1)
 SMALLEST_SIGMA = 1e-150
 
 
-class LocationScale:
-    """A family with y = mean + nuisance[0] * error, the error from a standard distribution.
-
-    A subclass gives the four methods ``standard_*``. They take the whole nuisance parameters
-    (S, K, d), so that a shape may follow the scale.
-    """
+class RealResponse:
+    """A family of any real response, the scale of whose errors is its first nuisance parameter."""
 
     discrete = False
     takes: tuple[str, ...] = ()
-    location_scale = True
     scale: tuple[int, float] | None = (0, 1.0)
+
+    @property
+    def nuisance(self) -> tuple[Nuisance, ...]:
+        return (SIGMA,)
 
     @property
     def link(self) -> Any:
         return LINKS["identity"]
 
+    def bound(self, y: np.ndarray) -> Self:
+        return self
+
     def refuse(self, y: np.ndarray, aux: np.ndarray | None) -> tuple[int, str] | None:
         return None
+
+    def precision(self, nuisance: np.ndarray) -> np.ndarray:
+        return np.asarray(nuisance[..., 0] ** -2.0)
+
+
+class LocationScale(RealResponse):
+    """A family with y = mean + nuisance[0] * error, the error from a standard distribution.
+
+    A subclass gives the four methods ``standard_*``. They take all nuisance parameters
+    (S, K, d), so that a shape may follow the scale.
+    """
+
+    location_scale = True
 
     def start_response(self, y: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
         return y
@@ -45,9 +68,6 @@ class LocationScale:
         self, y: np.ndarray, aux: np.ndarray | None, working: Working, nuisance: np.ndarray
     ) -> list[np.ndarray]:
         return []
-
-    def precision(self, nuisance: np.ndarray) -> np.ndarray:
-        return np.asarray(nuisance[..., 0] ** -2.0)
 
     def standard_variance(self, nuisance: np.ndarray) -> np.ndarray:
         """Variance of the error, to broadcast to (S, K, 1)."""
@@ -138,3 +158,9 @@ def spread(deviation: np.ndarray) -> float:
     if largest == 0.0:
         return 1.0
     return largest * float(np.sqrt(np.mean((deviation / largest) ** 2)))
+
+
+def sigma_score(squares: np.ndarray, nobs: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
+    """Score (S, K, 1) of a scale whose log-density is -log s - e^2 / 2 s^2 or has that slope."""
+    sigma = nuisance[..., 0]
+    return np.asarray((squares * sigma**-2.0 - nobs) / sigma)[..., None]
