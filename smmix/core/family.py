@@ -83,8 +83,6 @@ class Family(Protocol):
     location_scale: bool
     #: Whether y takes whole numbers only.
     discrete: bool
-    #: Whether the distribution has no parameters at all, as a point mass.
-    constant: bool
     #: Arguments of the model that fill ``aux``, among "trials", "event" and "inflate".
     takes: tuple[str, ...]
     #: (i, power): the spread of the errors is nuisance parameter i to that power, and the
@@ -97,7 +95,7 @@ class Family(Protocol):
 
     @property
     def link(self) -> Any:
-        """The link (see `smmix.families.links`)."""
+        """The link (see `smmix.families.links`); None where nothing depends on the regressors."""
 
     def to_plain(self) -> dict[str, Any]:
         """Options as JSON values, for ``family(name, **options)``."""

@@ -43,7 +43,6 @@ class FamilyList:
     families: tuple[Family, ...]
     name = "list"
     location_scale = False
-    constant = False
 
     @property
     def label(self) -> str:
@@ -63,7 +62,7 @@ class FamilyList:
 
     @property
     def link(self) -> Any:
-        return self.families[0].link
+        return self._widest.link
 
     @cached_property
     def scale(self) -> tuple[np.ndarray, np.ndarray] | None:
@@ -122,7 +121,7 @@ class FamilyList:
     @property
     def _widest(self) -> Family:
         """The family that depends on the regressors first; a point mass does not."""
-        return next((f for f in self.families if not f.constant), self.families[0])
+        return next((f for f in self.families if f.link is not None), self.families[0])
 
     def start_nuisance(self, y: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
         start = np.tile(self.neutral, (len(self.families), 1))

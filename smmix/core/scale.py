@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from smmix.core.family import Family
+from smmix.core.family_list import members
 
-__all__ = ["is_bounded", "penalty", "scale_unit", "spread"]
+__all__ = ["is_bounded", "penalty", "predictor_unit", "spread"]
 
 
 def _places(family: Family, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -48,11 +49,12 @@ def spread(family: Family, nuisance: np.ndarray) -> np.ndarray:
     return np.asarray(values**power)
 
 
-def scale_unit(family: Family, k: int) -> np.ndarray:
-    """Power (K,) of the unit of y in which each component's spread is measured."""
+def predictor_unit(family: Family, k: int) -> np.ndarray:
+    """Power (K,) of its spread in which each component's linear predictor is measured."""
     position, power = _places(family, k)
     units = np.array([parameter.unit for parameter in family.nuisance] or [0])
-    return np.asarray(np.where(power != 0.0, units[position], 0))
+    identity = [f.link is not None and f.link.name == "identity" for f in members(family, k)]
+    return np.asarray(np.where((power != 0.0) & np.array(identity), units[position], 0))
 
 
 def penalty(

@@ -16,6 +16,7 @@ from smmix.core.params import MixtureParams
 from smmix.core.scale import spread
 from smmix.core.source import Source
 from smmix.core.statistics import EStats, InfoStats
+from smmix.search.boundary import LONGEST_DRIFT, drift
 from smmix.search.newton import (
     LocalModel,
     free_units,
@@ -30,6 +31,7 @@ class EMStatus(enum.Enum):
     """How a fit ended; the values are what users read."""
 
     CONVERGED = "converged"
+    BOUNDARY = "at the boundary of the parameter space"
     MAXITER = "stopped at the limit of iterations before the score was small enough"
     STALLED = "stopped where the likelihood could not be raised further in floating point"
     COLLAPSED = "a component collapsed on to a few rows, where the likelihood has no maximum"
@@ -280,13 +282,15 @@ def newton(
     except KeyboardInterrupt:
         status = EMStatus.INTERRUPTED
     norm = state.model.score_norm
+    steps = drift(objective.spec, state.params, state.model, objective.units(state.params))
+    far = np.abs(steps).max(axis=1, initial=0.0) > LONGEST_DRIFT
     for i in range(params.size):
         if state.n_iter[i] >= control.maxiter:
             state.status[i] = EMStatus.MAXITER
         elif not state.finished[i]:
             state.status[i] = status
         if norm[i] <= control.gtol and state.status[i] is not EMStatus.COLLAPSED:
-            state.status[i] = EMStatus.CONVERGED
+            state.status[i] = EMStatus.BOUNDARY if far[i] else EMStatus.CONVERGED
     return Ascent(state.params, state.loglike, norm, state.status, state.n_iter, trace, len(trace))
 
 

@@ -17,7 +17,7 @@ import scipy.linalg.lapack
 from smmix.core.linalg import diagonals
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import LinearMap, MixtureParams
-from smmix.core.scale import scale_unit, spread
+from smmix.core.scale import predictor_unit, spread
 from smmix.core.statistics import InfoStats
 from smmix.core.transforms import IDENTITY, LOGIT
 
@@ -66,7 +66,7 @@ def score_units(
     size, others = params.size, spec.layout.k - 1
     coef = np.empty(params.coef.shape)
     coef[:] = 1.0 / x_scale
-    unit = scale_unit(spec.family, spec.layout.k)
+    unit = predictor_unit(spec.family, spec.layout.k)
     if unit.any():
         coef *= (spread(spec.family, params.nuisance) ** unit)[:, :, None]
     mixing = np.empty((size, others, spec.layout.q))

@@ -358,7 +358,7 @@ class _Search:
             status[left & self.degenerate(after, self.source, self.spec)] = EMStatus.COLLAPSED
         lost = status == EMStatus.COLLAPSED
         if not degenerate.all():
-            lost |= degenerate & (status != EMStatus.CONVERGED)
+            lost |= degenerate & (status != EMStatus.CONVERGED) & (status != EMStatus.BOUNDARY)
         after = replace(after, params=after.params.where(~lost, before.params))
         told = np.flatnonzero(~slow)
         after, kinds, norm = after.take(told), status[told].tolist(), norm[told]
