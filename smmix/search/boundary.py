@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 
 from smmix.core.mixture import MixtureSpec
-from smmix.core.params import MixtureParams
 from smmix.search.newton import LocalModel
 
 __all__ = ["LONGEST_DRIFT", "drift"]
@@ -22,17 +21,15 @@ LONGEST_DRIFT = 0.3
 
 
 def drift(
-    spec: MixtureSpec, params: MixtureParams, model: LocalModel, units: np.ndarray
+    spec: MixtureSpec, model: LocalModel, units: np.ndarray
 ) -> np.ndarray:
     """Newton's step (S, F) in natural units: of the linear predictors, logits and logs.
 
     Parameters
     ----------
     spec : MixtureSpec
-    params : MixtureParams
-        S parameter sets.
     model : LocalModel
-        At ``params``.
+        At S parameter sets.
     units : ndarray, (S, F)
         Sizes of natural steps (`smmix.search.newton.score_units`).
     """

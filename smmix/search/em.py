@@ -282,7 +282,7 @@ def newton(
     except KeyboardInterrupt:
         status = EMStatus.INTERRUPTED
     norm = state.model.score_norm
-    steps = drift(objective.spec, state.params, state.model, objective.units(state.params))
+    steps = drift(objective.spec, state.model, objective.units(state.params))
     far = np.abs(steps).max(axis=1, initial=0.0) > LONGEST_DRIFT
     for i in range(params.size):
         if state.n_iter[i] >= control.maxiter:
