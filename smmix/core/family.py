@@ -97,6 +97,10 @@ class Family(Protocol):
     def link(self) -> Any:
         """The link (see `smmix.families.links`); None where nothing depends on the regressors."""
 
+    @property
+    def stages(self) -> tuple[Family, ...]:
+        """Families with second derivatives that approach one without, bluntest first."""
+
     def to_plain(self) -> dict[str, Any]:
         """Options as JSON values, for ``family(name, **options)``."""
 

@@ -98,6 +98,14 @@ class FamilyList:
         zero = np.zeros(1)
         return np.array([float(n.transform.natural(zero)[0]) for n in self.nuisance])
 
+    @cached_property
+    def stages(self) -> tuple[FamilyList, ...]:
+        longest = max(len(family.stages) for family in self.families)
+        return tuple(
+            FamilyList(tuple(f.stages[i] if f.stages else f for f in self.families))
+            for i in range(longest)
+        )
+
     def to_plain(self) -> dict[str, Any]:
         return {"families": [{"name": f.name, **f.to_plain()} for f in self.families]}
 

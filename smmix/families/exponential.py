@@ -149,6 +149,7 @@ class ExponentialFamily:
     links: tuple[str, ...]
     location_scale = False
     discrete = False
+    stages: tuple[Any, ...] = ()
     takes: tuple[str, ...] = ()
     scale: tuple[int, float] | None = None
     nuisance: tuple[Nuisance, ...] = ()

@@ -16,7 +16,9 @@ __all__ = ["Laplace"]
 
 #: Half width, in scales, of the parabola that stands in for the kink of |r|. It moves no
 #: coefficient by more than this many scales, and a density by less than rounding does.
-KINK = 1e-8
+KINK = 1e-6
+#: Half widths of the families by which a search approaches it.
+APPROACH = (0.1, 0.02, 4e-3, 8e-4, 1e-4, 1e-5)
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,19 @@ class Laplace(LocationScale):
     ``scale`` is the mean absolute deviation. The coefficients are moved by least squares with
     the weights scale / abs(residual) of the scale mixture [1]_. At the maximum as many residuals
     of a component as it has coefficients are zero, and the score of such a row jumps there. So
-    within h = 1e-8 scales abs(r) is r^2 / 2 h + h / 2: the score is steep, and has a zero.
+    within h = 1e-6 scales abs(r) is r^2 / 2 h + h / 2: the score is steep, and has a zero.
 
     The log-likelihood has no second derivative in the coefficients. What stands in its place is
     the expectation -1 / scale^2, so that standard errors are the asymptotic ones of median
-    regression with Laplace errors [2]_.
+    regression with Laplace errors [2]_. A search climbs the smooth likelihoods of ever narrower
+    parabolas, which have one.
+
+    Attributes
+    ----------
+    width : float
+        Half width of the parabola, in scales.
+    smooth : bool
+        Whether second derivatives are those of the parabola and the lines beside it.
 
     References
     ----------
@@ -46,8 +56,14 @@ class Laplace(LocationScale):
     'scale'
     """
 
+    width: float = KINK
+    smooth: bool = False
     name = "laplace"
     label = "Laplace regressions"
+
+    @property
+    def stages(self) -> tuple[Laplace, ...]:
+        return () if self.smooth else tuple(Laplace(w, True) for w in (*APPROACH, self.width))
 
     @property
     def nuisance(self) -> tuple[Nuisance, ...]:
@@ -65,7 +81,7 @@ class Laplace(LocationScale):
     ) -> Working:
         residual = np.subtract(y, eta, out=eta)
         size = np.abs(residual)
-        np.maximum(size, KINK * nuisance, out=size)
+        np.maximum(size, self.width * nuisance, out=size)
         weight = nuisance / size
         log_density = residual * residual
         log_density /= size
@@ -82,11 +98,17 @@ class Laplace(LocationScale):
         pull = working.weight * working.residual  # sign times scale, except at the kink
         size = pull * working.residual * precision  # abs(r)
         information = precision**2
+        inside = np.zeros(1)
+        if self.smooth:
+            inside = (working.weight * self.width >= 1.0 - 1e-12).astype(float)
         return Derivatives(
             first=[pull * information, (size * precision - 1.0) * precision],
             second=[
-                [-information],
-                [-pull * precision**3, (1.0 - 2.0 * size * precision) * information],
+                [-inside * information / self.width if self.smooth else -information],
+                [
+                    -(1.0 + inside) * pull * precision**3,
+                    (1.0 - (2.0 + inside) * size * precision) * information,
+                ],
             ],
             information=information,
             nuisance_information=[[information]],

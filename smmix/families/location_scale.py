@@ -32,6 +32,7 @@ class RealResponse:
 
     discrete = False
     takes: tuple[str, ...] = ()
+    stages: tuple[Any, ...] = ()
     scale: tuple[int, float] | None = (0, 1.0)
 
     @property

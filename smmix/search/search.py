@@ -130,7 +130,10 @@ class _Search:
     ):
         self.control, self.rng = control, rng
         self.coordinates, self.whole, n_rows = working_setting(spec, source, pooled)
-        self.spec, self.source = self.whole.spec, self.whole.source
+        self.exact, self.source = self.whole.spec, self.whole.source
+        stages = self.exact.family.stages
+        # Short runs and moves climb the bluntest of the families that approach one with kinks.
+        self.spec = replace(self.exact, family=stages[0]) if stages else self.exact
         self.shift = -n_rows * float(np.log(self.coordinates.scale))
         self.penalty = 1.0 / n_rows
         self.named = len(exchangeable(spec)) > 1
@@ -327,8 +330,24 @@ class _Search:
             ascent = expectation_maximisation(self.whole, runs.params, control)
         else:
             worthwhile = partial(self.worthwhile, n_slow=n_slow)
-            ascent = newton(self.whole, runs.params, control, worthwhile)
+            runs = self.approached(runs, control)
+            ascent = newton(self.last, runs.params, control, worthwhile)
         return self.described(runs, ascent, n_slow)
+
+    @property
+    def last(self) -> Objective:
+        """What is climbed last: the likelihood itself, in a form with second derivatives."""
+        stages = self.exact.family.stages
+        spec = replace(self.exact, family=stages[-1]) if stages else self.exact
+        return self.objective(self.source, spec)
+
+    def approached(self, runs: Runs, control: EMControl) -> Runs:
+        """Runs along the families by which one with kinks is approached, all but the last."""
+        for family in self.exact.family.stages[:-1]:
+            objective = self.objective(self.source, replace(self.exact, family=family))
+            ascent = newton(objective, runs.params, replace(control, polish=False))
+            runs = replace(runs, params=ascent.params)
+        return runs
 
     def worthwhile(
         self, params: MixtureParams, model: LocalModel, n_iter: np.ndarray, n_slow: int
@@ -362,7 +381,7 @@ class _Search:
         after = replace(after, params=after.params.where(~lost, before.params))
         told = np.flatnonzero(~slow)
         after, kinds, norm = after.take(told), status[told].tolist(), norm[told]
-        modes = describe(self.spec, self.source, after, kinds, norm, SAME_MODE)
+        modes = describe(self.exact, self.source, after, kinds, norm, SAME_MODE)
         for mode in modes:
             mode.params = self.coordinates.from_working(mode.params)
             mode.loglike += self.shift
