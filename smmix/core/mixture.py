@@ -11,7 +11,7 @@ from smmix.core.blocks import Block
 from smmix.core.grams import weighted_grams
 from smmix.core.linalg import solve_gram
 from smmix.core.params import LinearMap, MixtureParams, ParamLayout
-from smmix.core.statistics import EStats, ComponentStats
+from smmix.core.statistics import ComponentStats, EStats
 
 if TYPE_CHECKING:
     from smmix.core.family import Family, Working
@@ -32,6 +32,8 @@ class MixtureSpec:
         What linear restrictions leave free; None leaves every parameter free.
     coef_basis : ndarray, (K p, r), or None
         Basis of the coefficients that homogeneous restrictions on coefficients alone leave free.
+    shared : set of str
+        Nuisance parameters that all components share.
     """
 
     family: Family
@@ -39,6 +41,7 @@ class MixtureSpec:
     layout: ParamLayout
     restriction: LinearMap | None = None
     coef_basis: np.ndarray | None = None
+    shared: frozenset[str] = frozenset()
 
     def log_density(self, params: MixtureParams, block: Block) -> Working:
         """The family's log-density and working regression of every row and component."""

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from smmix.fit.run import FitOptions, search_modes
 from smmix.fit.warnings import warn_of
 from smmix.formula import validate_arrays
 from smmix.inference.covariance import check_cov_type
+from smmix.mixture.base import Parts
 from smmix.mixture.hypotheses import nothing_free, read_hypotheses
 from smmix.mixture.likelihood import MixtureLikelihood
-from smmix.model.build import build_model
+from smmix.model.build import build_parts
 from smmix.results import FitRecord, MixtureResults, MixtureResultsWrapper
 
 __all__ = ["MixtureOLS", "from_formula"]
@@ -132,7 +130,9 @@ class MixtureOLS(MixtureLikelihood):
             common=common,
             missing=missing,
         )
-        self._build(design, k, variance, fixed, present, hasconst)
+        super().__init__(
+            Parts.of(design, k, variance=variance, fixed=fixed, present=present, hasconst=hasconst)
+        )
 
     @classmethod
     def from_formula(
@@ -200,9 +200,7 @@ class MixtureOLS(MixtureLikelihood):
         >>> smmix.from_formula("foodexp ~ income", data, k=2).param_names[-1]
         'mixing.Intercept[1]'
         """
-        model = cls.__new__(cls)
-        build_model(
-            model,
+        parts = build_parts(
             formula,
             data,
             k,
@@ -220,6 +218,7 @@ class MixtureOLS(MixtureLikelihood):
             subset=subset,
             missing=missing,
         )
+        model: MixtureOLS = cls.of_parts(parts)
         return model
 
     # -- fitting --------------------------------------------------------------------------------
@@ -386,12 +385,9 @@ class MixtureOLS(MixtureLikelihood):
         True
         """
         matrix, values = read_hypotheses(constraints, self.param_names, "constraints")
-        if self.equalities is not None:
-            matrix = np.concatenate([self.equalities.matrix, matrix])
-            values = np.concatenate([self.equalities.values, values])
-        model = copy.copy(self)
-        model._restrict(matrix, values, "constraints")
-        return model.fit(start_params, **fit_options)
+        restricted = self.specification.restricted(matrix, values, "constraints")
+        results: MixtureResultsWrapper = self._with(restricted).fit(start_params, **fit_options)
+        return results
 
 
 from_formula = MixtureOLS.from_formula
