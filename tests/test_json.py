@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 from unit_density import lines
 
 import smmix
@@ -429,3 +430,18 @@ def test_no_module_named_by_the_file_is_imported(tmp_path, monkeypatch):
     saved = read_json(forged(text, change))
     assert pickle.loads(pickle.dumps(saved)).predict(DATA).equals(saved.predict(DATA))
     assert "smmix_trap" not in sys.modules
+
+
+def test_fits_of_0_1_0_are_read():
+    engel = sm.datasets.engel.load_pandas().data
+    saved = smmix.read_json(Path(__file__).parent / "reference" / "json" / "engel_0_1_0.json")
+    fit = smmix.from_formula("foodexp ~ income", engel, k=2, concomitant="income").fit()
+    for name in ("params", "bse", "pvalues"):
+        pd.testing.assert_series_equal(getattr(saved, name), getattr(fit, name), rtol=1e-5)
+    assert_frames = pd.testing.assert_frame_equal
+    assert_frames(saved.sigmas(), fit.sigmas(), rtol=1e-5)
+    assert_frames(saved.proportions(), fit.proportions(), rtol=1e-5)
+    for which in ("posterior", "quantile", "mean"):
+        np.testing.assert_allclose(
+            saved.predict(engel, which=which), fit.predict(engel, which=which), rtol=1e-5
+        )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,11 +11,11 @@ from smmix.core.blocks import Block
 from smmix.core.linalg import dependent_columns, solve_gram
 from smmix.errors import SmmixError
 from smmix.large.build import doubtful_designs
+from smmix.mixture.base import MixtureModel
+from smmix.mixture.observed import Observed
+from smmix.mixture.specification import Specification
 from smmix.search.modes import Modes
 from smmix.support.frames import quoted
-
-if TYPE_CHECKING:
-    from smmix.mixture.base import MixtureModel
 
 __all__ = ["check_estimable", "exact_marked", "refuse_far_start"]
 
@@ -34,15 +33,15 @@ def check_estimable(model: MixtureModel) -> None:
     SmmixError
         For collinear columns, too few rows, a constant response, or an exact linear fit.
     """
-    design, layout = model.design, model.layout
-    for x, names, what in designs_to_check(model):
+    specification, observed = model.specification, model.observed
+    name, layout = specification.endog_name, specification.layout
+    for x, names, what in designs_to_check(specification, observed):
         refuse_collinear(x, names, what)
-    low, high, has_offset = response_range(model)
+    low, high, has_offset = observed.response_range()
     if low == high:
         what = " less the offset" if has_offset else ""
         raise SmmixError(
-            f"The response {design.endog_name!r}{what} is constant ({low:g}); there is nothing to "
-            "explain."
+            f"The response {name!r}{what} is constant ({low:g}); there is nothing to explain."
         )
     needed = model.n_free + 1
     if model.k > 1 and model.variance == "free":
@@ -60,7 +59,7 @@ def check_estimable(model: MixtureModel) -> None:
         )
     if model.pooled.sigma <= EXACT_FIT * max(-low, high):
         raise SmmixError(
-            f"The regressors fit {design.endog_name!r} exactly; there is no variation left for "
+            f"The regressors fit {name!r} exactly; there is no variation left for "
             "a mixture to explain."
         )
 
@@ -71,30 +70,23 @@ def exact_marked(model: MixtureModel, modes: Modes) -> Modes:
         sigma = mode.params.nuisance
         if sigma.size and sigma.max() <= EXACT_MIXTURE * model.pooled.sigma:
             mode.degenerate = True
-            mode.reason = f"{model.k} regressions fit {model.design.endog_name!r} exactly"
+            mode.reason = f"{model.k} regressions fit {model.specification.endog_name!r} exactly"
     sound = [i for i, mode in enumerate(modes.modes) if not mode.degenerate]
     return replace(modes, selected=sound[0] if sound else 0)
 
 
-def designs_to_check(model: MixtureModel) -> Iterator[tuple[np.ndarray, list[str], str]]:
+def designs_to_check(
+    specification: Specification, observed: Observed
+) -> Iterator[tuple[np.ndarray, list[str], str]]:
     """Both designs, with the names of their columns and their kind."""
-    if model.large is not None:
-        yield from doubtful_designs(model)
+    if not observed.in_memory:
+        yield from doubtful_designs(specification, observed)
         return
-    design, first = model.kept_design, model.units.first
+    design, first = observed.rows(), observed.units.first
     yield design.exog, design.exog_names, "design"
     z = design.concomitant
     if z is not None:
         yield z if first is None else z[first], design.concomitant_names or [], "mixing design"
-
-
-def response_range(model: MixtureModel) -> tuple[float, float, bool]:
-    """Smallest and largest response less the offset, and whether there is one."""
-    if model.large is not None:
-        return *model.large.response_range, "offset" in model.large.extras
-    design = model.kept_design
-    response = design.endog if design.offset is None else design.endog - design.offset
-    return float(response.min()), float(response.max()), design.offset is not None
 
 
 def refuse_collinear(x: np.ndarray, names: list[str], what: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -12,10 +11,8 @@ import numpy as np
 
 from smmix.core.mixture import MixtureSpec, project
 from smmix.core.params import MixtureParams, concatenate
-from smmix.errors import SmmixError
 from smmix.fit.estimable import check_estimable
 from smmix.fit.run import FitOptions, one_blas_thread
-from smmix.mixture.units import make_source
 from smmix.search.coordinates import PooledFit, Setting, totals, working_setting
 from smmix.search.em import Ascent, EMControl, Objective, expectation_maximisation, newton
 from smmix.search.modes import Mode, Modes, component_sizes, degeneracy
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Fewer", "best_sound", "fresh_starts", "left_to_sample", "moved_apart", "search_also",
-    "search_from_fewer", "seeded_modes", "twins", "with_components",
+    "search_from_fewer", "seeded_modes", "twins",
 ]  # fmt: skip
 
 #: With more rows and components than this the search of fit() is left to a sample ..
@@ -56,40 +53,6 @@ class Fewer(NamedTuple):
     spec: MixtureSpec
     params: MixtureParams
     loglike: float
-
-
-def with_components(model: MixtureModel, k: int) -> MixtureModel:
-    """The same model of the same data with another number of components.
-
-    Raises
-    ------
-    SmmixError
-        If the model has restrictions that mean nothing for another k.
-    """
-    if model.equalities is not None or not model.present.all():
-        raise SmmixError(
-            "The model restricts single components (fixed, constraints, or a formula for each), "
-            "which means nothing for another number of components."
-        )
-    if model.k == k:
-        return model
-    design = model.design
-    if model.large is not None:
-        if model.told_apart:
-            raise SmmixError("known belongs to one number of components; leave it out.")
-        # A stand-in row: the layout asks for no more than the number of columns.
-        z = design.concomitant_names
-        mixing = None if z is None else np.zeros((1, len(z)))
-        design = replace(design, exog=np.zeros((1, len(design.exog_names))), concomitant=mixing)
-    other = type(model).__new__(type(model))
-    # Everything but the layout is shared: above all the data.
-    other.__dict__.update(model.__dict__)
-    other.k, other.data = k, copy.copy(model.data)
-    other.present = np.ones((k, len(design.exog_names)), dtype=bool)
-    other._lay_out(design)
-    if design.known is not None:
-        other.source = make_source(design, model.units, k)
-    return other
 
 
 def search_from_fewer(

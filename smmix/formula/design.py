@@ -60,6 +60,8 @@ class Design:
         Term name to positions of its columns.
     formulas : FormulaSpec or None
         Makes the same columns from new data; None for arrays.
+    aux : (n, a) ndarray or None
+        What the family must know of each row beside its response.
 
     Examples
     --------
@@ -92,6 +94,7 @@ class Design:
     exog_terms: dict[str, list[int]]
     concomitant_terms: dict[str, list[int]]
     formulas: FormulaSpec | None
+    aux: np.ndarray | None = None
 
 
 def refuse_extreme(design: Design) -> None:

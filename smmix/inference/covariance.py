@@ -260,7 +260,7 @@ def _meat(
     """
     weighted = model.large is not None and "freq_weights" in model.large.extras
     if weighted and model.group_labels is None:
-        return frequency_meat(model, params, visible)
+        return frequency_meat(model.specification, model.observed, params, visible)
     frequency = getattr(model, "freq_weights", None)
     if frequency is None or model.group_codes is not None:
         meat: np.ndarray = full.T @ info.opg @ full

@@ -16,16 +16,7 @@ __all__ = [
     "covariance_or_none",
     "delta_se",
     "mean_prior",
-    "tangent",
 ]
-
-
-def tangent(model: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Derivatives of the full (F, R) and visible (V, R) parameters in the free ones."""
-    expand = model.expand.basis
-    restriction = model.spec.restriction
-    full = expand if restriction is None else restriction.basis
-    return full, np.linalg.lstsq(expand, full, rcond=None)[0]
 
 
 def covariance_or_none(results: Any) -> np.ndarray | None:

@@ -26,7 +26,6 @@ from smmix.core.memory import MemorySource
 from smmix.core.params import MixtureParams
 from smmix.core.statistics import InfoStats
 from smmix.errors import SmmixError
-from smmix.inference.delta import tangent
 
 __all__ = ["Influence", "influence"]
 
@@ -60,7 +59,7 @@ class Influence:
         self._params = np.asarray(results.params, dtype=float)
         rows, labels = model.kept_design.index, model.group_labels
         self._index = rows if labels is None else pd.Index(labels)
-        full, visible = tangent(model)
+        full, visible = model.specification.tangent
         observed = -full.T @ model.information(self._params).hessian @ full
         try:
             half = np.linalg.inv(np.linalg.cholesky(observed))

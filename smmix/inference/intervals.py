@@ -46,7 +46,7 @@ class MixturePrediction:
         model = results.model
         params: MixtureParams = model.unpack(np.asarray(results.params))
         self._results = results
-        self._prior = prior_probabilities(model, params, rows)
+        self._prior = prior_probabilities(model.specification, params, rows)
         self._means = component_means(params, rows)
         self._sigma = params.nuisance[0, :, 0]
         self.row_labels = rows.index
@@ -187,12 +187,16 @@ def get_prediction(
     model = results.model
     if exog is not None:
         rows = new_rows(
-            model, exog, exog_concomitant=exog_concomitant, offset=offset, transform=transform
+            model.specification,
+            exog,
+            exog_concomitant=exog_concomitant,
+            offset=offset,
+            transform=transform,
         )
         return MixturePrediction(results, rows)
     if exog_concomitant is not None or offset is not None:
         raise SmmixError("Without exog the rows of the fit are used; give exog for new rows.")
-    return MixturePrediction(results, own_rows(model))
+    return MixturePrediction(results, own_rows(model.observed))
 
 
 def quantile_residuals(results: Any) -> pd.Series:
@@ -227,11 +231,11 @@ def quantile_residuals(results: Any) -> pd.Series:
     [-0.84, -1.1, -1.32]
     """
     model = results.model
-    rows = own_rows(model)
+    rows = own_rows(model.observed)
     params: MixtureParams = model.unpack(np.asarray(results.params))
     response = model.kept_design.endog
     scaled = (response[:, None] - component_means(params, rows)) / params.nuisance[0, :, 0]
-    prior = prior_probabilities(model, params, rows)
+    prior = prior_probabilities(model.specification, params, rows)
     # Far from every component one tail is 1 in floating point, so each side has its own.
     below = logsumexp(log_ndtr(scaled), axis=1, b=prior)
     above = logsumexp(log_ndtr(-scaled), axis=1, b=prior)

@@ -118,7 +118,7 @@ class _Surface:
 
     def level(self, rows: Rows) -> _Effect:
         """Average mean of the response over the rows."""
-        prior = prior_probabilities(self.results.model, self.params, rows)
+        prior = prior_probabilities(self.results.model.specification, self.params, rows)
         means = component_means(self.params, rows)
         overall = (prior * means).sum(axis=1)
         weight = self.weight
@@ -130,7 +130,7 @@ class _Surface:
     def slope(self, rows: Rows, dx: np.ndarray, dz: np.ndarray) -> _Effect:
         """Average derivative of the mean when the designs move by ``dx`` and ``dz``."""
         params, weight, x, z = self.params, self.weight, rows.exog, self.mixing_rows(rows)
-        prior = prior_probabilities(self.results.model, params, rows)
+        prior = prior_probabilities(self.results.model.specification, params, rows)
         gamma = np.vstack([np.zeros(params.mixing.shape[2]), params.mixing[0]])
         means = component_means(params, rows)
         means = means - (prior * means).sum(axis=1)[:, None]
@@ -155,7 +155,7 @@ class _Surface:
 def _array_effects(results: Any) -> dict[str, _Effect]:
     """Effects of the columns of the designs, constants left out."""
     model, surface = results.model, _Surface.of(results)
-    rows = own_rows(model)
+    rows = own_rows(model.observed)
     x, z = rows.exog, surface.mixing_rows(rows)
     x_names = list(model.design.exog_names)
     z_names = list(model.design.concomitant_names or [])
@@ -175,7 +175,7 @@ def _formula_effects(results: Any) -> dict[str, _Effect]:
     """Effects of the columns of the data that the formulas use."""
     model, surface = results.model, _Surface.of(results)
     design = model.kept_design
-    frame, rows = design.frame, own_rows(model)
+    frame, rows = design.frame, own_rows(model.observed)
     effects: dict[str, _Effect] = {}
     for name, levels in design.formulas.variables().items():
         if levels is None:

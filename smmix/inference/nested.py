@@ -8,8 +8,6 @@ import numpy as np
 from scipy import stats
 
 from smmix.errors import SmmixError
-from smmix.inference.delta import tangent
-from smmix.large.build import rows_at_hand
 
 __all__ = ["LRTest", "compare_lr_test", "same_regressors"]
 
@@ -57,7 +55,7 @@ def compare_lr_test(results: Any, restricted: Any) -> LRTest:
     restricted = getattr(restricted, "_results", restricted)
     _check_comparable(results, restricted)
     large, small = results.model, restricted.model
-    df = tangent(large)[0].shape[1] - tangent(small)[0].shape[1]
+    df = large.specification.tangent[0].shape[1] - small.specification.tangent[0].shape[1]
     if df <= 0 or not _is_nested(small, large):
         raise SmmixError(
             "The restricted model is not nested in the other: its columns and restrictions must "
@@ -93,7 +91,7 @@ def _check_comparable(results: Any, restricted: Any) -> None:
                 "chi-squared distribution; use wald_test."
             )
     parts = ["y", "weight", "repeat", "offset", "group", "membership"]
-    left, right = rows_at_hand(large), rows_at_hand(small)
+    left, right = large.observed.at_hand(), small.observed.at_hand()
     if not all(_same(getattr(left, p), getattr(right, p)) for p in parts):
         raise SmmixError(
             "The fits are not of the same data: response, rows, weights, groups and offset must "
@@ -112,7 +110,7 @@ def same_regressors(left: Any, right: Any) -> bool:
 
     Those of the mixing model count when both models have one: two components at least.
     """
-    designs = [(rows_at_hand(left).x, rows_at_hand(right).x)]
+    designs = [(left.observed.at_hand().x, right.observed.at_hand().x)]
     if min(left.k, right.k) > 1:
         designs.append((_mixing_design(left), _mixing_design(right)))
     return all(
@@ -126,7 +124,7 @@ def _is_nested(small: Any, large: Any) -> bool:
     if not _same_nuisance(small, large):
         return False
     k = large.layout.k
-    x_map = _column_map(rows_at_hand(small).x, rows_at_hand(large).x)
+    x_map = _column_map(small.observed.at_hand().x, large.observed.at_hand().x)
     z_map = _column_map(_mixing_design(small), _mixing_design(large))
     if x_map is None or z_map is None:
         return False
@@ -145,7 +143,7 @@ def _same_nuisance(small: Any, large: Any) -> bool:
 
 
 def _mixing_design(model: Any) -> np.ndarray:
-    source = rows_at_hand(model)
+    source = model.observed.at_hand()
     return np.ones((source.n_units, 1)) if source.z is None else source.z
 
 

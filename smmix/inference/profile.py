@@ -22,7 +22,6 @@ from scipy import optimize, stats
 from smmix.core.mixture import project
 from smmix.core.params import LinearMap, MixtureParams
 from smmix.errors import SmmixError
-from smmix.inference.delta import tangent
 from smmix.search.coordinates import Coordinates, working_setting
 from smmix.search.em import EMControl, EMStatus, Objective, newton
 
@@ -132,7 +131,7 @@ class _Profile:
         model = results.model
         position = list(model.param_names).index(name)
         params = np.asarray(results.params, dtype=float)
-        full, visible = tangent(model)
+        full, visible = model.specification.tangent
         if not visible[position].any():
             raise SmmixError(f"{name!r} is held at a fixed value, so it has no interval.")
         information = -full.T @ model.information(params).hessian @ full
@@ -164,7 +163,7 @@ class _Profile:
     def free(self) -> LinearMap:
         """Visible parameters as a map of the free ones."""
         model = self.surface.model
-        visible = tangent(model)[1]
+        visible = model.specification.tangent[1]
         origin = np.zeros(model.layout.size)
         if model.spec.restriction is not None:
             origin = model.spec.restriction.origin

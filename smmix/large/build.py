@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,34 +12,30 @@ import pandas as pd
 from smmix.core.blocks import Block
 from smmix.core.information import unit_design, unit_scores
 from smmix.core.linalg import merge_r, solve_gram
-from smmix.core.memory import MemorySource
 from smmix.core.source import Source
 from smmix.formula import refuse_extreme_response
-from smmix.formula.incremental import LearntDesign, learn_design
+from smmix.formula.incremental import learn_design
 from smmix.formula.rows import PER_ROW
 from smmix.formula.terms import factor_columns
 from smmix.large.tables import ParquetTable, designed_width
+from smmix.mixture.kind import Kind
+from smmix.mixture.observed import Observed, without_rows
 from smmix.mixture.per_component import present_columns
 from smmix.mixture.rows_away import LargeRows, SlabRows
+from smmix.mixture.specification import Specification
 from smmix.mixture.units import Units
 from smmix.search.coordinates import pooled_statistics, totals
 from smmix.sources.parquet import ParquetScan
-
-if TYPE_CHECKING:
-    from smmix.mixture.base import MixtureModel
 
 __all__ = [
     "build_large",
     "doubtful_designs",
     "frequency_meat",
     "is_large",
-    "rows_at_hand",
 ]
 
 #: Share of the constant that the columns may leave unexplained and still contain it.
 CONSTANT_LEFT = 1e-9
-#: Units on which two models of data that are not in memory are compared.
-COMPARED_UNITS = 5000
 
 
 def is_large(data: Any) -> bool:
@@ -59,21 +55,19 @@ EXTRAS = PER_ROW
 
 
 def build_large(
-    model: MixtureModel,
     formula: str,
     parts: list[str] | None,
     data: Any,
     k: int,
-    variance: str,
-    fixed: Mapping[str, float] | None,
-    hasconst: bool | None,
+    kind: Kind,
     env: int,
     options: Mapping[str, Any],
-) -> None:
-    """Fill an empty model from a table that is not in memory.
+    given: Mapping[str, Any],
+) -> tuple[Specification, Observed]:
+    """What is fitted, and its rows, from a table that is not in memory.
 
     ``parts`` are the formulas of the components where they differ; ``env`` counts from the
-    caller of the calling function.
+    caller of the calling function; ``given`` are options of the specification.
     """
     extras = {name: options[name] for name in EXTRAS}
     terms = {name: options[name] for name in ("concomitant", "subset", "missing")}
@@ -91,27 +85,41 @@ def build_large(
         for part in parts:
             names.append(learn_design(part, table, **own).design.exog_names)
         present = present_columns(learnt.design, names)
-    found = learnt.findings
-    what = repr(learnt.design.endog_name) + (" less the offset" if extras["offset"] else "")
+    found, design = learnt.findings, learnt.design
+    what = repr(design.endog_name) + (" less the offset" if extras["offset"] else "")
     refuse_extreme_response(what, found.low, found.high, found.frequency)
     scale = found.frequency / found.sampling if found.sampling else 1.0
-    build = SlabRows(learnt.designer, k, scale)
+    build = SlabRows(learnt.designer, k, scale, kind.family)
     source = table.source(learnt, build, np.array([slab.n_units for slab in found.slabs]))
     if np.isnan(source.weight_sum):
         source = replace(source, weight_sum=float(source.reduce(_weights)))
-    constant = _has_constant(source, learnt.design.exog_names) if hasconst is None else hasconst
-    _lay_out(model, learnt, k, variance, fixed, present, constant)
-    model.hasconst = hasconst
-    model.large = LargeRows(data, learnt, build)
-    model.source = source
-    columns = pd.Index(learnt.designer.rules.columns)
-    model.response_columns = factor_columns([learnt.design.endog_name], columns)
-    model.nobs = found.frequency if found.frequency % 1 else int(found.frequency)
-    model.df_resid = model.nobs - model.n_free
-    model.told_apart = frozenset(int(c) for c in found.known)
-    model.prob_weights = extras["prob_weights"]
-    if extras["groups"] is not None:
-        model.units = Units(labels=pd.RangeIndex(source.n_units))
+    constant = given["hasconst"]
+    if constant is None:
+        constant = _has_constant(source, design.exog_names)
+    grouped = extras["groups"] is not None
+    specification = Specification.of(
+        design,
+        k,
+        family=kind.family,
+        shared=kind.shared,
+        present=present,
+        k_constant=int(constant),
+        grouped=grouped,
+        sampled=extras["prob_weights"] is not None,
+        told_apart=frozenset(int(c) for c in found.known),
+        response_columns=factor_columns(
+            [design.endog_name], pd.Index(learnt.designer.rules.columns)
+        ),
+        **given,
+    )
+    observed = Observed(
+        without_rows(design),
+        Units(labels=pd.RangeIndex(source.n_units)) if grouped else Units(),
+        found.frequency if found.frequency % 1 else int(found.frequency),
+        slabs=LargeRows(data, learnt, build),
+        slab_source=source,
+    )
+    return specification, observed
 
 
 def table_of(data: Any) -> Any:
@@ -137,43 +145,22 @@ def _has_constant(source: Source, names: list[str]) -> bool:
     return bool(left <= CONSTANT_LEFT * stats.weight)
 
 
-def _lay_out(
-    model: MixtureModel,
-    learnt: LearntDesign,
-    k: int,
-    variance: str,
-    fixed: Mapping[str, float] | None,
-    present: Any,
-    hasconst: bool,
-) -> None:
-    """Names and parameters, from a stand-in row that is taken away again."""
-    names = learnt.design.concomitant_names
-    row = replace(
-        learnt.design,
-        endog=np.zeros(1),
-        exog=np.zeros((1, len(learnt.design.exog_names))),
-        concomitant=None if names is None else np.zeros((1, len(names))),
-        index=pd.RangeIndex(1),
-    )
-    model._build(row, k, variance, fixed, present, hasconst)
-    model.remove_data()
-    model.design = learnt.design
-
-
-def doubtful_designs(model: MixtureModel) -> Iterator[tuple[np.ndarray, list[str], str]]:
+def doubtful_designs(
+    specification: Specification, observed: Observed
+) -> Iterator[tuple[np.ndarray, list[str], str]]:
     """Triangular factor, names and kind of each design whose cross products are singular.
 
     The factor has the dependencies of the design, and as many rows as columns.
     """
-    grams = [(model.pooled.gram, model.design.exog_names, "design", _x_of)]
-    if model.design.concomitant_names is not None:
-        names = model.design.concomitant_names
-        grams.append((totals(model.source).z_gram, names, "mixing design", unit_design))
+    grams = [(observed.pooled.gram, specification.exog_names, "design", _x_of)]
+    if specification.concomitant_names is not None:
+        names = specification.concomitant_names
+        grams.append((totals(observed.source).z_gram, names, "mixing design", unit_design))
     for gram, names, what, columns in grams:
         if (np.diag(gram) > 0.0).all() and solve_gram(gram, np.zeros(len(names)))[1]:
             continue
         factor = np.empty((0, len(names)))
-        for block in model.source.blocks():
+        for block in observed.source.blocks():
             factor = merge_r(factor, columns(block))
         yield factor, names, what
 
@@ -182,18 +169,12 @@ def _x_of(block: Block) -> np.ndarray:
     return block.x
 
 
-def rows_at_hand(model: MixtureModel) -> MemorySource:
-    """All rows of the model when they are in memory, else the same sample on every call."""
-    if model.large is None:
-        rows: MemorySource = model.source
-        return rows
-    return model.source.sample(COMPARED_UNITS, np.random.default_rng(0))
-
-
-def frequency_meat(model: MixtureModel, params: np.ndarray, visible: np.ndarray) -> np.ndarray:
+def frequency_meat(
+    specification: Specification, observed: Observed, params: np.ndarray, visible: np.ndarray
+) -> np.ndarray:
     """Sum of frequency times outer products of the rows' own scores."""
-    unpacked, spec = model.unpack(params), model.spec
-    basis = model.expand.basis @ visible
+    unpacked, spec = specification.unpack(params), specification.spec
+    basis = specification.expand.basis @ visible
 
     def step(block: Block) -> np.ndarray:
         scores = unit_scores(spec, unpacked, block)[0]
@@ -201,4 +182,5 @@ def frequency_meat(model: MixtureModel, params: np.ndarray, visible: np.ndarray)
         scores = basis.T @ (scores / np.sqrt(np.asarray(frequency)))
         return np.asarray(scores @ scores.T)
 
-    return model.source.reduce(step, 3 * model.k)
+    meat: np.ndarray = observed.source.reduce(step, 3 * spec.layout.k)
+    return meat

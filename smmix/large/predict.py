@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -17,15 +16,14 @@ from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
 from smmix.formula.design import Design
 from smmix.formula.incremental import SlabDesigner
-from smmix.large.build import EXTRAS, is_dask
+from smmix.large.build import is_dask
 from smmix.large.tables import ParquetTable, frame_of
+from smmix.mixture.observed import Observed
 from smmix.mixture.prediction import WHICH, Rows, new_rows, predict_rows
+from smmix.mixture.specification import Specification
 from smmix.mixture.units import Units, log_indicators
 from smmix.sources.parquet import ParquetScan
 from smmix.sources.streamed import in_order
-
-if TYPE_CHECKING:
-    from smmix.results import MixtureResults
 
 __all__ = ["LazyPrediction", "SlabPredictor", "predict_large"]
 
@@ -36,8 +34,7 @@ class SlabPredictor:
 
     Attributes
     ----------
-    model : namespace
-        What prediction needs of a model, without its data.
+    specification : Specification
     params : MixtureParams
     which : str
     q : float or sequence of float
@@ -47,7 +44,7 @@ class SlabPredictor:
         Tells predictors apart where Dask looks for equal tasks.
     """
 
-    model: Any
+    specification: Specification
     params: MixtureParams
     which: str
     q: Any
@@ -58,50 +55,39 @@ class SlabPredictor:
         return self.token
 
     @classmethod
-    def of(cls, results: MixtureResults, which: str, q: Any, *, own: bool) -> SlabPredictor:
+    def of(
+        cls,
+        specification: Specification,
+        params: MixtureParams,
+        which: str,
+        q: Any,
+        designer: SlabDesigner | None = None,
+    ) -> SlabPredictor:
+        """The predictor of a model of formulas, refused for models of arrays."""
         if which not in WHICH:
             raise SmmixError(f"which must be one of {', '.join(map(repr, WHICH))}, not {which!r}.")
-        model = results.model
-        if model.design.formulas is None:
+        if specification.formulas is None:
             raise SmmixError(
                 "A model of arrays predicts for arrays; build it with from_formula to predict for "
                 "tables that are not in memory."
             )
-        nothing = dict.fromkeys((*EXTRAS, "concomitant", "frame"))
-        design = replace(
-            model.design,
-            endog=np.empty(0),
-            exog=np.empty((0, model.layout.p)),
-            index=pd.RangeIndex(0),
-            missing_rows=np.empty(0, dtype=np.intp),
-            positions=np.empty(0, dtype=np.intp),
-            **nothing,
-        )
-        stub = SimpleNamespace(
-            k=model.k,
-            spec=model.spec,
-            layout=model.layout,
-            design=design,
-            response_columns=model.response_columns,
-            group_codes=None if model.group_labels is None else np.empty(0, dtype=int),
-        )
-        designer = model.large.learnt.designer if own else None
-        return cls(stub, results.unpacked, which, q, designer)
+        return cls(specification, params, which, q, designer)
 
     @property
     def columns(self) -> list[str]:
         """Columns that may be of use, those of the response last."""
         if self.designer is not None:
             return self.designer.rules.needed
-        design = self.model.design
-        used = [*design.formulas.columns, *design.column_names.values()]
+        formulas = self.specification.formulas
+        assert formulas is not None, "models of arrays have no predictor"
+        used = [*formulas.columns, *self.specification.column_names.values()]
         return list(dict.fromkeys(used))
 
     @property
     def names(self) -> list[str]:
         """Columns of the predictions."""
         if self.which in ("components", "prob", "posterior"):
-            return [f"{self.which}_{c}" for c in range(self.model.k)]
+            return [f"{self.which}_{c}" for c in range(self.specification.k)]
         if self.which == "quantile" and np.ndim(self.q):
             return [f"quantile_{float(q)}" for q in self.q]
         return ["component" if self.which == "label" else self.which]
@@ -109,7 +95,7 @@ class SlabPredictor:
     def __call__(self, frame: pd.DataFrame, where: str) -> pd.DataFrame:
         """Predictions, a column for each value of a row; missing where a row is not used."""
         rows = self._rows(frame, where)
-        made = predict_rows(self.model, self.params, rows, self.which, self.q)
+        made = predict_rows(self.specification, self.params, rows, self.which, self.q)
         if isinstance(made, pd.Series):
             made = made.astype("Int64" if self.which == "label" else float).to_frame()
         made.columns = self.names
@@ -117,8 +103,8 @@ class SlabPredictor:
 
     def _rows(self, frame: pd.DataFrame, where: str) -> Rows:
         if self.designer is None:
-            return new_rows(self.model, frame)
-        return own_slab(self.designer(frame, where) or self.designer.template, self.model.k)
+            return new_rows(self.specification, frame)
+        return own_slab(self.designer(frame, where) or self.designer.template, self.specification.k)
 
 
 def own_slab(design: Design, k: int) -> Rows:
@@ -159,7 +145,7 @@ class LazyPrediction:
     def __iter__(self) -> Iterator[pd.DataFrame]:
         wanted = self.predictor.columns
         columns = [name for name in wanted if name in self.data.columns]
-        group = self.predictor.model.design.column_names.get("groups")
+        group = self.predictor.specification.column_names.get("groups")
         group = group if group in self.data.columns else None
         table = ParquetTable.of(self.data)
 
@@ -212,12 +198,21 @@ class LazyPrediction:
                 writer.close()
 
 
-def predict_large(results: MixtureResults, data: Any, which: str, q: Any) -> Any:
+def predict_large(
+    specification: Specification,
+    observed: Observed,
+    params: MixtureParams,
+    data: Any,
+    which: str,
+    q: Any,
+) -> Any:
     """Predictions for a table that is not in memory, as lazy as the table.
 
     Parameters
     ----------
-    results : MixtureResults
+    specification : Specification
+    observed : Observed
+    params : MixtureParams
     data : ParquetScan or Dask frame
         By default the data of the fit: rows that it left out are missing.
     which : str
@@ -227,9 +222,11 @@ def predict_large(results: MixtureResults, data: Any, which: str, q: Any) -> Any
     -------
     LazyPrediction, or a Dask frame for a Dask frame
     """
-    predictor = SlabPredictor.of(results, which, q, own=data is None)
+    designer = None
     if data is None:
-        data = results.model.large.data
+        assert observed.slabs is not None, "rows in memory are predicted for at once"
+        designer, data = observed.slabs.learnt.designer, observed.slabs.data
+    predictor = SlabPredictor.of(specification, params, which, q, designer)
     if is_dask(data):
         from smmix.large.dask import predict_dask
 

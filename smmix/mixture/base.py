@@ -1,156 +1,268 @@
-"""A mixture of regressions as a statsmodels model: its parameters and its data."""
+"""statsmodels' face of a mixture of regressions: what is fitted, and the rows it is fitted to."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from statsmodels.base.data import PandasData, handle_data
 from statsmodels.base.model import GenericLikelihoodModel
 
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import LinearMap, MixtureParams, ParamLayout
-from smmix.errors import SmmixError
-from smmix.families.gaussian import Gaussian
 from smmix.formula import Design, refuse_extreme
 from smmix.formula.terms import factor_columns
-from smmix.mixing.constant import ConstantMixing
-from smmix.mixing.multinomial import MultinomialMixing
-from smmix.mixture.hypotheses import fixed_values
-from smmix.mixture.parameters import (
-    Equalities,
-    VisibleParams,
-    apply_restrictions,
-    refuse_held_sigmas,
-    solve_equalities,
-)
-from smmix.mixture.per_component import check_k, checked_present
-from smmix.mixture.rows_away import LargeRows, refuse_rows
-from smmix.mixture.units import Units, make_source, warn_of_varying_concomitants
-from smmix.search.coordinates import PooledFit, pooled_fit
+from smmix.mixture.kind import Kind, suited
+from smmix.mixture.observed import Observed
+from smmix.mixture.per_component import check_k
+from smmix.mixture.rows_away import LargeRows
+from smmix.mixture.specification import Specification
+from smmix.mixture.units import warn_of_varying_concomitants
+from smmix.search.coordinates import PooledFit
 
-__all__ = ["MixtureModel"]
+__all__ = ["MixtureModel", "Parts"]
 
 
-class MixtureModel(GenericLikelihoodModel):
-    """A design with the parameters of its mixture.
+class Parts:
+    """What a model is made of.
 
-    What every mixture of regressions shares, however it is built and fitted; use `MixtureOLS`.
+    Parameters
+    ----------
+    specification : Specification
+    observed : Observed
+    data : ModelData
+        The rows as statsmodels holds them.
     """
 
-    def _build(
-        self,
+    def __init__(self, specification: Specification, observed: Observed, data: Any = None):
+        self.specification, self.observed = specification, observed
+        self.data = NamesOnly(specification) if data is None else data
+
+    @classmethod
+    def of(
+        cls,
         design: Design,
         k: int,
-        variance: str,
+        *,
+        kind: Kind,
         fixed: Mapping[str, float] | None,
         present: Any,
         hasconst: bool | None,
-    ) -> None:
-        """Lay out parameters and data; the constructor of both interfaces."""
+        table: pd.DataFrame | None = None,
+        **given: Any,
+    ) -> Parts:
+        """The parts of a model of rows in memory; ``given`` are formulas as given.
+
+        Raises
+        ------
+        SmmixError
+            If the rows or an option cannot be.
+        """
         check_k(k)
-        if variance not in ("free", "equal"):
-            raise SmmixError(f"variance must be 'free' or 'equal', not {variance!r}.")
         refuse_extreme(design)
-        super().__init__(
+        design, family = suited(design, kind.family)
+        data = handle_data(
             pd.Series(design.endog, design.index, name=design.endog_name, copy=False),
             pd.DataFrame(design.exog, design.index, design.exog_names, copy=False),
-            missing="none",
+            "none",
+            hasconst,
+        )
+        known, frame = design.known, design.frame
+        specification = Specification.of(
+            design,
+            int(k),
+            family=family,
+            shared=kind.shared,
+            fixed=fixed,
+            present=present,
             hasconst=hasconst,
+            k_constant=data.k_constant,
+            grouped=design.groups is not None,
+            sampled=design.prob_weights is not None,
+            told_apart=frozenset(
+                () if known is None else known[~np.isnan(known)].astype(int).tolist()
+            ),
+            response_columns=(
+                [] if frame is None else factor_columns([design.endog_name], frame.columns)
+            ),
+            **given,
         )
-        self.k, self.variance, self.common = int(k), variance, list(design.common_names)
-        self.design: Design = design
-        self.hasconst = hasconst
-        self._table: pd.DataFrame | None = None
-        self.large: LargeRows | None = None
-        self.response_columns: list[str] = []
-        if design.frame is not None:
-            self.response_columns = factor_columns([design.endog_name], design.frame.columns)
-        self.fixed: Mapping[str, float] = {} if fixed is None else fixed
-        self.present = checked_present(present, self.k, design)
-        self.formula: Any = None
-        self.concomitant: str | None = None
-        self.units = Units.of(design.groups)
-        self.offset, self.known = design.offset, design.known
-        self.prob_weights = design.prob_weights
-        self.exog_concomitant = design.concomitant
-        if design.freq_weights is not None:
-            # statsmodels' sandwich code takes the mere presence of the attribute for weights.
-            self.freq_weights = design.freq_weights
-        self.nobs: float = (
-            design.endog.size if design.freq_weights is None else float(design.freq_weights.sum())
-        )
-        self.told_apart = frozenset(
-            () if design.known is None else design.known[~np.isnan(design.known)].astype(int)
-        )
-        self._lay_out(design)
-        warn_of_varying_concomitants(design, self.units)
-        # Made now, so that weights and memberships that make no sense are refused here.
-        self.source = make_source(design, self.units, self.k)
-        self._data_attr += ["exog_concomitant", "offset", "known", "prob_weights", "freq_weights"]
+        observed = Observed.of(design, int(k), table)
+        warn_of_varying_concomitants(design, observed.units)
+        return cls(specification, observed, data)
+
+
+class NamesOnly(PandasData):
+    """statsmodels' data of a model whose rows are not in memory: the names of its columns."""
+
+    def __init__(self, specification: Specification):
+        self.endog = self.exog = self.orig_endog = self.orig_exog = self.const_idx = None
+        self.k_constant = specification.k_constant
+        self._cache = {"ynames": specification.endog_name, "xnames": specification.exog_names}
+
+
+def _told(part: str, name: str, doc: str) -> Any:
+    def value(self: MixtureModel) -> Any:
+        return getattr(getattr(self, part), name)
+
+    return property(value, doc=doc)
+
+
+class MixtureModel(GenericLikelihoodModel):
+    """statsmodels' face of a `Specification` and what is `Observed`.
+
+    What every mixture of regressions shares, however it is built and fitted; use `MixtureOLS`.
+
+    Parameters
+    ----------
+    parts : Parts
+    """
+
+    def __init__(self, parts: Parts):
+        self.specification: Specification = parts.specification
+        self._show(parts.observed, parts.data)
+        self._data_attr: list[str] = []
         self._init_keys = ["k", "exog_concomitant", "groups", "freq_weights", "prob_weights",
                            "offset", "known", "variance", "common", "fixed", "present",
                            "hasconst"]  # fmt: skip
 
-    def _lay_out(self, design: Design) -> None:
-        """The parameter vector and what restricts it."""
-        z = design.concomitant
-        mixing_terms = design.concomitant_names or ["Intercept"]
-        layout = ParamLayout(self.k, design.exog.shape[1], 1, 1 if z is None else z.shape[1])
-        family = Gaussian()
-        shared = frozenset({"sigma"} if self.variance == "equal" else ())
-        self.layout = layout
-        self.visible = VisibleParams.of(
-            layout,
-            design.exog_names,
-            mixing_terms,
-            [parameter.name for parameter in family.nuisance],
-            self.variance == "equal",
-            [design.exog_names.index(name) for name in design.common_names],
-            self.present,
-        )
-        mixing = ConstantMixing() if z is None else MultinomialMixing()
-        self._free_spec = MixtureSpec(family, mixing, layout, shared=shared)
-        self.data.param_names = list(self.visible.names)
-        self.fixed = fixed_values(self.fixed, self.param_names)
-        held = [self.param_names.index(name) for name in self.fixed]
-        self._restrict(np.eye(self.visible.size)[held], np.array([*self.fixed.values()]), "fixed")
+    @classmethod
+    def of_parts(cls, parts: Parts) -> Any:
+        """A model of parts; the constructors of the faces take arrays."""
+        model = cls.__new__(cls)
+        MixtureModel.__init__(model, parts)
+        return model
 
-    def _restrict(self, matrix: np.ndarray, values: np.ndarray, what: str) -> None:
-        """Take equalities ``matrix @ params = values``, from ``what``, in, and count anew."""
-        self.equalities: Equalities | None = None
-        if len(matrix):
-            self.equalities = solve_equalities(matrix, values, self.visible)
-            refuse_held_sigmas(self.equalities, self.visible, what)
-        self.spec = apply_restrictions(self._free_spec, self.visible, self.equalities)
-        held = self.visible.kinds[(matrix != 0).any(axis=0)]
-        tied = bool(self.spec.shared)
-        self.em_keeps_restrictions = "mixing" not in held and (tied or "sigma" not in held)
-        size = self.visible.size
-        self.n_free = size if self.equalities is None else self.equalities.free.size
-        slopes = int((self.visible.kinds == "coef").sum()) - self.k * self.k_constant
-        self.df_model = slopes - (size - self.n_free)
-        self.k_extra = size - slopes - self.k_constant
-        self.df_resid = self.nobs - self.n_free
-        self.nparams = self.k_params = size
+    def _show(self, observed: Observed, data: Any) -> None:
+        """Put the rows where statsmodels looks for them."""
+        self.observed = observed
+        self.data = copy.copy(data)
+        self.data.param_names = list(self.specification.param_names)
+        self.endog, self.exog = data.endog, data.exog
+        if observed.freq_weights is not None:
+            # statsmodels' sandwich code takes the mere presence of the attribute for weights.
+            self.freq_weights = observed.freq_weights
+
+    def _with(self, specification: Specification, observed: Observed | None = None) -> Any:
+        """A model of the same rows."""
+        observed = self.observed if observed is None else observed
+        return type(self).of_parts(Parts(specification, observed, self.data))
+
+    def with_k(self, k: int) -> Any:
+        """The same model of the same data with another number of components.
+
+        Raises
+        ------
+        SmmixError
+            If the model has restrictions that mean nothing for another k.
+        """
+        specification = self.specification.with_k(k)
+        if k == self.k:
+            return self
+        return self._with(specification, self.observed.with_k(k))
 
     def initialize(self) -> None:
         """Nothing: the base class would decompose ``exog`` for counts that are not a mixture's."""
 
-    # -- parameters -----------------------------------------------------------------------------
+    # -- what is fitted -------------------------------------------------------------------------
+
+    k = _told("specification", "k", "Number of components.")
+    variance = _told("specification", "variance", "Whether each component has its own sigma.")
+    common = _told("specification", "common", "Columns whose coefficients all components share.")
+    fixed = _told("specification", "fixed", "Parameters that are held, and their values.")
+    present = _told("specification", "present", "Which component has which column, (k, p).")
+    formula = _told("specification", "formula", "Formulas as given.")
+    concomitant = _told("specification", "concomitant", "Formula of the mixing model as given.")
+    hasconst = _told("specification", "hasconst", "As given.")
+    k_constant = _told("specification", "k_constant", "Whether the columns have a constant.")
+    told_apart = _told("specification", "told_apart", "Components that known members tell apart.")
+    equalities = _told("specification", "equalities", "Linear equalities of the parameters.")
+    param_names = _told("specification", "param_names", "Names of the parameters, as in params.")
+    response_columns = _told("specification", "response_columns", "Columns of the response.")
+    n_free = _told("specification", "n_free", "Parameters that are free.")
+    df_model = _told("specification", "df_model", "Free coefficients beside the constants.")
+    k_extra = _told("specification", "k_extra", "Parameters beside those of one regression.")
+    exog_terms = _told("specification", "exog_terms", "Columns of ``exog`` that each term makes.")
+    concomitant_terms = _told(
+        "specification", "concomitant_terms", "Columns of the mixing design that each term makes."
+    )
 
     @property
-    def param_names(self) -> list[str]:
-        """Names of the parameters, in the order of ``params``."""
-        return list(self.visible.names)
+    def layout(self) -> ParamLayout:
+        """Places in the core's full parameter vector."""
+        return self.specification.layout
+
+    @property
+    def spec(self) -> MixtureSpec:
+        """The mixture as the engine reads it."""
+        return self.specification.spec
 
     @property
     def expand(self) -> LinearMap:
         """Full parameter vector of the core = 0/1 matrix times ``params``."""
-        return self.visible.expand
+        return self.specification.expand
+
+    @property
+    def df_resid(self) -> float:
+        """Observations less free parameters."""
+        return self.observed.nobs - self.n_free
+
+    @property
+    def nparams(self) -> int:
+        """Number of parameters."""
+        return self.specification.parameters.size
+
+    k_params = nparams
+
+    def check_params(self, params: Any, what: str = "params", positive: bool = True) -> np.ndarray:
+        """A parameter vector as an array (V,), refused when it cannot be one."""
+        return self.specification.check_params(params, what, positive)
+
+    def unpack(self, params: Any) -> MixtureParams:
+        """The core's parameters (one set, S = 1) of a parameter vector."""
+        return self.specification.unpack(params)
+
+    # -- rows -----------------------------------------------------------------------------------
+
+    nobs = _told("observed", "nobs", "Sum of the frequency weights, or number of rows.")
+    design = _told("observed", "design", "The rows; names alone where they are not in memory.")
+    units = _told("observed", "units", "How rows form units.")
+    source = _told("observed", "source", "The data in blocks, as the core reads them.")
+
+    @property
+    def large(self) -> LargeRows | None:
+        """What is known of rows that are not in memory."""
+        return self.observed.slabs
+
+    @property
+    def pooled(self) -> PooledFit:
+        """One regression of all rows."""
+        return self.observed.pooled
+
+    @property
+    def exog_concomitant(self) -> np.ndarray | None:
+        """Mixing design, (n, q)."""
+        return self.design.concomitant
+
+    @property
+    def offset(self) -> np.ndarray | None:
+        """Offset, (n,)."""
+        return self.design.offset
+
+    @property
+    def known(self) -> np.ndarray | None:
+        """Known component of each row, (n,), NaN where it is not known."""
+        return self.design.known
+
+    @property
+    def prob_weights(self) -> Any:
+        """Sampling weights (n,), or the name of their column where rows are not in memory."""
+        if self.large is not None:
+            return self.large.extras.get("prob_weights")
+        return self.design.prob_weights
 
     @property
     def group_codes(self) -> np.ndarray | None:
@@ -168,79 +280,18 @@ class MixtureModel(GenericLikelihoodModel):
         return self.design.groups
 
     @property
-    def exog_terms(self) -> dict[str, list[int]]:
-        """Columns of ``exog`` that each term makes."""
-        return self.design.exog_terms
-
-    @property
-    def concomitant_terms(self) -> dict[str, list[int]]:
-        """Columns of the mixing design that each term makes."""
-        return self.design.concomitant_terms
-
-    @property
     def missing_rows(self) -> np.ndarray:
         """Positions, in the data as given, of the rows that were left out."""
         return self.design.missing_rows
 
-    def column(self, name: str) -> np.ndarray | None:
-        """A column of the table that the model was made from, for the rows used.
-
-        None when there is no such column, or no table: after pickling only the columns that the
-        formulas name are left.
-        """
-        if self._table is not None and name in self._table.columns:
-            return np.asarray(self._table[name].iloc[self.design.positions])
-        frame = self.design.frame
-        return None if frame is None or name not in frame.columns else np.asarray(frame[name])
-
-    def check_params(self, params: Any, what: str = "params", positive: bool = True) -> np.ndarray:
-        """A parameter vector as an array (V,), refused when it cannot be one."""
-        vector = np.asarray(params)
-        if vector.dtype.kind not in "fc":
-            try:
-                vector = vector.astype(float)
-            except (TypeError, ValueError) as error:
-                raise SmmixError(f"{what} must be a vector of numbers ({error}).") from error
-        if vector.shape != (self.visible.size,):
-            raise SmmixError(
-                f"{what} has the shape {vector.shape}; it must have {self.visible.size} entries: "
-                f"{', '.join(self.param_names)}."
-            )
-        bad = ~np.isfinite(vector)
-        if bad.any():
-            raise SmmixError(f"{what}: {self.param_names[int(np.argmax(bad))]} is not finite.")
-        if positive and self._has_no_density(vector):
-            i = int(np.argmax((self.visible.kinds == "sigma") & (vector.real <= 0.0)))
-            raise SmmixError(f"{what}: {self.param_names[i]} = {vector[i]:g} must be positive.")
-        return vector
-
-    def _has_no_density(self, params: np.ndarray) -> bool:
-        return bool((params.real[self.visible.kinds == "sigma"] <= 0.0).any())
-
-    def unpack(self, params: Any) -> MixtureParams:
-        """The core's parameters (one set, S = 1) of a parameter vector."""
-        return self.layout.unpack(self.expand.full(np.asarray(params)))
-
-    # -- data -----------------------------------------------------------------------------------
-
-    @cached_property
-    def source(self) -> Any:
-        """The data in blocks, as the core reads them."""
-        return make_source(self.kept_design, self.units, self.k)
-
-    @cached_property
-    def pooled(self) -> PooledFit:
-        """One regression of all rows."""
-        return pooled_fit(self.source)
-
     @property
     def kept_design(self) -> Design:
         """The data, refused when they are not in memory."""
-        if self.endog is None:
-            raise refuse_rows(removed=self.large is None or "source" not in self.__dict__)
-        return self.design
+        return self.observed.rows()
 
-    # -- persistence ----------------------------------------------------------------------------
+    def column(self, name: str) -> np.ndarray | None:
+        """A column of the table that the model was made from, for the rows used."""
+        return self.observed.column(name)
 
     def remove_data(self) -> None:
         """Take the data out of the model, in place; predictions for new data stay possible.
@@ -253,39 +304,5 @@ class MixtureModel(GenericLikelihoodModel):
         >>> float(model.predict([0.0, 4.0, 1.0, 1.0, 0.0], [[1.0]])[0])
         2.0
         """
-        self.__dict__.pop("source", None)
-        if self.endog is None:
-            return
-        names = self.endog_names, list(self.exog_names), self.param_names
-        self._table = None
-        for name in self._data_attr:
-            target, _, attribute = name.rpartition(".")
-            owner = self.data if target == "data" else self
-            if getattr(owner, attribute, None) is not None:
-                setattr(owner, attribute, None)
-        self.data._cache = {"ynames": names[0], "xnames": names[1]}
-        self.data.param_names = names[2]
-        if self.units.labels is not None:
-            self.units = Units(labels=pd.RangeIndex(len(self.units.labels)))
-        self.design = replace(
-            self.design,
-            endog=np.empty(0),
-            exog=np.empty((0, self.layout.p)),
-            concomitant=None,
-            groups=None,
-            freq_weights=None,
-            prob_weights=None,
-            offset=None,
-            known=None,
-            index=pd.RangeIndex(0),
-            frame=None,
-        )
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = self.__dict__.copy()
-        if self.large is None:
-            # Made again from the design when needed.
-            state.pop("source", None)
-        # The user's own table is no part of the model: it holds columns that the model never used.
-        state["_table"] = None
-        return state
+        self._show(self.observed.without_rows(), NamesOnly(self.specification))
+        self.__dict__.pop("freq_weights", None)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from smmix.errors import SmmixError
 from smmix.formula import linear_constraint
-from smmix.mixture.parameters import eliminate
+from smmix.mixture.restrictions import eliminate
 from smmix.support.frames import as_frame, quoted, similar_names
 
 __all__ = [

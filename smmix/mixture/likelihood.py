@@ -11,9 +11,46 @@ from smmix.core.blocks import Block
 from smmix.core.information import information, unit_scores
 from smmix.core.statistics import InfoStats
 from smmix.mixture.base import MixtureModel
+from smmix.mixture.observed import Observed
 from smmix.mixture.prediction import new_rows, own_rows, predict_rows
+from smmix.mixture.specification import Specification
 
-__all__ = ["MixtureLikelihood"]
+__all__ = ["MixtureLikelihood", "information_at", "own_blocks", "posterior_at", "score_obs_at"]
+
+
+def information_at(
+    specification: Specification, observed: Observed, params: np.ndarray
+) -> InfoStats:
+    """Score, Hessian and cross products of scores (full vector) at ``params`` (V,)."""
+    unpacked, spec = specification.unpack(params), specification.spec
+    stats = observed.source.reduce(lambda b: information(spec, unpacked, b), 3 * spec.layout.k)
+    return InfoStats(*(None if part is None else part[0] for part in stats))  # type: ignore[arg-type]
+
+
+def own_blocks(observed: Observed, width: int) -> Iterator[Block]:
+    """The rows in blocks, refused when they are not in memory."""
+    assert observed.rows() is not None
+    return iter(observed.source.blocks(width))
+
+
+def score_obs_at(
+    specification: Specification, observed: Observed, params: np.ndarray
+) -> np.ndarray:
+    """Scores of the units in the visible parameters, (u, V)."""
+    unpacked, spec = specification.unpack(params), specification.spec
+    blocks = own_blocks(observed, 3 * spec.layout.k)
+    parts = [unit_scores(spec, unpacked, block)[0] for block in blocks]
+    return np.concatenate(parts, axis=1).T @ specification.expand.basis
+
+
+def posterior_at(
+    specification: Specification, observed: Observed, params: np.ndarray
+) -> np.ndarray:
+    """Posterior probabilities of the components for each unit, (u, k)."""
+    unpacked, spec = specification.unpack(params), specification.spec
+    blocks = own_blocks(observed, spec.layout.k)
+    parts = [spec.posterior(unpacked, block)[0][0] for block in blocks]
+    return np.concatenate(parts, axis=1).T
 
 
 class MixtureLikelihood(MixtureModel):
@@ -41,14 +78,7 @@ class MixtureLikelihood(MixtureModel):
         >>> model.information([1.0, 1.0]).hessian.round(6).tolist()
         [[-3.0, -2.0], [-2.0, -12.0]]
         """
-        unpacked = self.unpack(self.check_params(params))
-        spec = self.spec
-        stats = self.source.reduce(lambda b: information(spec, unpacked, b), 3 * self.k)
-        return InfoStats(*(None if part is None else part[0] for part in stats))  # type: ignore[arg-type]
-
-    def _own_blocks(self, width: int) -> Iterator[Block]:
-        assert self.kept_design is not None
-        return self.source.blocks(width)
+        return information_at(self.specification, self.observed, self.check_params(params))
 
     def loglikeobs(self, params: Any) -> np.ndarray:
         """Log-likelihood of each row (of each group, when rows are grouped), weights included.
@@ -70,7 +100,7 @@ class MixtureLikelihood(MixtureModel):
         """
         unpacked = self.unpack(self.check_params(params))
         parts = []
-        for block in self._own_blocks(self.k):
+        for block in own_blocks(self.observed, self.k):
             units = self.spec.posterior(unpacked, block)[1][0, 0]
             parts.append(units if block.weight is None else units * block.weight)
         return np.concatenate(parts)
@@ -95,7 +125,7 @@ class MixtureLikelihood(MixtureModel):
         -5.257
         """
         vector = self.check_params(params, positive=False)
-        if self._has_no_density(vector):
+        if not self.specification.parameters.allowed(vector).all():
             return -np.inf
         unpacked, spec = self.unpack(vector), self.spec
         return self.source.reduce(lambda b: spec.e_step(unpacked, b).loglike, self.k)[0]
@@ -138,9 +168,7 @@ class MixtureLikelihood(MixtureModel):
         >>> model.score_obs([1.0, 1.0]).round(6).tolist()
         [[-1.0, 0.0], [0.0, -1.0], [2.0, 3.0]]
         """
-        unpacked = self.unpack(self.check_params(params))
-        parts = [unit_scores(self.spec, unpacked, b)[0] for b in self._own_blocks(3 * self.k)]
-        return np.concatenate(parts, axis=1).T @ self.expand.basis
+        return score_obs_at(self.specification, self.observed, self.check_params(params))
 
     def hessian(self, params: Any) -> np.ndarray:
         """Second derivatives of the log-likelihood.
@@ -188,10 +216,7 @@ class MixtureLikelihood(MixtureModel):
         >>> model.posterior([0.0, 4.0, 1.0, 1.0, 0.0]).round(3)[0].tolist()
         [1.0, 0.0]
         """
-        unpacked = self.unpack(self.check_params(params))
-        blocks = self._own_blocks(self.k)
-        parts = [self.spec.posterior(unpacked, block)[0][0] for block in blocks]
-        return np.concatenate(parts, axis=1).T
+        return posterior_at(self.specification, self.observed, self.check_params(params))
 
     def predict(
         self,
@@ -233,10 +258,10 @@ class MixtureLikelihood(MixtureModel):
         2.0
         """
         rows = (
-            own_rows(self)
+            own_rows(self.observed)
             if exog is None
             else new_rows(
-                self,
+                self.specification,
                 exog,
                 exog_concomitant=exog_concomitant,
                 endog=endog,
@@ -246,4 +271,4 @@ class MixtureLikelihood(MixtureModel):
             )
         )
         unpacked = self.unpack(self.check_params(params))
-        return predict_rows(self, unpacked, rows, which, q).to_numpy()
+        return predict_rows(self.specification, unpacked, rows, which, q).to_numpy()

@@ -116,7 +116,7 @@ def present_columns(design: Design, names: list[list[str]]) -> np.ndarray:
 
 def checked_present(present: Any, k: int, design: Design) -> np.ndarray:
     """Which component has which column, as the user gave it; by default all have all."""
-    shape = (k, design.exog.shape[1])
+    shape = (k, len(design.exog_names))
     if present is None:
         return np.ones(shape, dtype=bool)
     mask = np.asarray(present)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,11 +13,10 @@ from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
 from smmix.formula import FormulaSpec
 from smmix.formula.rows import by_label
+from smmix.mixture.observed import Observed
+from smmix.mixture.specification import Specification
 from smmix.mixture.units import log_indicators
 from smmix.support.frames import as_frame, numbers, row_name
-
-if TYPE_CHECKING:
-    from smmix.mixture.base import MixtureModel
 
 __all__ = ["WHICH", "Rows", "new_rows", "own_rows", "predict_rows", "with_response"]
 
@@ -56,19 +55,19 @@ class Rows:
     membership: np.ndarray | None = None
 
 
-def own_rows(model: MixtureModel) -> Rows:
-    """The rows that the model was fitted to."""
-    design = model.kept_design
-    z, membership = model.source.z, model.source.membership
+def own_rows(observed: Observed) -> Rows:
+    """The rows that a model was fitted to."""
+    design, units = observed.rows(), observed.units
+    z, membership = observed.source.z, observed.source.membership
     return Rows(
         design.exog,
-        None if z is None else model.units.to_rows(z),
+        None if z is None else units.to_rows(z),
         design.offset,
         design.endog,
-        model.group_codes,
+        units.codes,
         design.index,
         design.freq_weights,
-        None if membership is None else model.units.to_rows(membership),
+        None if membership is None else units.to_rows(membership),
     )
 
 
@@ -78,7 +77,7 @@ def with_response(rows: Rows, endog: Any) -> Rows:
 
 
 def new_rows(
-    model: MixtureModel,
+    model: Specification,
     exog: Any,
     *,
     exog_concomitant: Any = None,
@@ -94,25 +93,24 @@ def new_rows(
     SmmixError
         If a column is absent or a length does not fit.
     """
-    formulas = model.design.formulas
+    formulas = model.formulas
     if formulas is not None and transform:
         return _from_frame(model, formulas, exog, exog_concomitant, endog, offset, groups)
-    design = model.design
     if isinstance(exog, pd.Series):
         # One row, labelled by the columns, unless there is one column only.
-        exog = exog.to_frame() if len(design.exog_names) == 1 else exog.to_frame().T
-    x = _matrix(exog, design.exog_names, "exog")
+        exog = exog.to_frame() if len(model.exog_names) == 1 else exog.to_frame().T
+    x = _matrix(exog, model.exog_names, "exog")
     index = exog.index if isinstance(exog, pd.DataFrame) else pd.RangeIndex(len(x))
     z = None
-    if model.layout.q > 1 or design.concomitant_names is not None:
+    if model.concomitant_names is not None:
         if exog_concomitant is None:
             raise SmmixError(
                 "The component probabilities depend on concomitant variables; give them for the "
-                f"new rows as exog_concomitant ({len(design.concomitant_names or [])} columns)."
+                f"new rows as exog_concomitant ({len(model.concomitant_names or [])} columns)."
             )
         if isinstance(exog_concomitant, pd.DataFrame) and isinstance(exog, pd.DataFrame):
             exog_concomitant = by_label(exog_concomitant, index, "exog_concomitant")
-        z = _matrix(exog_concomitant, design.concomitant_names or [], "exog_concomitant")
+        z = _matrix(exog_concomitant, model.concomitant_names or [], "exog_concomitant")
     elif exog_concomitant is not None:
         raise SmmixError("exog_concomitant means nothing here: the model has no concomitants.")
     if z is not None and len(z) != len(x):
@@ -121,7 +119,7 @@ def new_rows(
 
 
 def _from_frame(
-    model: MixtureModel,
+    model: Specification,
     formulas: FormulaSpec,
     exog: Any,
     exog_concomitant: Any,
@@ -139,12 +137,12 @@ def _from_frame(
     response = None
     if endog is None and all(name in frame.columns for name in model.response_columns):
         response = formulas.transform(frame, need_endog=True).endog
-    group_name = model.design.column_names.get("groups")
+    group_name = model.column_names.get("groups")
     if groups is None and group_name is not None and group_name in frame.columns:
         groups = frame[group_name]
     extras = {}
     for argument in ("freq_weights", "known"):
-        name = model.design.column_names.get(argument)
+        name = model.column_names.get(argument)
         if name is not None and name in frame.columns:
             extras[argument] = _vector(frame[name], made.index, f"the column {name!r}")
     known = extras.get("known")
@@ -161,14 +159,13 @@ def _from_frame(
     return _with_extras(model, rows, endog, offset, groups)
 
 
-def _with_extras(model: MixtureModel, rows: Rows, endog: Any, offset: Any, groups: Any) -> Rows:
+def _with_extras(model: Specification, rows: Rows, endog: Any, offset: Any, groups: Any) -> Rows:
     """Attach what the caller gives per row; an offset of the model that is not given is zero."""
     response = rows.endog if endog is None else _vector(endog, rows.index, "endog")
     shift = rows.offset if offset is None else _vector(offset, rows.index, "offset")
     codes = None
     if groups is not None:
-        # A model without its data has no codes any more, but its labels tell.
-        if model.group_codes is None and getattr(model, "group_labels", None) is None:
+        if not model.grouped:
             raise SmmixError("The model has no groups, so leave groups out of the call.")
         if np.ndim(groups) != 1:
             n = len(rows.index)
@@ -240,7 +237,7 @@ def component_means(params: MixtureParams, rows: Rows) -> np.ndarray:
     return means if rows.offset is None else means + rows.offset[:, None]
 
 
-def prior_probabilities(model: MixtureModel, params: MixtureParams, rows: Rows) -> np.ndarray:
+def prior_probabilities(model: Specification, params: MixtureParams, rows: Rows) -> np.ndarray:
     """P(component | z), (m, k); NaN where the concomitant variables are."""
     probability = model.spec.mixing.prior(params.mixing, rows.concomitant).probability[0].T
     if probability.shape[0] == 1:
@@ -250,7 +247,7 @@ def prior_probabilities(model: MixtureModel, params: MixtureParams, rows: Rows) 
     return probability
 
 
-def posterior_probabilities(model: MixtureModel, params: MixtureParams, rows: Rows) -> np.ndarray:
+def posterior_probabilities(model: Specification, params: MixtureParams, rows: Rows) -> np.ndarray:
     """P(component | y, x, z), (m, k); the prior where y is not known."""
     prior = prior_probabilities(model, params, rows)
     if rows.endog is None and rows.membership is None:
@@ -310,13 +307,13 @@ def mixture_quantile(
 
 
 def predict_rows(
-    model: MixtureModel, params: MixtureParams, rows: Rows, which: str, q: Any = 0.5
+    model: Specification, params: MixtureParams, rows: Rows, which: str, q: Any = 0.5
 ) -> pd.Series | pd.DataFrame:
     """Predictions for rows, labelled by their index.
 
     Parameters
     ----------
-    model : MixtureOLS
+    model : Specification
     params : MixtureParams
     rows : Rows
     which : str

@@ -1,4 +1,4 @@
-"""What a model knows of rows that are not in memory, and the refusal of what needs them."""
+"""What is known of rows that are not in memory."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from smmix.core.family import Family
 from smmix.core.memory import MemorySource
-from smmix.errors import SmmixError
 from smmix.formula.incremental import LearntDesign, SlabDesigner
+from smmix.mixture.kind import suited
 from smmix.mixture.units import Units, make_source
 
-__all__ = ["LargeRows", "SlabRows", "refuse_rows"]
+__all__ = ["LargeRows", "SlabRows"]
 
 
 @dataclass(frozen=True)
@@ -27,16 +28,19 @@ class SlabRows:
     k : int
     sampling_scale : float
         Brings the sampling weights of all rows to a mean of one.
+    family : Family
     """
 
     designer: SlabDesigner
     k: int
     sampling_scale: float
+    family: Family
 
     def __call__(self, frame: pd.DataFrame, where: str) -> MemorySource | None:
         design = self.designer(frame, where)
         if design is None:
             return None
+        design, _ = suited(design, self.family)
         units = Units.of(design.groups)
         rows = make_source(design, units, self.k)
         given, weight = design.prob_weights, rows.weight
@@ -80,16 +84,3 @@ class LargeRows:
     def given(self) -> set[str]:
         """The arguments of `extras` that name a column."""
         return {name for name, column in self.extras.items() if column is not None}
-
-
-def refuse_rows(*, removed: bool = False) -> SmmixError:
-    """The error for what needs rows that are not in memory, or were taken away."""
-    if removed:
-        return SmmixError(
-            "The data were taken away by remove_data(); only what was computed before and "
-            "predictions for new data are left."
-        )
-    return SmmixError(
-        "The rows of this model are not in memory: results.predict(which=..) goes through them "
-        "slab by slab; for what needs all of them at once, fit a sample."
-    )

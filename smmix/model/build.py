@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from smmix.errors import SmmixError
 from smmix.formula import build_design
 from smmix.large.build import build_large, is_large
+from smmix.mixture.base import Parts
+from smmix.mixture.kind import Kind
 from smmix.mixture.per_component import check_k, present_columns, union_formula
 from smmix.support.frames import as_frame
 
-if TYPE_CHECKING:
-    from smmix.mixture.base import MixtureModel
-
-__all__ = ["build_model"]
+__all__ = ["build_parts"]
 
 
-def build_model(
-    model: MixtureModel,
+def build_parts(
     formula: Any,
     data: Any,
     k: int,
     *,
-    variance: str,
+    kind: Kind,
     fixed: Any,
     hasconst: bool | None,
     eval_env: int,
     **options: Any,
-) -> None:
-    """Fill an empty model; ``eval_env`` counts from the caller of the calling function.
+) -> Parts:
+    """The parts of a model; ``eval_env`` counts from the caller of the calling function.
 
     ``options`` are those of `build_design`.
     """
@@ -36,17 +34,19 @@ def build_model(
         raise SmmixError(f"eval_env must be a number of frames, not {eval_env!r}.")
     check_k(k)
     whole, parts = union_formula(formula, k)
+    given = {
+        "fixed": fixed,
+        "hasconst": hasconst,
+        "formula": whole if parts is None else formula,
+        "concomitant": options["concomitant"],
+    }
     if is_large(data):
-        build_large(model, whole, parts, data, k, variance, fixed, hasconst, eval_env + 1, options)
-    else:
-        design = build_design(whole, data, env=eval_env + 2, **options)
-        present = None
-        if parts is not None:
-            names = []
-            for part in parts:
-                names.append(build_design(part, design.frame, env=eval_env + 2).exog_names)
-            present = present_columns(design, names)
-        model._build(design, k, variance, fixed, present, hasconst)
-        model._table = as_frame(data)
-    model.formula = whole if parts is None else formula
-    model.concomitant = options["concomitant"]
+        return Parts(*build_large(whole, parts, data, k, kind, eval_env + 1, options, given))
+    design = build_design(whole, data, env=eval_env + 2, **options)
+    present = None
+    if parts is not None:
+        names = []
+        for part in parts:
+            names.append(build_design(part, design.frame, env=eval_env + 2).exog_names)
+        present = present_columns(design, names)
+    return Parts.of(design, k, kind=kind, present=present, table=as_frame(data), **given)

@@ -11,7 +11,7 @@ import numpy as np
 from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec, project
 from smmix.core.params import MixtureParams, concatenate
-from smmix.fit.from_fewer import moved_apart, twins, with_components
+from smmix.fit.from_fewer import moved_apart, twins
 from smmix.resampling.replicates import BatchObjective
 from smmix.resampling.samples import member_rows, members
 from smmix.search.coordinates import working_setting
@@ -69,7 +69,7 @@ class BatchSearch:
 
     def __init__(self, results: Any, n_starts: int):
         model = results.model
-        self.small, self.large = model, with_components(model, results.k + 1)
+        self.small, self.large = model, model.with_k(results.k + 1)
         self.n_starts = n_starts
         source = replace(model.source, threads=1)
         setting = working_setting(model.spec, source, model.pooled)

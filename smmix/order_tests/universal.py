@@ -11,7 +11,6 @@ from scipy.special import logsumexp
 
 from smmix.core.memory import MemorySource
 from smmix.errors import SmmixError
-from smmix.fit.from_fewer import with_components
 from smmix.fit.held_out import check_part, held_out
 from smmix.fit.run import one_blas_thread
 from smmix.model import MixtureOLS
@@ -198,7 +197,7 @@ class _Halves:
     def __init__(
         self, model: MixtureOLS, max_k: int, control: SearchControl, rng: np.random.Generator
     ):
-        self.models = [with_components(model, k) for k in range(1, max_k + 1)]
+        self.models = [model.with_k(k) for k in range(1, max_k + 1)]
         self.source, self.control, self.rng = _observations(model), control, rng
 
     def log_evidence(self) -> list[np.ndarray]:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from smmix.errors import SmmixError
-from smmix.inference.delta import tangent
 from smmix.inference.nested import same_regressors
 from smmix.order_tests.checks import checked_null, unwrapped
 from smmix.order_tests.imhof import weighted_chi2_sf
@@ -214,7 +213,7 @@ def _score_and_inverse(results: Any) -> tuple[np.ndarray, np.ndarray]:
     A row of frequency weight w counts as w rows in the sum of cross products.
     """
     model = results.model
-    full, visible = tangent(model)
+    full, visible = model.specification.tangent
     scores = model.score_obs(results.params) @ visible
     if model.source.weight is not None:
         scores = scores / np.sqrt(model.source.weight)[:, None]

@@ -247,26 +247,8 @@ def describe(results: Any) -> dict[str, Any]:
     SmmixError
         If a formula uses something that has no plain value.
     """
-    model, layout, design = results.model, results.model.layout, results.model.design
-    basis = model.expand.basis
-    places = np.where(basis.any(axis=1), basis.argmax(axis=1), -1)
     return {
-        "model": {
-            "k": layout.k,
-            "p": layout.p,
-            "d": layout.d,
-            "q": layout.q,
-            "variance": model.variance,
-            "param_names": list(model.param_names),
-            "places": [int(place) for place in places],
-            "endog_name": design.endog_name,
-            "exog_names": list(design.exog_names),
-            "concomitant_names": design.concomitant_names,
-            "column_names": dict(design.column_names),
-            "response_columns": list(model.response_columns),
-            "grouped": model.group_labels is not None,
-            "formulas": None if design.formulas is None else design.formulas.to_plain(),
-        },
+        "model": results.model.specification.to_plain(),
         "params": np.asarray(results.params, dtype=float),
         "cov_params": covariance_or_none(results),
         "cov_type": results.cov_type,

@@ -3,75 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from smmix.core.mixture import MixtureSpec
-from smmix.core.params import LinearMap, MixtureParams, ParamLayout
+from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
-from smmix.families.gaussian import Gaussian
-from smmix.formula import FormulaSpec
 from smmix.inference.covariance import proportions, sigmas
 from smmix.inference.delta import confidence_quantile, covariance_or_none
 from smmix.inference.intervals import MixturePrediction
-from smmix.mixing.constant import ConstantMixing
-from smmix.mixing.multinomial import MultinomialMixing
 from smmix.mixture.prediction import new_rows, predict_rows
+from smmix.mixture.specification import Specification
 from smmix.support.docstrings import documented_by
 
-__all__ = ["SavedFit", "SavedModel"]
-
-
-@dataclass(frozen=True)
-class _Names:
-    """The names of a design whose rows are gone."""
-
-    exog_names: list[str]
-    concomitant_names: list[str] | None
-    column_names: dict[str, str]
-    endog_name: str
-    formulas: FormulaSpec | None
-
-
-@dataclass(frozen=True)
-class SavedModel:
-    """The part of a model that predictions need.
-
-    Attributes
-    ----------
-    spec : MixtureSpec
-    expand : LinearMap
-        Full parameter vector of the parameters.
-    param_names : list of str
-    design : object
-        Names of the columns, and the formulas.
-    response_columns : list of str
-        Columns of a table that the response is made of.
-    group_codes : ndarray or None
-        Empty when rows were grouped.
-    """
-
-    spec: MixtureSpec
-    expand: LinearMap
-    param_names: list[str]
-    design: _Names
-    response_columns: list[str]
-    group_codes: np.ndarray | None
-
-    @property
-    def layout(self) -> ParamLayout:
-        return self.spec.layout
-
-    @property
-    def k(self) -> int:
-        return self.spec.layout.k
-
-    def unpack(self, params: Any) -> MixtureParams:
-        return self.layout.unpack(self.expand.full(np.asarray(params)))
+__all__ = ["SavedFit"]
 
 
 class SavedFit:
@@ -94,7 +41,7 @@ class SavedFit:
         All information criteria by name.
     """
 
-    def __init__(self, model: SavedModel, content: Mapping[str, Any]):
+    def __init__(self, model: Specification, content: Mapping[str, Any]):
         self.model: Any = model
         self._content = content
         self.k = model.k
@@ -107,7 +54,7 @@ class SavedFit:
         self.converged, self.status = bool(content["converged"]), str(content["status"])
         self.mean_prior = tuple(np.asarray(part) for part in content["mean_prior"])
         self.info_criteria = pd.Series(content["criteria"], dtype=float, name="value")
-        formulas = model.design.formulas
+        formulas = model.formulas
         self.formula = None if formulas is None else formulas.formula
         self.concomitant = None if formulas is None else formulas.concomitant_formula
 
@@ -120,31 +67,11 @@ class SavedFit:
         SmmixError
             If the description is not of a fit, or a formula in it is refused.
         """
-        given = content["model"]
-        layout = ParamLayout(*(int(given[name]) for name in ("k", "p", "d", "q")))
-        names = list(given["param_names"])
-        places = np.asarray(given["places"], dtype=int)
-        _check_shapes(content, layout, places, len(names))
-        basis = np.zeros((layout.size, len(names)))
-        rows = np.flatnonzero(places >= 0)
-        basis[rows, places[rows]] = 1.0
-        mixing = MultinomialMixing() if given["concomitant_names"] else ConstantMixing()
-        shared = frozenset({"sigma"} if given["variance"] == "equal" else ())
-        spec = MixtureSpec(Gaussian(), mixing, layout, shared=shared)
-        formulas = None
-        if given["formulas"] is not None:
-            formulas = FormulaSpec.from_plain(given["formulas"], trust=trust)
-        design = _Names(
-            list(given["exog_names"]),
-            given["concomitant_names"],
-            dict(given["column_names"]),
-            str(given["endog_name"]),
-            formulas,
-        )
-        codes = np.empty(0, dtype=int) if given["grouped"] else None
-        expand = LinearMap(basis, np.zeros(layout.size))
-        model = SavedModel(spec, expand, names, design, list(given["response_columns"]), codes)
-        return cls(model, content)
+        specification = Specification.from_plain(content["model"], trust=trust)
+        params = np.asarray(content["params"], dtype=float)
+        if params.shape != (specification.parameters.size,) or not np.isfinite(params).all():
+            raise SmmixError("The file is damaged: its parameters do not fit its model.")
+        return cls(specification, content)
 
     @property
     def params(self) -> pd.Series:
@@ -159,7 +86,7 @@ class SavedFit:
 
     @property
     def coef(self) -> pd.DataFrame:
-        names = self.model.design.exog_names
+        names = self.model.exog_names
         return pd.DataFrame(self._unpacked.coef[0].T, names, self._components)
 
     @property
@@ -235,7 +162,7 @@ class SavedFit:
         """Two-sided p-values; NaN for sigma, whose zero is on the boundary."""
         ratio = np.abs(self.params / self.bse)
         values = 2.0 * (stats.t.sf(ratio, self.df_resid) if self.use_t else stats.norm.sf(ratio))
-        nuisance = self.model.expand.basis[self.model.layout.nuisance].any(axis=0)
+        nuisance = self.model.parameters.kinds == "nuisance"
         return pd.Series(np.where(nuisance, np.nan, values), self.model.param_names)
 
     @documented_by(proportions)
@@ -353,21 +280,5 @@ class SavedFit:
         return str(self._content["summary"])
 
     def __repr__(self) -> str:
-        what = self.formula or self.model.design.endog_name
+        what = self.formula or self.model.endog_name
         return f"<SavedFit: {what}, k={self.k}, log-likelihood {self.llf:.6g}, n = {self.nobs:g}>"
-
-
-def _check_shapes(
-    content: Mapping[str, Any], layout: ParamLayout, places: np.ndarray, n_params: int
-) -> None:
-    params = np.asarray(content["params"], dtype=float)
-    sound = (
-        params.shape == (n_params,)
-        and np.isfinite(params).all()
-        and places.shape == (layout.size,)
-        and (places < n_params).all()
-        and len(content["model"]["exog_names"]) == layout.p
-        and len(content["model"]["concomitant_names"] or ["Intercept"]) == layout.q
-    )
-    if not sound:
-        raise SmmixError("The file is damaged: its parameters do not fit its model.")

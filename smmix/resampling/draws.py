@@ -72,7 +72,7 @@ class ResponseLaw:
         Rows of a group share one component, drawn from the probabilities of the group's first
         row; rows whose component is known keep it.
         """
-        prior = prior_probabilities(model, params, rows)
+        prior = prior_probabilities(model.specification, params, rows)
         codes = np.arange(len(rows.index)) if rows.group_codes is None else rows.group_codes
         _, first, codes = np.unique(codes, return_index=True, return_inverse=True)
         prior = prior[first]
@@ -140,11 +140,15 @@ def simulate(
     if exog is None:
         if any(given is not None for given in (exog_concomitant, offset, groups)):
             raise SmmixError("exog_concomitant, offset and groups go with the rows of exog.")
-        rows, variables = own_rows(model), _own_variables(model)
+        rows, variables = own_rows(model.observed), _own_variables(model)
         positions = observations(model.kept_design.freq_weights, len(rows.index))
     else:
         rows = new_rows(
-            model, exog, exog_concomitant=exog_concomitant, offset=offset, groups=groups
+            model.specification,
+            exog,
+            exog_concomitant=exog_concomitant,
+            offset=offset,
+            groups=groups,
         )
         variables = _new_variables(model, exog, rows)
         positions = np.arange(len(rows.index))

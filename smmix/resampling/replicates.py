@@ -174,7 +174,7 @@ class Replicator:
                 if found is not None:
                     best = self._offer(objective, best, s, *found)
         params = self.coordinates.from_working(self._relabelled(best.params))
-        visible = self.model.visible.of_full(self.model.layout.pack(params))
+        visible = self.model.specification.parameters.of_full(self.model.layout.pack(params))
         if self.model.equalities is not None:
             visible = self.model.equalities.map.full(visible[:, self.model.equalities.free])
         return Outcome(visible, best.loglike, list(best.status), list(best.start))

@@ -19,7 +19,7 @@ from smmix.fit.run import component_order, effective_order, mixing_shares, opene
 from smmix.inference import intervals
 from smmix.inference.covariance import check_cov_type, count_clusters, covariance
 from smmix.inference.criteria import Criteria, classification_table, separation, single_loglike
-from smmix.inference.delta import mean_prior, tangent
+from smmix.inference.delta import mean_prior
 from smmix.mixture.base import MixtureModel
 from smmix.mixture.prediction import (
     component_means,
@@ -86,14 +86,7 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         mode = record.modes.modes[row]
         order = component_order(model, mode.params, record.order)
         full = model.layout.pack(mode.params.permute(order))[0]
-        params = model.visible.of_full(full)
-        if model.equalities is not None:
-            found, params = params, model.equalities.impose(params)
-            if not np.allclose(found, params, rtol=1e-6, atol=1e-6 * np.abs(params).max()):
-                raise SmmixError(
-                    "No maximum was found inside the restrictions; give start_params that satisfy "
-                    "them, or restrictions that the data come nearer to."
-                )
+        params = model.specification.satisfied(model.specification.parameters.of_full(full))
         self.info = model.information(params)
         self._asked_kwds = check_cov_type(cov_type, cov_kwds)
         if not isinstance(use_t, bool | np.bool_):
@@ -104,7 +97,7 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         if cov_type == "bootstrap" and "replicates" not in self._asked_kwds:
             plain = type(self)(model, record, row, "nonrobust", None, use_t)
             cov_kwds = {"replicates": bootstrap(plain, **self._asked_kwds).params}
-        given = Directions(self.info, *tangent(model))
+        given = Directions(self.info, *model.specification.tangent)
         self.directions = conditioned(model.spec, model.unpack(params), model.source, given)
         matrix, description = covariance(model, params, self.directions, cov_type, cov_kwds)
         # The class in between would count the degrees of freedom of one regression.
@@ -159,7 +152,7 @@ class MixtureEstimates(GenericLikelihoodModelResults):
     def pvalues(self) -> np.ndarray:
         """Two-sided p-values; NaN for sigma, whose zero is on the boundary."""
         values = np.array(super().pvalues)
-        values[self.model.visible.kinds == "sigma"] = np.nan
+        values[self.model.specification.parameters.kinds == "nuisance"] = np.nan
         return values
 
     @property
@@ -212,7 +205,9 @@ class MixtureEstimates(GenericLikelihoodModelResults):
     @property
     def fittedvalues(self) -> np.ndarray:
         """E[y | x, z] under the mixture, (n,)."""
-        return predict_rows(self.model, self.unpacked, own_rows(self.model), "mean").to_numpy()
+        return predict_rows(
+            self.model.specification, self.unpacked, own_rows(self.model.observed), "mean"
+        ).to_numpy()
 
     @property
     def resid(self) -> np.ndarray:
@@ -223,7 +218,7 @@ class MixtureEstimates(GenericLikelihoodModelResults):
     def resid_component(self) -> pd.DataFrame:
         """The response minus its mean under each component, n x k."""
         design = self.model.kept_design
-        means = component_means(self.unpacked, own_rows(self.model))
+        means = component_means(self.unpacked, own_rows(self.model.observed))
         return pd.DataFrame(design.endog[:, None] - means, design.index, self._component_index)
 
     @property

@@ -14,8 +14,8 @@ from smmix.inference import intervals
 from smmix.large.build import is_large
 from smmix.large.predict import predict_large
 from smmix.mixture.hypotheses import positions
+from smmix.mixture.observed import refuse_rows
 from smmix.mixture.prediction import new_rows, own_rows, predict_rows, with_response
-from smmix.mixture.rows_away import refuse_rows
 from smmix.reporting import json_file
 from smmix.reporting.summary import summarize
 from smmix.reporting.tables import MixtureSummary
@@ -212,16 +212,18 @@ class MixtureResults(MixtureUncertainty):
         if is_large(exog) or (exog is None and self.model.large is not None):
             if any(part is not None for part in (endog, exog_concomitant, offset, groups)):
                 raise refuse_rows()
-            return predict_large(self, exog, which, q)
+            return predict_large(
+                self.model.specification, self.model.observed, self.unpacked, exog, which, q
+            )
         if exog is None and which == "posterior" and endog is None:
             return self.posterior
         if exog is None and which == "label" and endog is None:
             return self.labels
         if exog is None:
-            rows = with_response(own_rows(self.model), endog)
+            rows = with_response(own_rows(self.model.observed), endog)
         else:
             rows = new_rows(
-                self.model,
+                self.model.specification,
                 exog,
                 exog_concomitant=exog_concomitant,
                 endog=endog,
@@ -229,7 +231,7 @@ class MixtureResults(MixtureUncertainty):
                 groups=groups,
                 transform=transform,
             )
-        return predict_rows(self.model, self.unpacked, rows, which, q)
+        return predict_rows(self.model.specification, self.unpacked, rows, which, q)
 
     @documented_by(intervals.get_prediction)
     def get_prediction(

@@ -20,9 +20,7 @@ __all__ = ["LONGEST_DRIFT", "drift"]
 LONGEST_DRIFT = 0.3
 
 
-def drift(
-    spec: MixtureSpec, model: LocalModel, units: np.ndarray
-) -> np.ndarray:
+def drift(spec: MixtureSpec, model: LocalModel, units: np.ndarray) -> np.ndarray:
     """Newton's step (S, F) in natural units: of the linear predictors, logits and logs.
 
     Parameters

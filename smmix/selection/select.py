@@ -18,7 +18,6 @@ from smmix.fit.from_fewer import (
     left_to_sample,
     search_also,
     search_from_fewer,
-    with_components,
 )
 from smmix.fit.held_out import cross_validated, make_folds
 from smmix.fit.run import FitOptions
@@ -303,7 +302,7 @@ class _Searches:
 
     def model(self, k: int) -> MixtureOLS:
         """The model with ``k`` components."""
-        return with_components(self.base, k)
+        return self.base.with_k(k)
 
     def fit(self, k: int, scan: _Scan, report: Any) -> None:
         """Fit ``k`` components and enter the fit into the scan."""
