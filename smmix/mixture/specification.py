@@ -179,7 +179,7 @@ class Specification:
 
     @property
     def variance(self) -> str:
-        """ "equal" where all components share their sigma, else "free"."""
+        """Whether all components share their sigma: "equal" or "free"."""
         return "equal" if "sigma" in self.shared else "free"
 
     @cached_property
