@@ -228,12 +228,15 @@ def _imputed(stats: ComponentStats) -> np.ndarray:
 def _mills(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The ratio phi / Phi at z, and minus its derivative, which is between 0 and 1."""
     mills = np.sqrt(2.0 / np.pi) / erfcx(-z / np.sqrt(2.0))
-    # mills + z cancels far out: there it is 1 / (x + 2 / (x + 3 / (x + ..))), x = -z
-    x = np.where(z.real < DEEP, -z, 1.0)
-    rest = x
-    for step in range(10, 1, -1):
-        rest = x + step / rest
-    return mills, mills * np.where(z.real < DEEP, 1.0 / rest, mills + z)
+    rest = mills + z
+    deep = z.real < DEEP
+    if deep.any():
+        # the sum cancels far out: there it is 1 / (x + 2 / (x + 3 / (x + ..))), x = -z
+        tail = x = -z[deep]
+        for step in range(10, 1, -1):
+            tail = x + step / tail
+        rest[deep] = 1.0 / tail
+    return mills, mills * rest
 
 
 def _phi(e: np.ndarray) -> np.ndarray:

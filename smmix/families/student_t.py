@@ -36,6 +36,8 @@ DF = Nuisance("df", LOG, 0)
 FIRST_DF = 8.0
 #: No step of EM leads beyond it: the distribution is normal there to the last digit.
 LARGEST_DF = 1e8
+#: Largest e^2 / df that is told apart, so that no row is infinitely far away.
+FARTHEST = 1e306
 #: Below this u its logarithm's remainder comes from a series.
 SMALL_SHARE = 0.03
 
@@ -120,6 +122,7 @@ class StudentT(LocationScale):
         residual = np.subtract(y, eta, out=eta)
         square = residual * (1.0 / (sigma * np.sqrt(df)))
         square *= square
+        np.minimum(square, FARTHEST, out=square)
         log = np.log1p(square)
         log_density = log * (-0.5 * (df + 1.0))
         log_density += log_constant(df) - LOG_SQRT_2PI - np.log(sigma)
