@@ -14,6 +14,7 @@ from smmix.errors import SmmixError
 from smmix.families.location_scale import (
     LOG_SQRT_2PI,
     RealResponse,
+    is_finite_number,
     sigma_score,
     spread,
     updated_sigma,
@@ -73,17 +74,17 @@ class CensoredGaussian(RealResponse):
 
     def __post_init__(self) -> None:
         if self.lower is None and self.upper is None:
-            raise SmmixError("a censored Gaussian needs a limit; give lower, upper or both")
+            raise SmmixError("A censored Gaussian needs a limit; give lower, upper or both.")
         for which in ("lower", "upper"):
             limit = getattr(self, which)
             if limit is None:
                 continue
-            if not np.isfinite(limit):
-                raise SmmixError(f"the limit {which} is {limit!r}; give a finite number, or None")
+            if not is_finite_number(limit):
+                raise SmmixError(f"The limit {which} is {limit!r}; give a finite number, or None.")
             object.__setattr__(self, which, float(limit))
         low, high = self._limits
         if low >= high:
-            raise SmmixError(f"lower={low!r} is not below upper={high!r}; exchange or mend them")
+            raise SmmixError(f"lower={low!r} is not below upper={high!r}; exchange or mend them.")
 
     @property
     def _limits(self) -> tuple[float, float]:

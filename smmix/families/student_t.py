@@ -24,6 +24,7 @@ from smmix.families.location_scale import (
     LOG_SQRT_2PI,
     SIGMA,
     LocationScale,
+    is_finite_number,
     sigma_score,
     spread,
     updated_sigma,
@@ -93,8 +94,8 @@ class StudentT(LocationScale):
     def __post_init__(self) -> None:
         if self.df is None:
             return
-        if isinstance(self.df, bool) or not 0.0 < float(self.df) < np.inf:
-            raise SmmixError(f"df is {self.df!r}; give a positive finite number, or None")
+        if not is_finite_number(self.df) or self.df <= 0.0:
+            raise SmmixError(f"df is {self.df!r}; give a positive finite number, or None.")
         object.__setattr__(self, "df", float(self.df))
 
     @property

@@ -653,8 +653,10 @@ def test_which_families_are_equivariant_in_the_response():
         (lambda: Gaussian("probit"), "'identity' and 'log', not 'probit'"),
         (lambda: StudentT(df=-1), "df is -1; give a positive finite number, or None"),
         (lambda: StudentT(df=np.inf), "df is inf"),
+        (lambda: StudentT(df="many"), "df is 'many'"),
+        (lambda: CensoredGaussian(upper="ten"), "The limit upper is 'ten'; give a finite number"),
         (CensoredGaussian, "needs a limit; give lower, upper or both"),
-        (lambda: CensoredGaussian(lower=np.nan), "the limit lower is nan"),
+        (lambda: CensoredGaussian(lower=np.nan), "The limit lower is nan"),
         (lambda: CensoredGaussian(lower=1, upper=0), "lower=1.0 is not below upper=0.0"),
     ],
 )
