@@ -14,6 +14,7 @@ from smmix.errors import SmmixError
 from smmix.families.location_scale import (
     LOG_SQRT_2PI,
     RealResponse,
+    is_finite_number,
     sigma_score,
     spread,
     updated_sigma,
@@ -73,17 +74,17 @@ class CensoredGaussian(RealResponse):
 
     def __post_init__(self) -> None:
         if self.lower is None and self.upper is None:
-            raise SmmixError("a censored Gaussian needs a limit; give lower, upper or both")
+            raise SmmixError("A censored Gaussian needs a limit; give lower, upper or both.")
         for which in ("lower", "upper"):
             limit = getattr(self, which)
             if limit is None:
                 continue
-            if not np.isfinite(limit):
-                raise SmmixError(f"the limit {which} is {limit!r}; give a finite number, or None")
+            if not is_finite_number(limit):
+                raise SmmixError(f"The limit {which} is {limit!r}; give a finite number, or None.")
             object.__setattr__(self, which, float(limit))
         low, high = self._limits
         if low >= high:
-            raise SmmixError(f"lower={low!r} is not below upper={high!r}; exchange or mend them")
+            raise SmmixError(f"lower={low!r} is not below upper={high!r}; exchange or mend them.")
 
     @property
     def _limits(self) -> tuple[float, float]:
@@ -228,12 +229,15 @@ def _imputed(stats: ComponentStats) -> np.ndarray:
 def _mills(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The ratio phi / Phi at z, and minus its derivative, which is between 0 and 1."""
     mills = np.sqrt(2.0 / np.pi) / erfcx(-z / np.sqrt(2.0))
-    # mills + z cancels far out: there it is 1 / (x + 2 / (x + 3 / (x + ..))), x = -z
-    x = np.where(z.real < DEEP, -z, 1.0)
-    rest = x
-    for step in range(10, 1, -1):
-        rest = x + step / rest
-    return mills, mills * np.where(z.real < DEEP, 1.0 / rest, mills + z)
+    rest = mills + z
+    deep = z.real < DEEP
+    if deep.any():
+        # the sum cancels far out: there it is 1 / (x + 2 / (x + 3 / (x + ..))), x = -z
+        tail = x = -z[deep]
+        for step in range(10, 1, -1):
+            tail = x + step / tail
+        rest[deep] = 1.0 / tail
+    return mills, mills * rest
 
 
 def _phi(e: np.ndarray) -> np.ndarray:

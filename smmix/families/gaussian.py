@@ -54,8 +54,8 @@ class Gaussian(LocationScale):
         name = getattr(self.link, "name", self.link)
         if name not in ("identity", "log"):
             raise SmmixError(
-                f"the Gaussian family has the links 'identity' and 'log', not {name!r}; "
-                "give one of them as link"
+                f"The Gaussian family has the links 'identity' and 'log', not {name!r}; "
+                "give one of them as link."
             )
         object.__setattr__(self, "link", LINKS[name])
         # With another link y - x'b means nothing: the rows keep their own units.

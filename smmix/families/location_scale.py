@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +17,7 @@ __all__ = [
     "SIGMA",
     "LocationScale",
     "RealResponse",
+    "is_finite_number",
     "sigma_score",
     "spread",
     "updated_sigma",
@@ -165,3 +167,10 @@ def sigma_score(squares: np.ndarray, nobs: np.ndarray, nuisance: np.ndarray) -> 
     """Score (S, K, 1) of a scale whose log-density is -log s - e^2 / 2 s^2 or has that slope."""
     sigma = nuisance[..., 0]
     return np.asarray((squares * sigma**-2.0 - nobs) / sigma)[..., None]
+
+
+def is_finite_number(value: Any) -> bool:
+    """Whether a user's option is a number, and a finite one."""
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, Real) and bool(np.isfinite(float(value)))

@@ -24,6 +24,7 @@ from smmix.families.location_scale import (
     LOG_SQRT_2PI,
     SIGMA,
     LocationScale,
+    is_finite_number,
     sigma_score,
     spread,
     updated_sigma,
@@ -36,6 +37,8 @@ DF = Nuisance("df", LOG, 0)
 FIRST_DF = 8.0
 #: No step of EM leads beyond it: the distribution is normal there to the last digit.
 LARGEST_DF = 1e8
+#: Largest e^2 / df that is told apart, so that no row is infinitely far away.
+FARTHEST = 1e306
 #: Below this u its logarithm's remainder comes from a series.
 SMALL_SHARE = 0.03
 
@@ -91,8 +94,8 @@ class StudentT(LocationScale):
     def __post_init__(self) -> None:
         if self.df is None:
             return
-        if isinstance(self.df, bool) or not 0.0 < float(self.df) < np.inf:
-            raise SmmixError(f"df is {self.df!r}; give a positive finite number, or None")
+        if not is_finite_number(self.df) or self.df <= 0.0:
+            raise SmmixError(f"df is {self.df!r}; give a positive finite number, or None.")
         object.__setattr__(self, "df", float(self.df))
 
     @property
@@ -120,6 +123,7 @@ class StudentT(LocationScale):
         residual = np.subtract(y, eta, out=eta)
         square = residual * (1.0 / (sigma * np.sqrt(df)))
         square *= square
+        np.minimum(square, FARTHEST, out=square)
         log = np.log1p(square)
         log_density = log * (-0.5 * (df + 1.0))
         log_density += log_constant(df) - LOG_SQRT_2PI - np.log(sigma)
