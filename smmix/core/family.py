@@ -184,6 +184,11 @@ class Family(Protocol):
     ) -> np.ndarray:
         """P(Y < y), (S, K, m): the cdf itself where y is continuous."""
 
+    def log_tails(
+        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Logs of P(Y <= y) and of P(Y > y), (S, K, m), each with the digits of a small tail."""
+
     def quantile(
         self, q: float, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
     ) -> np.ndarray:

@@ -284,6 +284,14 @@ class FamilyList:
     ) -> np.ndarray:
         return self._joined(eta, nuisance, lambda f, e, n: f.cdf_below(y, aux, e, n))
 
+    def log_tails(
+        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return (
+            self._joined(eta, nuisance, lambda f, e, n: f.log_tails(y, aux, e, n)[0]),
+            self._joined(eta, nuisance, lambda f, e, n: f.log_tails(y, aux, e, n)[1]),
+        )
+
     def quantile(
         self, q: float, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
     ) -> np.ndarray:

@@ -11,6 +11,7 @@ from smmix.core.family import Nuisance, Penalty, Working
 from smmix.core.statistics import ComponentStats
 from smmix.core.transforms import LOG
 from smmix.families.links import LINKS, Link
+from smmix.families.tails import log_tails_of
 
 __all__ = [
     "LOG_SQRT_2PI",
@@ -53,6 +54,11 @@ class RealResponse:
 
     def precision(self, nuisance: np.ndarray) -> np.ndarray:
         return np.asarray(nuisance[..., 0] ** -2.0)
+
+    def log_tails(
+        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return log_tails_of(self.cdf(y, aux, eta, nuisance))
 
 
 class LocationScale(RealResponse):

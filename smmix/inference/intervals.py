@@ -6,19 +6,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import log_ndtr, logsumexp, ndtri_exp
 
 from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
 from smmix.inference.delta import confidence_quantile, covariance_or_none
 from smmix.inference.influence import Influence, influence
+from smmix.inference.scores import normal_scores
+from smmix.inference.surface import mean_surface
 from smmix.mixture.prediction import (
     Rows,
-    component_means,
-    mixture_quantile,
+    Law,
     new_rows,
     own_rows,
-    prior_probabilities,
 )
 
 __all__ = [
@@ -45,26 +44,20 @@ class MixturePrediction:
     def __init__(self, results: Any, rows: Rows):
         model = results.model
         params: MixtureParams = model.unpack(np.asarray(results.params))
-        self._results = results
-        self._prior = prior_probabilities(model.specification, params, rows)
-        self._means = component_means(params, rows)
-        self._sigma = params.nuisance[0, :, 0]
+        self._results, self._params = results, params
+        self._law = Law.of(model.specification, params, rows)
         self.row_labels = rows.index
-        self.predicted_mean = (self._prior * self._means).sum(axis=1)
+        self.predicted_mean = self._law.mean
         self.se_mean = self._standard_errors(rows)
 
     def _standard_errors(self, rows: Rows) -> np.ndarray:
         """Errors of sum_c pi_c mu_c; its derivatives are pi_c x and pi_c (mu_c - mean) z."""
         model = self._results.model
         matrix = covariance_or_none(self._results)
-        m, layout = len(rows.exog), model.layout
+        m = len(rows.exog)
         if matrix is None:
             return np.full(m, np.nan)
-        z = np.ones((m, 1)) if rows.concomitant is None else rows.concomitant
-        jacobian = np.zeros((m, layout.size))
-        jacobian[:, layout.coef] = (self._prior[:, :, None] * rows.exog[:, None, :]).reshape(m, -1)
-        pull = self._prior * (self._means - self.predicted_mean[:, None])
-        jacobian[:, layout.mixing] = (pull[:, 1:, None] * z[:, None, :]).reshape(m, -1)
+        jacobian = mean_surface(model.specification, self._params, rows).jacobian
         visible = jacobian @ model.expand.basis
         variance = np.einsum("ij,ij->i", visible @ matrix, visible)
         return np.sqrt(np.maximum(variance, 0.0))
@@ -102,7 +95,7 @@ class MixturePrediction:
         reach = confidence_quantile(self._results, alpha)
         if obs:
             ends = [
-                mixture_quantile(q, self._means, self._sigma, self._prior)
+                self._law.quantile(q)
                 for q in (alpha / 2.0, 1.0 - alpha / 2.0)
             ]
             return np.column_stack(ends)
@@ -233,11 +226,7 @@ def quantile_residuals(results: Any) -> pd.Series:
     model = results.model
     rows = own_rows(model.observed)
     params: MixtureParams = model.unpack(np.asarray(results.params))
-    response = model.kept_design.endog
-    scaled = (response[:, None] - component_means(params, rows)) / params.nuisance[0, :, 0]
-    prior = prior_probabilities(model.specification, params, rows)
-    # Far from every component one tail is 1 in floating point, so each side has its own.
-    below = logsumexp(log_ndtr(scaled), axis=1, b=prior)
-    above = logsumexp(log_ndtr(-scaled), axis=1, b=prior)
-    values = np.where(below < above, ndtri_exp(below), -ndtri_exp(above))
-    return pd.Series(values, rows.index, name="quantile_residual")
+    law = Law.of(model.specification, params, rows)
+    assert rows.endog is not None, "the rows of a fit have their response"
+    scores = normal_scores(law, rows.endog, np.random.default_rng(0))
+    return pd.Series(scores, rows.index, name="quantile_residual")

@@ -337,6 +337,12 @@ class Law:
         values = self._rows(function(y, self.aux, self.eta, self.nuisance))
         return np.asarray((self.prior * values).sum(axis=1))
 
+    def log_tails(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Logs of P(Y <= y) and P(Y > y) within each component, (m, k)."""
+        with np.errstate(divide="ignore"):
+            lower, upper = self.family.log_tails(y, self.aux, self.eta, self.nuisance)
+        return self._rows(lower), self._rows(upper)
+
     def quantile(self, q: float) -> np.ndarray:
         """Smallest y with P(Y <= y) >= q under the mixture, (m,).
 
