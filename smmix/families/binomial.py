@@ -19,6 +19,10 @@ from smmix.families.exponential import (
 
 __all__ = ["Binomial"]
 
+#: Bound of a linear predictor and of the score of one trial: over the smallest weight,
+#: 1 / LARGEST, it still has a finite square.
+LARGEST_SCORE = 1e40
+
 
 def _of_link(
     link: str, eta: np.ndarray
@@ -41,7 +45,7 @@ def _of_link(
         scaled = eta / np.sqrt(2.0)
         return log_ndtr(eta), log_ndtr(-eta), root / erfcx(-scaled), -root / erfcx(scaled)
     if link == "cloglog":
-        hazard = np.exp(np.clip(eta, -LOG_LARGEST, LOG_LARGEST))
+        hazard = np.exp(np.clip(eta, -LOG_LARGEST, np.log(LARGEST_SCORE)))
         success = -np.expm1(-hazard)
         return np.log(success), -hazard, hazard * np.exp(-hazard) / success, -hazard
     failure = -np.expm1(eta)
@@ -126,7 +130,7 @@ class Binomial(ExponentialFamily):
 
     def _inside(self, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         if self.link.name != "log":
-            return np.clip(eta, -LARGEST, LARGEST, out=eta), None
+            return np.clip(eta, -LARGEST_SCORE, LARGEST_SCORE, out=eta), None
         outside = ~(eta.real < 0.0)
         eta[outside] = -1.0
         return np.clip(eta, -LARGEST, -1.0 / LARGEST, out=eta), outside if outside.any() else None
@@ -199,4 +203,5 @@ def _trials(aux: np.ndarray | None) -> np.ndarray:
 
 def _cdf(y: np.ndarray, trials: np.ndarray, probability: np.ndarray) -> np.ndarray:
     whole = np.clip(np.floor(y), 0.0, trials)
-    return np.where(y < 0.0, 0.0 * probability, bdtr(whole, trials, probability))
+    reached = bdtr(whole, np.asarray(trials, dtype=np.intp), probability)
+    return np.where(y < 0.0, 0.0 * probability, reached)

@@ -26,6 +26,9 @@ from smmix.errors import SmmixError
 from smmix.families.links import LINKS, Link
 
 __all__ = [
+    "LARGEST",
+    "LARGEST_RATIO",
+    "LOG_LARGEST",
     "ExponentialFamily",
     "Mean",
     "bent",
@@ -36,10 +39,11 @@ __all__ = [
     "working_terms",
 ]
 
-#: Means, powers of means and y / mean are kept within 1 / LARGEST .. LARGEST, so that squares and
-#: weighted squares of working residuals are finite numbers.
+#: Means and powers of means are kept within 1 / LARGEST .. LARGEST, and y / mean below
+#: LARGEST_RATIO, so that squares and weighted squares of working residuals are finite numbers.
 LARGEST = 1e100
 LOG_LARGEST = np.log(LARGEST)
+LARGEST_RATIO = 1e50
 #: a of the links mean = eta^a.
 EXPONENTS = {"identity": 1.0, "sqrt": 2.0, "inverse_power": -1.0, "inverse_squared": -0.5}
 

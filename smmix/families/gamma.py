@@ -13,6 +13,7 @@ from smmix.core.statistics import ComponentStats
 from smmix.core.transforms import LOG
 from smmix.families.exponential import (
     LARGEST,
+    LARGEST_RATIO,
     ExponentialFamily,
     bent,
     first_not,
@@ -103,7 +104,7 @@ class Gamma(ExponentialFamily):
         shape = 1.0 / nuisance[..., :1]
         log_y = np.log(y)
         mean = mean_of(self.link, eta)
-        ratio = np.minimum(y / mean.value, LARGEST)
+        ratio = np.minimum(y / mean.value, LARGEST_RATIO)
         unit = log_y - mean.log
         unit -= ratio
         unit += 1.0

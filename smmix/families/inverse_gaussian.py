@@ -14,6 +14,7 @@ from smmix.core.statistics import ComponentStats
 from smmix.core.transforms import LOG
 from smmix.families.exponential import (
     LARGEST,
+    LARGEST_RATIO,
     ExponentialFamily,
     bent,
     first_not,
@@ -73,7 +74,7 @@ class InverseGaussian(ExponentialFamily):
     ) -> Working:
         dispersion = nuisance[..., :1]
         mean = mean_of(self.link, eta)
-        ratio = np.minimum(y / mean.value, LARGEST)
+        ratio = np.minimum(y / mean.value, LARGEST_RATIO)
         unit = ratio - 1.0
         unit *= unit
         unit /= y
