@@ -29,6 +29,7 @@ __all__ = [
     "LARGEST",
     "LARGEST_RATIO",
     "LOG_LARGEST",
+    "SMALLEST_DISPERSION",
     "Array",
     "Aux",
     "ExponentialFamily",
@@ -50,6 +51,8 @@ Aux = np.ndarray | None
 LARGEST = 1e100
 LOG_LARGEST = np.log(LARGEST)
 LARGEST_RATIO = 1e50
+#: Below this a dispersion counts as zero; its fourth power is still a number.
+SMALLEST_DISPERSION = 1e-60
 #: a of the links mean = eta^a.
 EXPONENTS = {"identity": 1.0, "sqrt": 2.0, "inverse_power": -1.0, "inverse_squared": -0.5}
 

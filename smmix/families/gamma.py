@@ -13,6 +13,7 @@ from smmix.core.statistics import ComponentStats
 from smmix.core.transforms import LOG
 from smmix.families.exponential import (
     LARGEST_RATIO,
+    SMALLEST_DISPERSION,
     Array,
     Aux,
     ExponentialFamily,
@@ -125,7 +126,7 @@ class Gamma(ExponentialFamily):
             nuisance = scored_update(
                 stats._replace(extra=sums), nuisance, self.nuisance, penalty, shared, self.scale
             )
-        return nuisance
+        return np.maximum(nuisance, SMALLEST_DISPERSION)
 
     def score(self, stats: ComponentStats, nuisance: Array) -> Array:
         in_shape = stats.extra + stats.nobs[..., None] * shape_terms(1.0 / nuisance)[0]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import log_ndtr, ndtr
+from scipy.special import erfcx, ndtr
 from scipy.stats import invgauss
 
 from smmix.core.family import Derivatives, Nuisance, Penalty, Working
@@ -15,6 +15,7 @@ from smmix.core.transforms import LOG
 from smmix.families.exponential import (
     LARGEST,
     LARGEST_RATIO,
+    SMALLEST_DISPERSION,
     Array,
     Aux,
     ExponentialFamily,
@@ -25,9 +26,6 @@ from smmix.families.exponential import (
 )
 
 __all__ = ["InverseGaussian"]
-
-#: Below this a dispersion counts as zero.
-SMALLEST_SCALE = 1e-100
 
 
 @dataclass(frozen=True, repr=False)
@@ -118,7 +116,7 @@ class InverseGaussian(ExponentialFamily):
         else:
             total = total + 2.0 * penalty.strength * penalty.reference**2
             count = count + 2.0 * penalty.strength
-        found = np.maximum(total / np.maximum(count, np.finfo(float).tiny), SMALLEST_SCALE)
+        found = np.maximum(total / np.maximum(count, np.finfo(float).tiny), SMALLEST_DISPERSION)
         return np.where((count > 0.0) & np.isfinite(found), found, nuisance[..., 0])[..., None]
 
     def score(self, stats: ComponentStats, nuisance: Array) -> Array:
@@ -131,8 +129,8 @@ class InverseGaussian(ExponentialFamily):
         positive = np.maximum(y, 1.0 / LARGEST)
         root = np.sqrt(dispersion * positive)
         near, far = (positive / mean - 1.0) / root, (positive / mean + 1.0) / root
-        total = ndtr(near) + np.exp(2.0 / (dispersion * mean) + log_ndtr(-far))
-        return np.where(y > 0.0, np.minimum(total, 1.0), 0.0 * mean)
+        total = ndtr(near) + 0.5 * erfcx(far / np.sqrt(2.0)) * np.exp(-0.5 * near * near)
+        return np.where(y > 0.0, total, 0.0 * mean)
 
     def quantile(self, q: float, aux: Aux, eta: Array, nuisance: Array) -> Array:
         mean, dispersion = self.mean(aux, eta, nuisance), nuisance[..., :1]

@@ -67,3 +67,28 @@ def test_gamma_density_of_any_dispersion(dispersion):
         else 0.5 * np.log(shape / (2.0 * np.pi)) - 1.0 / (12.0 * shape)
     ) - np.log(2.0)
     np.testing.assert_allclose(found, exact, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.family.nuisance])
+def test_an_exact_fit_shrinks_its_dispersion_to_a_positive_number(name):
+    from smmix.core.family import Penalty
+    from smmix.core.statistics import ComponentStats
+
+    family, at = CASES[name].family, problem(CASES[name])
+    exact = at._replace(y=family.mean(None, at.eta[:1, :1], at.nuisance[:1, :1])[0, 0])
+    exact = exact._replace(eta=at.eta[:1, :1], nuisance=at.nuisance[:1, :1])
+    zero = np.zeros((1, 1))
+    for _ in range(60):
+        working, found = derivatives(family, exact)
+        extra = np.stack(
+            [v.sum(-1) for v in family.sums(exact.y, None, working, exact.nuisance)], axis=-1
+        )
+        stats = ComponentStats(
+            zero + exact.y.size, zero[..., None, None], zero[..., None], zero, extra
+        )
+        nuisance = family.update_nuisance(stats, zero, exact.nuisance, Penalty(), frozenset())
+        exact = exact._replace(nuisance=nuisance)
+        assert np.isfinite(working.log_density).all()
+        entries = found.first + [entry for line in found.second for entry in line]
+        assert all(np.isfinite(entry).all() for entry in entries)
+    assert 0.0 < exact.nuisance[0, 0, 0] < 1e-14
