@@ -87,7 +87,7 @@ class Family(Protocol):
     takes: tuple[str, ...]
     #: (i, power): the spread of the errors is nuisance parameter i to that power, and the
     #: likelihood grows without limit as it vanishes; None where the likelihood is bounded.
-    scale: tuple[int, float] | None
+    scale: tuple[Any, Any] | None
 
     @property
     def nuisance(self) -> tuple[Nuisance, ...]:
@@ -95,7 +95,11 @@ class Family(Protocol):
 
     @property
     def link(self) -> Any:
-        """The link (see `smmix.families.links`)."""
+        """The link (see `smmix.families.links`); None where nothing depends on the regressors."""
+
+    @property
+    def stages(self) -> tuple[Family, ...]:
+        """Families with second derivatives that approach one without, bluntest first."""
 
     def to_plain(self) -> dict[str, Any]:
         """Options as JSON values, for ``family(name, **options)``."""

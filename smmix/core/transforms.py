@@ -28,7 +28,7 @@ class Transform(Protocol):
         """Natural value of w."""
 
     def slope(self, value: np.ndarray) -> np.ndarray:
-        """dv / dw at a natural value."""
+        """Dv / dw at a natural value."""
 
     def bend(self, value: np.ndarray) -> np.ndarray:
         """d2v / dw2 at a natural value."""

@@ -197,6 +197,7 @@ class ExponentialFamily:
     power = 1
     location_scale = False
     discrete = False
+    stages: tuple[Any, ...] = ()
     takes: tuple[str, ...] = ()
     scale: tuple[int, float] | None = None
     nuisance: tuple[Nuisance, ...] = ()

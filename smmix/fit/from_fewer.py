@@ -353,5 +353,5 @@ def _same(one: Mode, other: Mode) -> bool:
     return (
         abs(one.loglike - other.loglike) <= SAME_LOGLIKE * (1.0 + abs(one.loglike))
         and bool(np.isclose(one.min_size, other.min_size, rtol=SAME_SIZE))
-        and bool(np.isclose(one.sigma_ratio, other.sigma_ratio, rtol=SAME_SIZE))
+        and bool(np.isclose(one.spread_ratio, other.spread_ratio, rtol=SAME_SIZE))
     )

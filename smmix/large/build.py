@@ -16,6 +16,7 @@ from smmix.core.memory import MemorySource
 from smmix.core.source import Source
 from smmix.formula import refuse_extreme_response
 from smmix.formula.incremental import LearntDesign, learn_design
+from smmix.formula.rows import PER_ROW
 from smmix.formula.terms import factor_columns
 from smmix.large.tables import ParquetTable, designed_width
 from smmix.mixture.per_component import present_columns
@@ -54,7 +55,7 @@ def is_dask(data: Any) -> bool:
 
 
 #: Arguments that are a column of the table.
-EXTRAS = ("groups", "freq_weights", "prob_weights", "offset", "known")
+EXTRAS = PER_ROW
 
 
 def build_large(

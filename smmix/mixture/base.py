@@ -100,19 +100,20 @@ class MixtureModel(GenericLikelihoodModel):
         z = design.concomitant
         mixing_terms = design.concomitant_names or ["Intercept"]
         layout = ParamLayout(self.k, design.exog.shape[1], 1, 1 if z is None else z.shape[1])
-        family = Gaussian(equal_variance=self.variance == "equal")
+        family = Gaussian()
+        shared = frozenset({"sigma"} if self.variance == "equal" else ())
         self.layout = layout
         self.visible = VisibleParams.of(
             layout,
             design.exog_names,
             mixing_terms,
-            family.nuisance_names,
+            [parameter.name for parameter in family.nuisance],
             self.variance == "equal",
             [design.exog_names.index(name) for name in design.common_names],
             self.present,
         )
         mixing = ConstantMixing() if z is None else MultinomialMixing()
-        self._free_spec = MixtureSpec(family, mixing, layout)
+        self._free_spec = MixtureSpec(family, mixing, layout, shared=shared)
         self.data.param_names = list(self.visible.names)
         self.fixed = fixed_values(self.fixed, self.param_names)
         held = [self.param_names.index(name) for name in self.fixed]
@@ -126,7 +127,7 @@ class MixtureModel(GenericLikelihoodModel):
             refuse_held_sigmas(self.equalities, self.visible, what)
         self.spec = apply_restrictions(self._free_spec, self.visible, self.equalities)
         held = self.visible.kinds[(matrix != 0).any(axis=0)]
-        tied = getattr(self.spec.family, "equal_variance", False)
+        tied = bool(self.spec.shared)
         self.em_keeps_restrictions = "mixing" not in held and (tied or "sigma" not in held)
         size = self.visible.size
         self.n_free = size if self.equalities is None else self.equalities.free.size

@@ -9,7 +9,7 @@ Further linear equalities (``fit_constrained``, ``fixed``) keep the length of th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import linprog
@@ -17,7 +17,6 @@ from scipy.optimize import linprog
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import LinearMap, ParamLayout
 from smmix.errors import SmmixError
-from smmix.families.gaussian import Gaussian
 
 __all__ = [
     "Equalities",
@@ -286,18 +285,26 @@ def apply_restrictions(
         return spec
     restriction = visible.expand if equalities is None else visible.expand.then(equalities.map)
     layout = spec.layout
-    family = spec.family
-    if layout.k > 1 and layout.d == 1 and _ties(restriction, layout.nuisance):
-        # Sigmas that are equal by a restriction have the bounded likelihood of equal variances.
-        family = Gaussian(equal_variance=True)
+    shared = set(spec.shared)
+    if layout.k > 1:
+        for i, parameter in enumerate(spec.family.nuisance):
+            if _ties(
+                restriction, np.arange(layout.nuisance.start + i, layout.nuisance.stop, layout.d)
+            ):
+                shared.add(parameter.name)
     rows = restriction.basis[layout.coef]
     touched = rows.any(axis=0)
     coef_basis = rows[:, touched]
     restricted = coef_basis.shape[1] < coef_basis.shape[0]
-    return MixtureSpec(family, spec.mixing, layout, restriction, coef_basis if restricted else None)
+    return replace(
+        spec,
+        restriction=restriction,
+        coef_basis=coef_basis if restricted else None,
+        shared=frozenset(shared),
+    )
 
 
-def _ties(restriction: LinearMap, rows: slice) -> bool:
+def _ties(restriction: LinearMap, rows: np.ndarray) -> bool:
     """Whether these entries of the full vector are all equal and otherwise free."""
     basis = restriction.basis[rows]
     one_free = (basis == basis[0]).all() and basis[0].any()

@@ -199,7 +199,7 @@ class _Splits:
     def _m_step(self, params: MixtureParams, stats: EStats, target: np.ndarray) -> MixtureParams:
         """EM step with variances drawn a little towards those of the components split."""
         new = self.spec.m_step(params, stats)
-        if getattr(self.spec.family, "equal_variance", False):
+        if self.spec.bounded:
             return project(self.spec, new)
         count = stats.component.nobs
         left = count * new.nuisance[..., 0] ** 2

@@ -129,7 +129,8 @@ class SavedFit:
         rows = np.flatnonzero(places >= 0)
         basis[rows, places[rows]] = 1.0
         mixing = MultinomialMixing() if given["concomitant_names"] else ConstantMixing()
-        spec = MixtureSpec(Gaussian(given["variance"] == "equal"), mixing, layout)
+        shared = frozenset({"sigma"} if given["variance"] == "equal" else ())
+        spec = MixtureSpec(Gaussian(), mixing, layout, shared=shared)
         formulas = None
         if given["formulas"] is not None:
             formulas = FormulaSpec.from_plain(given["formulas"], trust=trust)

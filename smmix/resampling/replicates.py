@@ -219,7 +219,7 @@ class Replicator:
         for how, reason, good in zip(status, reasons, identified, strict=True):
             if reason:
                 words.append(reason)
-            elif how is not EMStatus.CONVERGED:
+            elif how not in (EMStatus.CONVERGED, EMStatus.BOUNDARY):
                 words.append(how.value)
             else:
                 words.append("converged" if good else "a coefficient is not identified")

@@ -330,7 +330,7 @@ class MixtureEstimates(GenericLikelihoodModelResults):
                 "llf": [mode.loglike for mode in modes],
                 "hits": [mode.hits for mode in modes],
                 "min_weight": [mixing_shares(self.model, m.params).min() for m in modes],
-                "sigma_ratio": [mode.sigma_ratio for mode in modes],
+                "sigma_ratio": [mode.spread_ratio for mode in modes],
                 "degenerate": [mode.degenerate for mode in modes],
                 "selected": np.arange(len(modes)) == self.row,
             }
