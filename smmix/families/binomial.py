@@ -21,6 +21,8 @@ from smmix.families.probability import LARGEST_SCORE, bends, log_probabilities
 
 __all__ = ["Binomial"]
 
+TAKES: tuple[str, ...] = ("trials",)
+
 
 @dataclass(frozen=True, repr=False)
 class Binomial(ExponentialFamily):
@@ -49,7 +51,7 @@ class Binomial(ExponentialFamily):
     label = "binomial regressions"
     links = ("logit", "probit", "cloglog", "log")
     discrete = True
-    takes = ("trials",)
+    takes = TAKES
 
     def refuse(self, y: Array, aux: Aux) -> tuple[int, str] | None:
         trials = _trials(aux)

@@ -29,6 +29,7 @@ __all__ = [
     "LARGEST",
     "LARGEST_RATIO",
     "LOG_LARGEST",
+    "ROOT_OF_DISPERSION",
     "SMALLEST_DISPERSION",
     "Array",
     "Aux",
@@ -53,6 +54,8 @@ LOG_LARGEST = np.log(LARGEST)
 LARGEST_RATIO = 1e50
 #: Below this a dispersion counts as zero; its fourth power is still a number.
 SMALLEST_DISPERSION = 1e-60
+#: The spread of a family whose first nuisance parameter is its dispersion (see `Family.scale`).
+ROOT_OF_DISPERSION: tuple[Any, Any] | None = (0, 0.5)
 #: a of the links mean = eta^a.
 EXPONENTS = {"identity": 1.0, "sqrt": 2.0, "inverse_power": -1.0, "inverse_squared": -0.5}
 
@@ -199,7 +202,7 @@ class ExponentialFamily:
     discrete = False
     stages: tuple[Any, ...] = ()
     takes: tuple[str, ...] = ()
-    scale: tuple[int, float] | None = None
+    scale: tuple[Any, Any] | None = None
     nuisance: tuple[Nuisance, ...] = ()
     link: Any
 

@@ -13,6 +13,7 @@ from smmix.core.statistics import ComponentStats
 from smmix.core.transforms import LOG
 from smmix.families.exponential import (
     LARGEST_RATIO,
+    ROOT_OF_DISPERSION,
     SMALLEST_DISPERSION,
     Array,
     Aux,
@@ -58,7 +59,7 @@ class Gamma(ExponentialFamily):
     label = "gamma regressions"
     links = ("log", "inverse_power", "identity")
     power = 2
-    scale = (0, 0.5)
+    scale = ROOT_OF_DISPERSION
     nuisance = (Nuisance("scale", LOG),)
 
     def refuse(self, y: Array, aux: Aux) -> tuple[int, str] | None:

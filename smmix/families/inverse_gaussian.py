@@ -15,6 +15,7 @@ from smmix.core.transforms import LOG
 from smmix.families.exponential import (
     LARGEST,
     LARGEST_RATIO,
+    ROOT_OF_DISPERSION,
     SMALLEST_DISPERSION,
     Array,
     Aux,
@@ -55,7 +56,7 @@ class InverseGaussian(ExponentialFamily):
     label = "inverse Gaussian regressions"
     links = ("log", "inverse_squared")
     power = 3
-    scale = (0, 0.5)
+    scale = ROOT_OF_DISPERSION
     nuisance = (Nuisance("scale", LOG, -1),)
 
     def refuse(self, y: Array, aux: Aux) -> tuple[int, str] | None:
