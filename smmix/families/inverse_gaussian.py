@@ -70,9 +70,7 @@ class InverseGaussian(ExponentialFamily):
         dispersion = nuisance[..., :1]
         mean = mean_of(self.link, eta)
         ratio = np.minimum(y / mean.value, LARGEST_RATIO)
-        unit = ratio - 1.0
-        unit *= unit
-        unit /= y
+        unit = np.square(ratio - 1.0) / y
         log_density = unit * (-0.5 / dispersion)
         log_density -= 0.5 * np.log(2.0 * np.pi * dispersion)
         log_density -= 1.5 * np.log(y)
@@ -90,9 +88,8 @@ class InverseGaussian(ExponentialFamily):
         rate, unit = working.state
         information = np.asarray(working.weight) * precision
         score = information * working.residual
-        excess = 0.5 * precision * (precision * unit - 1.0)
         return Derivatives(
-            first=[score, excess],
+            first=[score, 0.5 * precision * (precision * unit - 1.0)],
             second=[
                 [-information * bent(self.link, working.residual, rate, self.power)],
                 [-score * precision, precision * precision * (0.5 - precision * unit)],
@@ -112,8 +109,9 @@ class InverseGaussian(ExponentialFamily):
         """The mean unit deviance, which is where the (penalised) likelihood is largest."""
         total, count = np.asarray(stats.extra)[..., 0], stats.nobs
         if "scale" in shared:
-            total = np.broadcast_to(total.sum(axis=1, keepdims=True), count.shape)
-            count = np.broadcast_to(count.sum(axis=1, keepdims=True), count.shape)
+            total, count = (
+                np.broadcast_to(v.sum(1, keepdims=True), v.shape) for v in (total, count)
+            )
         else:
             total = total + 2.0 * penalty.strength * penalty.reference**2
             count = count + 2.0 * penalty.strength
@@ -121,8 +119,7 @@ class InverseGaussian(ExponentialFamily):
         return np.where((count > 0.0) & np.isfinite(found), found, nuisance[..., 0])[..., None]
 
     def score(self, stats: ComponentStats, nuisance: Array) -> Array:
-        precision = 1.0 / nuisance
-        return 0.5 * precision * (precision * np.asarray(stats.extra) - stats.nobs[..., None])
+        return 0.5 / nuisance * (np.asarray(stats.extra) / nuisance - stats.nobs[..., None])
 
     def cdf(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> Array:
         """The two normal probabilities of Shuster (1968, JASA 63, 1514-1516)."""
