@@ -6,60 +6,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import bdtr, bdtrik, erfcx, gammaln, log_ndtr
+from scipy.special import bdtr, gammaln
 
 from smmix.core.family import Derivatives, Working
 from smmix.families.exponential import (
     LARGEST,
-    LOG_LARGEST,
+    Array,
+    Aux,
     ExponentialFamily,
     first_not,
     smallest_reaching,
 )
+from smmix.families.probability import LARGEST_SCORE, bends, log_probabilities
 
 __all__ = ["Binomial"]
 
-
-def _of_link(
-    link: str, eta: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | float, np.ndarray]:
-    """Log p, log(1 - p) and the derivatives of both in eta, each exact in both tails."""
-    if link == "logit":
-        positive = eta.real > 0.0
-        tail = np.exp(np.where(positive, -eta, eta))
-        likelier = 1.0 / (1.0 + tail)
-        rarer = tail * likelier
-        softplus = np.log1p(tail)
-        return (
-            np.where(positive, 0.0, eta) - softplus,
-            np.where(positive, -eta, 0.0) - softplus,
-            np.where(positive, rarer, likelier),
-            -np.where(positive, likelier, rarer),
-        )
-    if link == "probit":
-        root = np.sqrt(2.0 / np.pi)
-        scaled = eta / np.sqrt(2.0)
-        return log_ndtr(eta), log_ndtr(-eta), root / erfcx(-scaled), -root / erfcx(scaled)
-    if link == "cloglog":
-        hazard = np.exp(np.clip(eta, -LOG_LARGEST, LOG_LARGEST))
-        success = -np.expm1(-hazard)
-        return np.log(success), -hazard, hazard * np.exp(-hazard) / success, -hazard
-    failure = -np.expm1(eta)
-    return eta, np.log(failure), np.ones_like(eta), -np.exp(eta) / failure
-
-
-def _bends(
-    link: str, eta: np.ndarray, success: np.ndarray, failure: np.ndarray
-) -> tuple[np.ndarray | float, np.ndarray]:
-    """Second derivatives of log p and log(1 - p), from the first."""
-    if link == "logit":
-        both = success * failure
-        return both, both
-    if link == "probit":
-        return -success * (eta + success), -failure * (eta + failure)
-    if link == "cloglog":
-        return success * (1.0 + failure - success), failure
-    return 0.0, failure * (1.0 - failure)
+TAKES: tuple[str, ...] = ("trials",)
 
 
 @dataclass(frozen=True, repr=False)
@@ -89,26 +51,24 @@ class Binomial(ExponentialFamily):
     label = "binomial regressions"
     links = ("logit", "probit", "cloglog", "log")
     discrete = True
-    takes = ("trials",)
+    takes = TAKES
 
-    def refuse(self, y: np.ndarray, aux: np.ndarray | None) -> tuple[int, str] | None:
+    def refuse(self, y: Array, aux: Aux) -> tuple[int, str] | None:
         trials = _trials(aux)
         row = first_not((y >= 0.0) & (y <= trials) & (np.floor(y) == y))
         if row is not None:
             if aux is None:
                 return row, "a binomial response without trials= is 0 or 1"
             return row, "a binomial response is a whole number from 0 to its number of trials"
-        row = first_not(np.isfinite(trials) & (np.floor(trials) == trials) & (y >= 0.0))
+        row = first_not(np.isfinite(trials) & (np.floor(trials) == trials))
         return None if row is None else (row, "the number of trials of a row is a whole number")
 
-    def start_response(self, y: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
+    def start_response(self, y: Array, aux: Aux) -> Array:
         return np.asarray(self.link.inverse((y + 0.5) / (_trials(aux) + 1.0)))
 
-    def evaluate(
-        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
-    ) -> Working:
+    def evaluate(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> Working:
         eta, outside = self._inside(eta)
-        log_success, log_failure, success, failure = _of_link(self.link.name, eta)
+        log_success, log_failure, success, failure = log_probabilities(self.link.name, eta)
         trials = _trials(aux)
         failures = trials - y
         log_density = y * log_success
@@ -124,18 +84,16 @@ class Binomial(ExponentialFamily):
             residual[outside] = 0.0
         return Working(log_density, residual, weight, (eta, success, failure))
 
-    def _inside(self, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def _inside(self, eta: Array) -> tuple[Array, Array | None]:
         if self.link.name != "log":
-            return np.clip(eta, -LARGEST, LARGEST, out=eta), None
+            return np.clip(eta, -LARGEST_SCORE, LARGEST_SCORE, out=eta), None
         outside = ~(eta.real < 0.0)
         eta[outside] = -1.0
         return np.clip(eta, -LARGEST, -1.0 / LARGEST, out=eta), outside if outside.any() else None
 
-    def derivatives(
-        self, y: np.ndarray, aux: np.ndarray | None, working: Working, nuisance: np.ndarray
-    ) -> Derivatives:
+    def derivatives(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> Derivatives:
         weight = np.asarray(working.weight)
-        success, failure = _bends(self.link.name, *working.state)
+        success, failure = bends(self.link.name, *working.state)
         return Derivatives(
             first=[weight * working.residual],
             second=[[y * success + (_trials(aux) - y) * failure]],
@@ -143,60 +101,44 @@ class Binomial(ExponentialFamily):
             nuisance_information=[],
         )
 
-    def mean(self, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
+    def mean(self, aux: Aux, eta: Array, nuisance: Array) -> Array:
         """Expected successes, trials times probability."""
         return _trials(aux) * self._probability(eta)
 
-    def _probability(self, eta: np.ndarray) -> np.ndarray:
+    def _probability(self, eta: Array) -> Array:
         inside, outside = self._inside(np.array(eta, dtype=float))
         probability = np.asarray(self.link.mean(inside))
         return probability if outside is None else np.where(outside, np.nan, probability)
 
-    def mean_derivatives(
-        self, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
-    ) -> list[np.ndarray]:
+    def mean_derivatives(self, aux: Aux, eta: Array, nuisance: Array) -> list[Array]:
         inside, outside = self._inside(np.array(eta, dtype=float))
-        log_success, _, success, _ = _of_link(self.link.name, inside)
+        log_success, _, success, _ = log_probabilities(self.link.name, inside)
         slope = _trials(aux) * np.exp(log_success) * success
         return [slope if outside is None else np.where(outside, np.nan, slope)]
 
-    def variance(self, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
+    def variance(self, aux: Aux, eta: Array, nuisance: Array) -> Array:
         probability = self._probability(eta)
         return _trials(aux) * probability * (1.0 - probability)
 
-    def cdf(
-        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
-    ) -> np.ndarray:
+    def cdf(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> Array:
         return _cdf(y, _trials(aux), self._probability(eta))
 
-    def cdf_below(
-        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
-    ) -> np.ndarray:
-        return self.cdf(np.ceil(y) - 1.0, aux, eta, nuisance)
-
-    def quantile(
-        self, q: float, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
-    ) -> np.ndarray:
+    def quantile(self, q: float, aux: Aux, eta: Array, nuisance: Array) -> Array:
         trials, probability = _trials(aux), self._probability(eta)
-        guess = np.minimum(bdtrik(q, trials, probability), trials)
-        return smallest_reaching(guess, lambda y: _cdf(y, trials, probability), q)
+        highest = np.broadcast_to(trials, probability.shape)
+        return smallest_reaching(lambda y: _cdf(y, trials, probability), q, highest)
 
-    def sample(
-        self,
-        aux: np.ndarray | None,
-        eta: np.ndarray,
-        nuisance: np.ndarray,
-        rng: np.random.Generator,
-    ) -> np.ndarray:
+    def sample(self, aux: Aux, eta: Array, nuisance: Array, rng: np.random.Generator) -> Array:
         probability = self._probability(eta)
         drawn = rng.binomial(_trials(aux).astype(np.int64), np.nan_to_num(probability))
         return np.where(np.isnan(probability), np.nan, drawn)
 
 
-def _trials(aux: np.ndarray | None) -> np.ndarray:
+def _trials(aux: Aux) -> Array:
     return np.ones(1) if aux is None else aux[:, 0]
 
 
-def _cdf(y: np.ndarray, trials: np.ndarray, probability: np.ndarray) -> np.ndarray:
+def _cdf(y: Array, trials: Array, probability: Array) -> Array:
     whole = np.clip(np.floor(y), 0.0, trials)
-    return np.where(y < 0.0, 0.0 * probability, bdtr(whole, trials, probability))
+    reached = bdtr(whole, np.asarray(trials, dtype=np.intp), probability)
+    return np.where(y < 0.0, 0.0 * probability, reached)

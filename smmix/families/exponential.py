@@ -26,20 +26,36 @@ from smmix.errors import SmmixError
 from smmix.families.links import LINKS, Link
 
 __all__ = [
+    "LARGEST",
+    "LARGEST_RATIO",
+    "LOG_LARGEST",
+    "ROOT_OF_DISPERSION",
+    "SMALLEST_DISPERSION",
+    "Array",
+    "Aux",
     "ExponentialFamily",
     "Mean",
     "bent",
     "chosen_link",
     "first_not",
     "mean_of",
+    "not_positive",
     "smallest_reaching",
     "working_terms",
 ]
 
-#: Means, powers of means and y / mean are kept within 1 / LARGEST .. LARGEST, so that squares and
-#: weighted squares of working residuals are finite numbers.
+Array = np.ndarray
+Aux = np.ndarray | None
+
+#: Means and powers of means are kept within 1 / LARGEST .. LARGEST, and y / mean below
+#: LARGEST_RATIO, so that squares and weighted squares of working residuals are finite numbers.
 LARGEST = 1e100
 LOG_LARGEST = np.log(LARGEST)
+LARGEST_RATIO = 1e50
+#: Below this a dispersion counts as zero; its fourth power is still a number.
+SMALLEST_DISPERSION = 1e-60
+#: The spread of a family whose first nuisance parameter is its dispersion (see `Family.scale`).
+ROOT_OF_DISPERSION: tuple[Any, Any] | None = (0, 0.5)
 #: a of the links mean = eta^a.
 EXPONENTS = {"identity": 1.0, "sqrt": 2.0, "inverse_power": -1.0, "inverse_squared": -0.5}
 
@@ -106,9 +122,7 @@ def working_terms(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Working residual and weight of a variance mean^power from ratio = y / mean."""
     residual = ratio - 1.0
-    weight = {1: mean.value, 2: None, 3: None}[power]
-    if power == 3:
-        weight = 1.0 / mean.value
+    weight = mean.value if power == 1 else 1.0 / mean.value if power == 3 else None
     if mean.rate is not None:
         residual /= mean.rate
         squared = mean.rate * mean.rate
@@ -128,13 +142,48 @@ def bent(link: Link, residual: np.ndarray, rate: np.ndarray | None, power: int) 
 
 
 def smallest_reaching(
-    guess: np.ndarray, cdf: Callable[[np.ndarray], np.ndarray], q: float
+    cdf: Callable[[np.ndarray], np.ndarray], q: float, highest: np.ndarray
 ) -> np.ndarray:
-    """The smallest whole number with cdf >= q, from a real one that is right but for rounding."""
-    value = np.maximum(np.ceil(guess), 0.0)
-    value = np.where(cdf(value) < q, value + 1.0, value)
-    below = np.maximum(value - 1.0, 0.0)
-    return np.where(cdf(below) >= q, below, value)
+    """The smallest whole number from 0 up with cdf >= q, by bisection.
+
+    The inverses of discrete distributions in scipy.special fail far in the tails.
+
+    Parameters
+    ----------
+    cdf : callable
+        Of an array of whole numbers; not a number where there is no distribution.
+    q : float
+        Probability; of 1 the answer is ``highest``.
+    highest : ndarray
+        The largest value, or infinite where there is none.
+
+    Returns
+    -------
+    ndarray
+        Not a number where the cdf is none.
+    """
+    high = np.minimum(highest, 1.0) + 0.0 * cdf(np.zeros_like(highest))
+    if q >= 1.0:
+        return np.asarray(high - high + highest)
+    low = np.full_like(high, -1.0)
+    while (short := cdf(high) < q).any():
+        low = np.where(short, high, low)
+        high = np.where(short, np.minimum(2.0 * high + 1.0, highest), high)
+    while True:
+        middle = np.floor(0.5 * (low + high))
+        open_still = (middle > low) & (middle < high)
+        if not open_still.any():
+            return high
+        reached = cdf(np.maximum(middle, 0.0)) >= q
+        high = np.where(open_still & reached, middle, high)
+        low = np.where(open_still & ~reached, middle, low)
+
+
+def not_positive(y: np.ndarray, family: str) -> tuple[int, str] | None:
+    """What ``refuse`` gives for a family of positive responses."""
+    row = first_not((y > 1.0 / LARGEST) & (y < LARGEST))
+    words = f"{family} response is a positive number, between 1e-100 and 1e100"
+    return None if row is None else (row, words)
 
 
 class ExponentialFamily:
@@ -147,11 +196,13 @@ class ExponentialFamily:
     name: str
     label: str
     links: tuple[str, ...]
+    #: Of the mean, in the variance; families of another variance function have no use for it.
+    power = 1
     location_scale = False
     discrete = False
     stages: tuple[Any, ...] = ()
     takes: tuple[str, ...] = ()
-    scale: tuple[int, float] | None = None
+    scale: tuple[Any, Any] | None = None
     nuisance: tuple[Nuisance, ...] = ()
     link: Any
 
@@ -164,44 +215,55 @@ class ExponentialFamily:
     def to_plain(self) -> dict[str, Any]:
         return {"link": self.link.name}
 
-    def bound(self, y: np.ndarray) -> Any:
+    def bound(self, y: Array) -> Any:
         return self
 
-    def mean(self, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
+    def mean(self, aux: Aux, eta: Array, nuisance: Array) -> Array:
         """E[y], (S, K, m); not a number where the linear predictor has no mean."""
         mean = mean_of(self.link, np.array(eta, dtype=float))
         return mean.value if mean.outside is None else np.where(mean.outside, np.nan, mean.value)
 
-    def mean_derivatives(
-        self, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
-    ) -> list[np.ndarray]:
+    def mean_derivatives(self, aux: Aux, eta: Array, nuisance: Array) -> list[Array]:
         mean = mean_of(self.link, np.array(eta, dtype=float))
         slope = mean.value if mean.rate is None else mean.value * mean.rate
         if mean.outside is not None:
             slope[mean.outside] = np.nan
         return [slope, *(np.zeros(1) for _ in self.nuisance)]
 
-    def start_nuisance(self, y: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
+    def variance(self, aux: Aux, eta: Array, nuisance: Array) -> Array:
+        """Var[y], (S, K, m): dispersion times a power of the mean."""
+        power = self.mean(aux, eta, nuisance) ** self.power
+        return nuisance[..., :1] * power if self.nuisance else power
+
+    def cdf(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> Array:
+        """P(Y <= y), (S, K, m)."""
+        raise NotImplementedError
+
+    def cdf_below(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> Array:
+        return self.cdf(np.ceil(y) - 1.0 if self.discrete else y, aux, eta, nuisance)
+
+    def start_response(self, y: Array, aux: Aux) -> Array:
+        return np.asarray(self.link.inverse(y + 0.5 if self.discrete else y))
+
+    def start_nuisance(self, y: Array, aux: Aux) -> Array:
         return np.empty(0)
 
-    def sums(
-        self, y: np.ndarray, aux: np.ndarray | None, working: Any, nuisance: np.ndarray
-    ) -> list[np.ndarray]:
+    def sums(self, y: Array, aux: Aux, working: Any, nuisance: Array) -> list[Array]:
         return []
 
     def update_nuisance(
         self,
         stats: ComponentStats,
-        deviance: np.ndarray,
-        nuisance: np.ndarray,
+        deviance: Array,
+        nuisance: Array,
         penalty: Penalty,
         shared: frozenset[str],
-    ) -> np.ndarray:
+    ) -> Array:
         return nuisance
 
-    def score(self, stats: ComponentStats, nuisance: np.ndarray) -> np.ndarray:
+    def score(self, stats: ComponentStats, nuisance: Array) -> Array:
         return np.zeros_like(nuisance)
 
-    def precision(self, nuisance: np.ndarray) -> np.ndarray:
+    def precision(self, nuisance: Array) -> Array:
         """One over the dispersion, where there is one."""
         return 1.0 / nuisance[..., 0] if self.nuisance else np.ones(nuisance.shape[:-1])

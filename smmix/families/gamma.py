@@ -6,53 +6,30 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import digamma, gammainc, gammaincinv, gammaln, loggamma, zeta
+from scipy.special import gammainc, gammaincinv
 
 from smmix.core.family import Derivatives, Nuisance, Penalty, Working
 from smmix.core.statistics import ComponentStats
 from smmix.core.transforms import LOG
 from smmix.families.exponential import (
-    LARGEST,
+    LARGEST_RATIO,
+    ROOT_OF_DISPERSION,
+    SMALLEST_DISPERSION,
+    Array,
+    Aux,
     ExponentialFamily,
     bent,
-    first_not,
     mean_of,
+    not_positive,
     working_terms,
 )
 from smmix.families.scoring import scored_update
+from smmix.families.stirling import log_constant, shape_terms
 
 __all__ = ["Gamma"]
 
-#: From this shape on, Stirling's series are exact and the differences that they replace are not.
-LARGE_SHAPE = 100.0
 #: Scoring steps of the dispersion in one update: its sufficient statistic is at hand.
 INNER_STEPS = 4
-
-
-def _log_constant(shape: np.ndarray) -> np.ndarray:
-    """Shape log(shape) - shape - log gamma(shape)."""
-    large = np.maximum(shape, LARGE_SHAPE)
-    inverse = 1.0 / large
-    series = 0.5 * np.log(large / (2.0 * np.pi)) - inverse / 12.0 * (
-        1.0 - inverse**2 / 30.0 * (1.0 - inverse**2 * 2.0 / 7.0)
-    )
-    small = np.minimum(shape, LARGE_SHAPE)
-    log_gamma = gammaln(small) if np.isrealobj(small) else loggamma(small)
-    return np.where(shape.real > LARGE_SHAPE, series, small * np.log(small) - small - log_gamma)
-
-
-def _shape_terms(shape: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First derivative of the log constant, and minus its second."""
-    inverse = 1.0 / np.maximum(shape, LARGE_SHAPE)
-    square = inverse * inverse
-    first = inverse * (0.5 + inverse / 12.0 * (1.0 - square / 10.0 * (1.0 - square * 10.0 / 21.0)))
-    second = square * (0.5 + inverse / 6.0 * (1.0 - square / 5.0 * (1.0 - square * 5.0 / 7.0)))
-    small = np.minimum(shape, LARGE_SHAPE)
-    large = shape > LARGE_SHAPE
-    return (
-        np.where(large, first, np.log(small) - digamma(small)),
-        np.where(large, second, zeta(2.0, small) - 1.0 / small),
-    )
 
 
 @dataclass(frozen=True, repr=False)
@@ -81,52 +58,46 @@ class Gamma(ExponentialFamily):
     name = "gamma"
     label = "gamma regressions"
     links = ("log", "inverse_power", "identity")
-    scale = (0, 0.5)
+    power = 2
+    scale = ROOT_OF_DISPERSION
     nuisance = (Nuisance("scale", LOG),)
 
-    def refuse(self, y: np.ndarray, aux: np.ndarray | None) -> tuple[int, str] | None:
-        row = first_not((y > 1.0 / LARGEST) & (y < LARGEST))
-        words = "a gamma response is a positive number, between 1e-100 and 1e100"
-        return None if row is None else (row, words)
+    def refuse(self, y: Array, aux: Aux) -> tuple[int, str] | None:
+        return not_positive(y, "a gamma")
 
-    def start_response(self, y: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
-        return np.asarray(self.link.inverse(y))
+    def start_nuisance(self, y: Array, aux: Aux) -> Array:
+        """Nearly the maximum of the likelihood without regressors.
 
-    def start_nuisance(self, y: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
-        """Nearly the maximum of the likelihood without regressors (Minka 2002)."""
+        Its error is below 1.5 per cent (Minka, T. P., 2002, Estimating a Gamma distribution,
+        equation 10).
+        """
         gap = max(np.log(np.mean(y)) - np.mean(np.log(y)), 1e-10)
         return np.array([12.0 * gap / (3.0 - gap + np.sqrt((gap - 3.0) ** 2 + 24.0 * gap))])
 
-    def evaluate(
-        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
-    ) -> Working:
+    def evaluate(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> Working:
         shape = 1.0 / nuisance[..., :1]
         log_y = np.log(y)
         mean = mean_of(self.link, eta)
-        ratio = np.minimum(y / mean.value, LARGEST)
+        ratio = np.minimum(y / mean.value, LARGEST_RATIO)
         unit = log_y - mean.log
         unit -= ratio
         unit += 1.0
         log_density = unit * shape
-        log_density += _log_constant(shape)
+        log_density += log_constant(shape)
         log_density -= log_y
         if mean.outside is not None:
             log_density[mean.outside] = -np.inf
-        residual, weight = working_terms(ratio, mean, 2)
+        residual, weight = working_terms(ratio, mean, self.power)
         return Working(log_density, residual, weight, (mean.rate, unit))
 
-    def sums(
-        self, y: np.ndarray, aux: np.ndarray | None, working: Working, nuisance: np.ndarray
-    ) -> list[np.ndarray]:
+    def sums(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> list[Array]:
         """Minus half the unit deviance, the sufficient statistic of the dispersion."""
         return [working.state[1]]
 
-    def derivatives(
-        self, y: np.ndarray, aux: np.ndarray | None, working: Working, nuisance: np.ndarray
-    ) -> Derivatives:
+    def derivatives(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> Derivatives:
         shape = 1.0 / nuisance[..., :1]
         rate, unit = working.state
-        first, second = _shape_terms(shape)
+        first, second = shape_terms(shape)
         in_shape = unit + first
         information = shape if working.weight is None else working.weight * shape
         score = information * working.residual
@@ -134,7 +105,7 @@ class Gamma(ExponentialFamily):
         return Derivatives(
             first=[score, -(shape**2) * in_shape],
             second=[
-                [-information * bent(self.link, working.residual, rate, 2)],
+                [-information * bent(self.link, working.residual, rate, self.power)],
                 [-score * shape, 2.0 * shape**3 * in_shape - expected],
             ],
             information=information,
@@ -144,53 +115,32 @@ class Gamma(ExponentialFamily):
     def update_nuisance(
         self,
         stats: ComponentStats,
-        deviance: np.ndarray,
-        nuisance: np.ndarray,
+        deviance: Array,
+        nuisance: Array,
         penalty: Penalty,
         shared: frozenset[str],
-    ) -> np.ndarray:
+    ) -> Array:
+        """Scoring steps on the one sum that the dispersion depends on."""
         for _ in range(INNER_STEPS):
-            information = stats.nobs[..., None] * _shape_terms(1.0 / nuisance)[1] / nuisance**4
+            information = stats.nobs[..., None] * shape_terms(1.0 / nuisance)[1] / nuisance**4
             sums = np.concatenate([self.score(stats, nuisance), information], axis=-1)
             nuisance = scored_update(
                 stats._replace(extra=sums), nuisance, self.nuisance, penalty, shared, self.scale
             )
-        return nuisance
+        return np.maximum(nuisance, SMALLEST_DISPERSION)
 
-    def score(self, stats: ComponentStats, nuisance: np.ndarray) -> np.ndarray:
-        in_shape = stats.extra + stats.nobs[..., None] * _shape_terms(1.0 / nuisance)[0]
-        return np.asarray(-in_shape / nuisance**2)
+    def score(self, stats: ComponentStats, nuisance: Array) -> Array:
+        in_shape = stats.extra + stats.nobs[..., None] * shape_terms(1.0 / nuisance)[0]
+        return -in_shape / nuisance**2
 
-    def variance(self, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
-        return nuisance[..., :1] * self.mean(aux, eta, nuisance) ** 2
-
-    def cdf(
-        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
-    ) -> np.ndarray:
+    def cdf(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> Array:
         shape = 1.0 / nuisance[..., :1]
-        return np.asarray(
-            gammainc(shape, shape * np.maximum(y, 0.0) / self.mean(aux, eta, nuisance))
-        )
+        return gammainc(shape, shape * np.maximum(y, 0.0) / self.mean(aux, eta, nuisance))
 
-    def cdf_below(
-        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
-    ) -> np.ndarray:
-        return self.cdf(y, aux, eta, nuisance)
-
-    def quantile(
-        self, q: float, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
-    ) -> np.ndarray:
+    def quantile(self, q: float, aux: Aux, eta: Array, nuisance: Array) -> Array:
         dispersion = nuisance[..., :1]
-        return np.asarray(
-            gammaincinv(1.0 / dispersion, q) * dispersion * self.mean(aux, eta, nuisance)
-        )
+        return gammaincinv(1.0 / dispersion, q) * dispersion * self.mean(aux, eta, nuisance)
 
-    def sample(
-        self,
-        aux: np.ndarray | None,
-        eta: np.ndarray,
-        nuisance: np.ndarray,
-        rng: np.random.Generator,
-    ) -> np.ndarray:
+    def sample(self, aux: Aux, eta: Array, nuisance: Array, rng: np.random.Generator) -> Array:
         mean, dispersion = self.mean(aux, eta, nuisance), nuisance[..., :1]
         return mean * dispersion * rng.standard_gamma(1.0 / dispersion, size=mean.shape)

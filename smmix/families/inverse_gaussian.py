@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import log_ndtr, ndtr
+from scipy.special import erfcx, ndtr
 from scipy.stats import invgauss
 
 from smmix.core.family import Derivatives, Nuisance, Penalty, Working
@@ -14,17 +14,19 @@ from smmix.core.statistics import ComponentStats
 from smmix.core.transforms import LOG
 from smmix.families.exponential import (
     LARGEST,
+    LARGEST_RATIO,
+    ROOT_OF_DISPERSION,
+    SMALLEST_DISPERSION,
+    Array,
+    Aux,
     ExponentialFamily,
     bent,
-    first_not,
     mean_of,
+    not_positive,
     working_terms,
 )
 
 __all__ = ["InverseGaussian"]
-
-#: Below this a dispersion counts as zero.
-SMALLEST_SCALE = 1e-100
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,56 +55,43 @@ class InverseGaussian(ExponentialFamily):
     name = "inverse_gaussian"
     label = "inverse Gaussian regressions"
     links = ("log", "inverse_squared")
-    scale = (0, 0.5)
+    power = 3
+    scale = ROOT_OF_DISPERSION
     nuisance = (Nuisance("scale", LOG, -1),)
 
-    def refuse(self, y: np.ndarray, aux: np.ndarray | None) -> tuple[int, str] | None:
-        row = first_not((y > 1.0 / LARGEST) & (y < LARGEST))
-        words = "an inverse Gaussian response is a positive number, between 1e-100 and 1e100"
-        return None if row is None else (row, words)
+    def refuse(self, y: Array, aux: Aux) -> tuple[int, str] | None:
+        return not_positive(y, "an inverse Gaussian")
 
-    def start_response(self, y: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
-        return np.asarray(self.link.inverse(y))
-
-    def start_nuisance(self, y: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
+    def start_nuisance(self, y: Array, aux: Aux) -> Array:
         """The maximum of the likelihood without regressors."""
         return np.array([max(np.mean(1.0 / y) - 1.0 / np.mean(y), 1e-10 / np.mean(y))])
 
-    def evaluate(
-        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
-    ) -> Working:
+    def evaluate(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> Working:
         dispersion = nuisance[..., :1]
         mean = mean_of(self.link, eta)
-        ratio = np.minimum(y / mean.value, LARGEST)
-        unit = ratio - 1.0
-        unit *= unit
-        unit /= y
+        ratio = np.minimum(y / mean.value, LARGEST_RATIO)
+        unit = np.square(ratio - 1.0) / y
         log_density = unit * (-0.5 / dispersion)
         log_density -= 0.5 * np.log(2.0 * np.pi * dispersion)
         log_density -= 1.5 * np.log(y)
         if mean.outside is not None:
             log_density[mean.outside] = -np.inf
-        residual, weight = working_terms(ratio, mean, 3)
+        residual, weight = working_terms(ratio, mean, self.power)
         return Working(log_density, residual, weight, (mean.rate, unit))
 
-    def sums(
-        self, y: np.ndarray, aux: np.ndarray | None, working: Working, nuisance: np.ndarray
-    ) -> list[np.ndarray]:
+    def sums(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> list[Array]:
         """The unit deviance (y - mu)^2 / (y mu^2)."""
         return [working.state[1]]
 
-    def derivatives(
-        self, y: np.ndarray, aux: np.ndarray | None, working: Working, nuisance: np.ndarray
-    ) -> Derivatives:
+    def derivatives(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> Derivatives:
         precision = 1.0 / nuisance[..., :1]
         rate, unit = working.state
         information = np.asarray(working.weight) * precision
         score = information * working.residual
-        excess = 0.5 * precision * (precision * unit - 1.0)
         return Derivatives(
-            first=[score, excess],
+            first=[score, 0.5 * precision * (precision * unit - 1.0)],
             second=[
-                [-information * bent(self.link, working.residual, rate, 3)],
+                [-information * bent(self.link, working.residual, rate, self.power)],
                 [-score * precision, precision * precision * (0.5 - precision * unit)],
             ],
             information=information,
@@ -112,59 +101,40 @@ class InverseGaussian(ExponentialFamily):
     def update_nuisance(
         self,
         stats: ComponentStats,
-        deviance: np.ndarray,
-        nuisance: np.ndarray,
+        deviance: Array,
+        nuisance: Array,
         penalty: Penalty,
         shared: frozenset[str],
-    ) -> np.ndarray:
+    ) -> Array:
         """The mean unit deviance, which is where the (penalised) likelihood is largest."""
         total, count = np.asarray(stats.extra)[..., 0], stats.nobs
         if "scale" in shared:
-            total = np.broadcast_to(total.sum(axis=1, keepdims=True), count.shape)
-            count = np.broadcast_to(count.sum(axis=1, keepdims=True), count.shape)
+            total, count = (
+                np.broadcast_to(v.sum(1, keepdims=True), v.shape) for v in (total, count)
+            )
         else:
             total = total + 2.0 * penalty.strength * penalty.reference**2
             count = count + 2.0 * penalty.strength
-        found = np.maximum(total / np.maximum(count, np.finfo(float).tiny), SMALLEST_SCALE)
+        found = np.maximum(total / np.maximum(count, np.finfo(float).tiny), SMALLEST_DISPERSION)
         return np.where((count > 0.0) & np.isfinite(found), found, nuisance[..., 0])[..., None]
 
-    def score(self, stats: ComponentStats, nuisance: np.ndarray) -> np.ndarray:
-        precision = 1.0 / nuisance
-        total = np.asarray(stats.extra)
-        return np.asarray(0.5 * precision * (precision * total - stats.nobs[..., None]))
+    def score(self, stats: ComponentStats, nuisance: Array) -> Array:
+        return 0.5 / nuisance * (np.asarray(stats.extra) / nuisance - stats.nobs[..., None])
 
-    def variance(self, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
-        return nuisance[..., :1] * self.mean(aux, eta, nuisance) ** 3
-
-    def cdf(
-        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
-    ) -> np.ndarray:
+    def cdf(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> Array:
         """The two normal probabilities of Shuster (1968, JASA 63, 1514-1516)."""
         mean, dispersion = self.mean(aux, eta, nuisance), nuisance[..., :1]
         positive = np.maximum(y, 1.0 / LARGEST)
         root = np.sqrt(dispersion * positive)
         near, far = (positive / mean - 1.0) / root, (positive / mean + 1.0) / root
-        total = ndtr(near) + np.exp(2.0 / (dispersion * mean) + log_ndtr(-far))
-        return np.where(y > 0.0, np.minimum(total, 1.0), 0.0 * mean)
+        total = ndtr(near) + 0.5 * erfcx(far / np.sqrt(2.0)) * np.exp(-0.5 * near * near)
+        return np.where(y > 0.0, total, 0.0 * mean)
 
-    def cdf_below(
-        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
-    ) -> np.ndarray:
-        return self.cdf(y, aux, eta, nuisance)
-
-    def quantile(
-        self, q: float, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
-    ) -> np.ndarray:
+    def quantile(self, q: float, aux: Aux, eta: Array, nuisance: Array) -> Array:
         mean, dispersion = self.mean(aux, eta, nuisance), nuisance[..., :1]
         return np.asarray(invgauss.ppf(q, mean * dispersion, scale=1.0 / dispersion))
 
-    def sample(
-        self,
-        aux: np.ndarray | None,
-        eta: np.ndarray,
-        nuisance: np.ndarray,
-        rng: np.random.Generator,
-    ) -> np.ndarray:
+    def sample(self, aux: Aux, eta: Array, nuisance: Array, rng: np.random.Generator) -> Array:
         mean = self.mean(aux, eta, nuisance)
         drawn = rng.wald(np.nan_to_num(mean, nan=1.0), 1.0 / nuisance[..., :1])
         return np.where(np.isnan(mean), np.nan, drawn)

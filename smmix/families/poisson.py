@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln, pdtr, pdtrik
+from scipy.special import gammaln, pdtr
 
 from smmix.core.family import Derivatives, Working
 from smmix.families.exponential import (
+    Array,
+    Aux,
     ExponentialFamily,
     bent,
     first_not,
@@ -49,62 +51,37 @@ class Poisson(ExponentialFamily):
     links = ("log", "identity", "sqrt")
     discrete = True
 
-    def refuse(self, y: np.ndarray, aux: np.ndarray | None) -> tuple[int, str] | None:
+    def refuse(self, y: Array, aux: Aux) -> tuple[int, str] | None:
         row = first_not((y >= 0.0) & np.isfinite(y) & (np.floor(y) == y))
         return None if row is None else (row, "a Poisson response is a whole number from 0 up")
 
-    def start_response(self, y: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
-        return np.asarray(self.link.inverse(y + 0.5))
-
-    def evaluate(
-        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
-    ) -> Working:
+    def evaluate(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> Working:
         mean = mean_of(self.link, eta)
         log_density = y * mean.log
         log_density -= mean.value
         log_density -= gammaln(y + 1.0)
         if mean.outside is not None:
             log_density[mean.outside] = -np.inf
-        residual, weight = working_terms(y / mean.value, mean, 1)
+        residual, weight = working_terms(y / mean.value, mean, self.power)
         return Working(log_density, residual, weight, mean.rate)
 
-    def derivatives(
-        self, y: np.ndarray, aux: np.ndarray | None, working: Working, nuisance: np.ndarray
-    ) -> Derivatives:
+    def derivatives(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> Derivatives:
         weight = np.asarray(working.weight)
         return Derivatives(
             first=[weight * working.residual],
-            second=[[-weight * bent(self.link, working.residual, working.state, 1)]],
+            second=[[-weight * bent(self.link, working.residual, working.state, self.power)]],
             information=weight,
             nuisance_information=[],
         )
 
-    def variance(self, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
-        return self.mean(aux, eta, nuisance)
-
-    def cdf(
-        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
-    ) -> np.ndarray:
+    def cdf(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> Array:
         mean = self.mean(aux, eta, nuisance)
         return np.where(y < 0.0, 0.0 * mean, pdtr(np.maximum(np.floor(y), 0.0), mean))
 
-    def cdf_below(
-        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
-    ) -> np.ndarray:
-        return self.cdf(np.ceil(y) - 1.0, aux, eta, nuisance)
-
-    def quantile(
-        self, q: float, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
-    ) -> np.ndarray:
+    def quantile(self, q: float, aux: Aux, eta: Array, nuisance: Array) -> Array:
         mean = self.mean(aux, eta, nuisance)
-        return smallest_reaching(pdtrik(q, mean), lambda y: pdtr(y, mean), q)
+        return smallest_reaching(lambda y: pdtr(y, mean), q, np.full(mean.shape, np.inf))
 
-    def sample(
-        self,
-        aux: np.ndarray | None,
-        eta: np.ndarray,
-        nuisance: np.ndarray,
-        rng: np.random.Generator,
-    ) -> np.ndarray:
+    def sample(self, aux: Aux, eta: Array, nuisance: Array, rng: np.random.Generator) -> Array:
         mean = self.mean(aux, eta, nuisance)
         return np.where(np.isnan(mean), np.nan, rng.poisson(np.nan_to_num(mean)))
