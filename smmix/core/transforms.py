@@ -19,7 +19,9 @@ class Transform(Protocol):
     Every method takes and gives arrays of any shape.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Name of the coordinates."""
 
     def working(self, value: np.ndarray) -> np.ndarray:
         """W of a natural value."""

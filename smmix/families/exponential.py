@@ -24,6 +24,7 @@ from smmix.core.family import Nuisance, Penalty
 from smmix.core.statistics import ComponentStats
 from smmix.errors import SmmixError
 from smmix.families.links import LINKS, Link
+from smmix.families.tails import log_tails_of
 
 __all__ = [
     "LARGEST",
@@ -211,6 +212,11 @@ class ExponentialFamily:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(link={self.link.name!r})"
+
+    def log_tails(
+        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return log_tails_of(self.cdf(y, aux, eta, nuisance))
 
     def to_plain(self) -> dict[str, Any]:
         return {"link": self.link.name}

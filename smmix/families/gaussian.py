@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import log_ndtr, ndtr, ndtri
 
 from smmix.core.family import Derivatives, Penalty, Working
 from smmix.core.statistics import ComponentStats
@@ -137,6 +137,12 @@ class Gaussian(LocationScale):
 
     def standard_cdf(self, error: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
         return ndtr(error)
+
+    def log_tails(
+        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        error = (y - self.mean(aux, eta, nuisance)) / nuisance
+        return log_ndtr(error), log_ndtr(-error)
 
     def standard_quantile(self, q: float, nuisance: np.ndarray) -> np.ndarray:
         return np.asarray(ndtri(q))

@@ -14,8 +14,8 @@ from smmix.inference.influence import Influence, influence
 from smmix.inference.scores import normal_scores
 from smmix.inference.surface import mean_surface
 from smmix.mixture.prediction import (
-    Rows,
     Law,
+    Rows,
     new_rows,
     own_rows,
 )
@@ -94,10 +94,7 @@ class MixturePrediction:
         """
         reach = confidence_quantile(self._results, alpha)
         if obs:
-            ends = [
-                self._law.quantile(q)
-                for q in (alpha / 2.0, 1.0 - alpha / 2.0)
-            ]
+            ends = [self._law.quantile(q) for q in (alpha / 2.0, 1.0 - alpha / 2.0)]
             return np.column_stack(ends)
         return np.column_stack(
             [self.predicted_mean - reach * self.se_mean, self.predicted_mean + reach * self.se_mean]

@@ -26,7 +26,5 @@ def normal_scores(law: Law, y: np.ndarray, rng: np.random.Generator) -> np.ndarr
     # Beyond the middle the distance to one has more digits than the number itself.
     upper = (1.0 - high) + (1.0 - uniform) * (high - low)
     tiny = np.finfo(float).tiny
-    inside = np.where(
-        drawn < 0.5, ndtri(np.maximum(drawn, tiny)), -ndtri(np.maximum(upper, tiny))
-    )
+    inside = np.where(drawn < 0.5, ndtri(np.maximum(drawn, tiny)), -ndtri(np.maximum(upper, tiny)))
     return np.where(jumps, inside, scores)

@@ -26,9 +26,7 @@ class Surface(NamedTuple):
     jacobian: np.ndarray
 
 
-def component_surface(
-    specification: Specification, params: MixtureParams, rows: Rows
-) -> Surface:
+def component_surface(specification: Specification, params: MixtureParams, rows: Rows) -> Surface:
     """Means of the components, (m, k); of one component only its own parameters matter."""
     law, layout = Law.of(specification, params, rows), specification.layout
     derivatives = law.family.mean_derivatives(law.aux, law.eta, law.nuisance)

@@ -158,7 +158,9 @@ def simulate(
         positions = np.arange(len(rows.index))
     if nobs is not None:
         positions = rng.choice(positions, size=_checked_nobs(nobs, rows))
-    response, component = ResponseLaw.of(model.specification, params, take_rows(rows, positions)).draw(rng)
+    response, component = ResponseLaw.of(
+        model.specification, params, take_rows(rows, positions)
+    ).draw(rng)
     if "component" in _names_used(model):
         raise SmmixError(
             "The model has a variable called 'component', the name of the column that tells where "

@@ -66,7 +66,9 @@ def _drawn_from_fit(model: MixtureModel, params: MixtureParams) -> Resample:
     A row of frequency weight w is w rows, each with a response of its own.
     """
     base, positions = _observations(model)
-    law = ResponseLaw.of(model.specification, params, take_rows(own_rows(model.observed), positions))
+    law = ResponseLaw.of(
+        model.specification, params, take_rows(own_rows(model.observed), positions)
+    )
 
     def make(generators: Sequence[np.random.Generator]) -> MemorySource:
         return replace(base, y=np.stack([law.draw(g)[0] for g in generators])[:, None])
