@@ -25,7 +25,7 @@ import numpy as np
 from smmix.core.blocks import Block
 from smmix.core.memory import MemorySource
 from smmix.core.source import Source
-from smmix.core.statistics import EStats, InfoStats, PriorStats, ComponentStats
+from smmix.core.statistics import ComponentStats, EStats, InfoStats, PriorStats
 from smmix.errors import SmmixError
 from smmix.search.coordinates import PooledStats, Totals
 from smmix.search.modes import ModeSums

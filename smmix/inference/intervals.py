@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import log_ndtr, logsumexp, ndtri_exp
 
-from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
-from smmix.inference.delta import confidence_quantile, covariance_or_none
 from smmix.inference.influence import Influence, influence
+from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.mixture.prediction import (
     Rows,
     component_means,
@@ -42,11 +41,10 @@ class MixturePrediction:
     row_labels : Index of length m
     """
 
-    def __init__(self, results: Any, rows: Rows):
-        model = results.model
-        params: MixtureParams = model.unpack(np.asarray(results.params))
-        self._results = results
-        self._prior = prior_probabilities(model.specification, params, rows)
+    def __init__(self, fitted: Fitted, rows: Rows):
+        params = fitted.unpacked
+        self._fitted = fitted
+        self._prior = prior_probabilities(fitted.specification, params, rows)
         self._means = component_means(params, rows)
         self._sigma = params.nuisance[0, :, 0]
         self.row_labels = rows.index
@@ -55,9 +53,8 @@ class MixturePrediction:
 
     def _standard_errors(self, rows: Rows) -> np.ndarray:
         """Errors of sum_c pi_c mu_c; its derivatives are pi_c x and pi_c (mu_c - mean) z."""
-        model = self._results.model
-        matrix = covariance_or_none(self._results)
-        m, layout = len(rows.exog), model.layout
+        specification, matrix = self._fitted.specification, self._fitted.covariance
+        m, layout = len(rows.exog), specification.layout
         if matrix is None:
             return np.full(m, np.nan)
         z = np.ones((m, 1)) if rows.concomitant is None else rows.concomitant
@@ -65,7 +62,7 @@ class MixturePrediction:
         jacobian[:, layout.coef] = (self._prior[:, :, None] * rows.exog[:, None, :]).reshape(m, -1)
         pull = self._prior * (self._means - self.predicted_mean[:, None])
         jacobian[:, layout.mixing] = (pull[:, 1:, None] * z[:, None, :]).reshape(m, -1)
-        visible = jacobian @ model.expand.basis
+        visible = jacobian @ specification.expand.basis
         variance = np.einsum("ij,ij->i", visible @ matrix, visible)
         return np.sqrt(np.maximum(variance, 0.0))
 
@@ -99,7 +96,7 @@ class MixturePrediction:
         >>> prediction.conf_int(obs=True).round(1).tolist()
         [[226.5, 531.8]]
         """
-        reach = confidence_quantile(self._results, alpha)
+        reach = self._fitted.quantile(alpha)
         if obs:
             ends = [
                 mixture_quantile(q, self._means, self._sigma, self._prior)
@@ -146,7 +143,7 @@ class MixturePrediction:
 
 
 def get_prediction(
-    results: Any,
+    results: Fit,
     exog: Any = None,
     *,
     exog_concomitant: Any = None,
@@ -184,22 +181,22 @@ def get_prediction(
     >>> frame["mean"].round(1).tolist()
     [368.4, 589.9]
     """
-    model = results.model
+    fitted = fitted_of(results)
     if exog is not None:
         rows = new_rows(
-            model.specification,
+            fitted.specification,
             exog,
             exog_concomitant=exog_concomitant,
             offset=offset,
             transform=transform,
         )
-        return MixturePrediction(results, rows)
+        return MixturePrediction(fitted, rows)
     if exog_concomitant is not None or offset is not None:
         raise SmmixError("Without exog the rows of the fit are used; give exog for new rows.")
-    return MixturePrediction(results, own_rows(model.observed))
+    return MixturePrediction(fitted, own_rows(fitted.data))
 
 
-def quantile_residuals(results: Any) -> pd.Series:
+def quantile_residuals(results: Fit) -> pd.Series:
     """Normal quantiles of the fitted distribution function at the observations.
 
     If the model holds they are standard normal, apart from the uncertainty of the estimates
@@ -230,12 +227,11 @@ def quantile_residuals(results: Any) -> pd.Series:
     >>> results.quantile_residuals.head(3).round(2).tolist()
     [-0.84, -1.1, -1.32]
     """
-    model = results.model
-    rows = own_rows(model.observed)
-    params: MixtureParams = model.unpack(np.asarray(results.params))
-    response = model.kept_design.endog
-    scaled = (response[:, None] - component_means(params, rows)) / params.nuisance[0, :, 0]
-    prior = prior_probabilities(model.specification, params, rows)
+    fitted = fitted_of(results)
+    rows, params = own_rows(fitted.data), fitted.unpacked
+    assert rows.endog is not None, "the rows of a fit have their response"
+    scaled = (rows.endog[:, None] - component_means(params, rows)) / params.nuisance[0, :, 0]
+    prior = prior_probabilities(fitted.specification, params, rows)
     # Far from every component one tail is 1 in floating point, so each side has its own.
     below = logsumexp(log_ndtr(scaled), axis=1, b=prior)
     above = logsumexp(log_ndtr(-scaled), axis=1, b=prior)

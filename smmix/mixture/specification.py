@@ -187,7 +187,7 @@ class Specification:
 
     @property
     def variance(self) -> str:
-        """ "equal" where all components share their sigma, else "free"."""
+        """Whether components share their sigma ("equal") or each has its own ("free")."""
         return "equal" if "sigma" in self.shared else "free"
 
     @cached_property

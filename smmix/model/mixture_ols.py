@@ -345,7 +345,7 @@ class MixtureOLS(MixtureLikelihood):
         kept = start_params is not None and order == "weight"
         record = FitRecord(modes, method, None if kept else order)
         results = MixtureResults(self, record, modes.selected, cov_type, cov_kwds, use_t)
-        warn_of(results)
+        warn_of(results.fitted)
         return MixtureResultsWrapper(results)
 
     def fit_constrained(
