@@ -44,7 +44,7 @@ def boot(kind: str = "parametric", n_boot: int = 199):
 def data_sets(results, kind: str, n_boot: int, rng=0):
     """The data sets of a bootstrap: y or weights, (B, n) each, in the order of the source."""
     seeds = bootstrap._seeds(np.random.default_rng(rng), n_boot)
-    make = resampling(results.model, results.unpacked, kind)
+    make = resampling(results, kind)
     source = make([np.random.default_rng(seed) for seed in seeds])
     weight = None if source.weight is None else source.weight
     return np.asarray(source.y), weight
@@ -290,7 +290,7 @@ def test_relabelling_undoes_any_permutation():
         400, coef=[[0, 3], [6, -2], [-5, 0]], sigma=[1, 0.7, 1.5], mixing=[[0.5, 1], [0, -1]], rng=1
     ).frame
     results = smmix.from_formula("y ~ x1", frame, k=3, concomitant="z1").fit()
-    make = resampling(results.model, results.unpacked, "rows")
+    make = resampling(results, "rows")
     replicator = Replicator(results, make, 0, lambda *_: None)
     for order in itertools.permutations(range(3)):
         switched = replicator.fit.permute(np.array(order))

@@ -15,7 +15,7 @@ from statsmodels.tools.sm_exceptions import HessianInversionWarning
 from unit_density import complex_step_scores, information_matrix, lines, unit_log_likelihood
 
 import smmix
-from smmix.inference.covariance import bootstrap_covariance, covariance
+from smmix.inference.covariance import Estimate, bootstrap_covariance, covariance
 
 DATA = lines()
 X = pd.DataFrame({"const": 1.0, "x1": DATA["x1"], "x2": DATA["x2"]})
@@ -323,8 +323,10 @@ class TestWithoutCovariance:
         info = fit.info._replace(hessian=np.zeros_like(fit.info.hessian))
         flat = fit.directions._replace(info=info)
         with pytest.warns(HessianInversionWarning, match="not positive definite"):
-            matrix, _ = covariance(fit.model, fit.params.to_numpy(), flat, "nonrobust")
-        assert matrix is None
+            here = Estimate(
+                fit.model.specification, fit.model.observed, fit.params.to_numpy(), flat
+            )
+            assert covariance(here, "nonrobust").matrix is None
 
     def test_scale_of_a_column_does_not_matter(self):
         data = DATA.assign(x1=DATA["x1"] * 1e9)

@@ -144,7 +144,7 @@ def test_fits_of_a_batch_are_those_of_the_models_by_themselves(one, two, k):
     null = (one if k == 1 else two)._results
     search = BatchSearch(null, 100)
     generators = np.random.default_rng(1).spawn(6)
-    source = resampling(null.model, null.unpacked, "parametric")(generators)
+    source = resampling(null, "parametric")(generators)
     pairs = search.pair_fits(source, generators)
     for b in range(6):
         rows = member_rows(source, b)
@@ -162,7 +162,7 @@ def test_gain_is_never_negative_and_twins_stand_where_nothing_is_gained():
     null = smmix.from_formula("y ~ x", frame, k=1, variance="equal").fit()._results
     search = BatchSearch(null, 5)
     generators = np.random.default_rng(1).spawn(20)
-    pairs = search.pair_fits(resampling(null.model, null.unpacked, "parametric")(generators),
+    pairs = search.pair_fits(resampling(null, "parametric")(generators),
                              generators)  # fmt: skip
     assert (pairs.gain >= 0.0).all()
     assert np.isfinite(pairs.gain).all()
@@ -179,7 +179,7 @@ def test_groups_concomitants_weights_and_offsets_are_tested():
     assert test.statistic == pytest.approx(2 * (double.llf - single.llf), rel=1e-7)
     assert test.pvalue == 0.05
     # Observations that stand for two are drawn twice, each with a response of its own.
-    rows = resampling(single.model, single.unpacked, "parametric")([np.random.default_rng(0)])
+    rows = resampling(single, "parametric")([np.random.default_rng(0)])
     assert rows.n_rows == frame["w"].sum()
     assert np.unique(rows.y).size == rows.n_rows
     unweighted = options | {"freq_weights": None}

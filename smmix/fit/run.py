@@ -7,18 +7,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from threadpoolctl import ThreadpoolController
 
-from smmix.core.blocks import Block
 from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
 from smmix.fit.checkpoint import recorded
 from smmix.fit.estimable import check_estimable, exact_marked, refuse_far_start
 from smmix.formula.rows import by_label
+from smmix.mixture.base import MixtureModel
+from smmix.mixture.evaluate import mixing_shares
+from smmix.mixture.observed import Observed
+from smmix.mixture.specification import Specification
 from smmix.search.em import EMStatus
 from smmix.search.labelling import exchangeable
 from smmix.search.modes import Modes
@@ -26,14 +29,9 @@ from smmix.search.search import SearchControl, climb, find_modes
 from smmix.support.frames import is_pandas, similar_names
 from smmix.support.progress import progress_bar
 
-if TYPE_CHECKING:
-    from smmix.mixture.base import MixtureModel
-
 __all__ = [
     "FitOptions",
     "component_order",
-    "effective_order",
-    "mixing_shares",
     "opened",
     "search_modes",
 ]
@@ -76,7 +74,7 @@ class FitOptions:
             _check_count(name, options[name])
         if options["threads"] is not None:
             _check_count("threads", options["threads"])
-        if method == "em" and not model.em_keeps_restrictions:
+        if method == "em" and not model.specification.em_keeps_restrictions:
             raise SmmixError(
                 "method='em' cannot keep restrictions of sigmas or mixing logits; leave method out."
             )
@@ -149,13 +147,14 @@ def search_modes(model: MixtureModel, start_params: Any, options: FitOptions) ->
     return exact_marked(model, modes)
 
 
-def opened(model: MixtureModel, modes: Modes, i: int) -> Modes:
+def opened(specification: Specification, observed: Observed, modes: Modes, i: int) -> Modes:
     """The modes with mode ``i`` followed to its end, when the search had left it behind."""
     mode = modes.modes[i]
     if mode.status is not EMStatus.LEFT_BEHIND or mode.degenerate:
         return modes
     with one_blas_thread():
-        found = climb(model.spec, model.source, mode.params, SearchControl(), model.pooled)
+        spec, source = specification.spec, observed.source
+        found = climb(spec, source, mode.params, SearchControl(), observed.pooled)
     followed = replace(found.modes[0], hits=mode.hits)
     return replace(modes, modes=[*modes.modes[:i], followed, *modes.modes[i + 1 :]])
 
@@ -196,7 +195,7 @@ def starting_posteriors(model: MixtureModel, starts: Any) -> np.ndarray | None:
                 f"starts={starts!r} must be 'default', (n, k) posteriors or (n,) labels."
             )
         return None
-    if model.large is not None:
+    if not model.observed.in_memory:
         raise SmmixError(
             "starts must be 'default' for rows that are not in memory; climb from parameters with "
             "start_params instead."
@@ -244,41 +243,23 @@ def _checked(posterior: np.ndarray, k: int) -> np.ndarray:
     return posterior / total[:, None]
 
 
-def mixing_shares(model: MixtureModel, params: MixtureParams) -> np.ndarray:
-    """Average prior probability of each component over the units, (k,)."""
-    mixing, k = model.spec.mixing, model.k
-
-    def step(block: Block) -> np.ndarray:
-        prior = mixing.prior(params.mixing, block.z).probability[0]
-        prior = np.broadcast_to(prior, (k, block.n_units))
-        return prior.sum(axis=1) if block.weight is None else prior @ np.ravel(block.weight)
-
-    if model.design.concomitant_names is None:
-        return mixing.prior(params.mixing, None).probability[0, :, 0]
-    total = model.source.reduce(step, model.k)
-    return np.asarray(total / total.sum())
-
-
-def effective_order(model: MixtureModel, order: str | None) -> str | None:
-    """The rule that numbers the components; None when all of them are tied to their number."""
-    sets = exchangeable(model.spec, model.told_apart)
-    return order if any(len(members) > 1 for members in sets) else None
-
-
-def component_order(model: MixtureModel, params: MixtureParams, order: str | None) -> np.ndarray:
+def component_order(
+    specification: Specification, observed: Observed, params: MixtureParams, order: str | None
+) -> np.ndarray:
     """Component that is to be called c, (k,): only exchangeable ones change places."""
-    labels = np.arange(model.k)
-    if order is None or model.k == 1:
+    labels = np.arange(specification.k)
+    if order is None or specification.k == 1:
         return labels
     coef = params.coef[0]
     first = coef[:, 0]
     if order == "weight":
-        keys = [-np.round(mixing_shares(model, params), TIED_DIGITS), *coef.T]
+        shares = mixing_shares(specification, observed, params)
+        keys = [-np.round(shares, TIED_DIGITS), *coef.T]
     elif order == "sigma":
         keys = [params.nuisance[0, :, 0], first]
     else:
-        keys = [coef[:, model.design.exog_names.index(order)], first]
+        keys = [coef[:, specification.exog_names.index(order)], first]
     rank = np.lexsort(keys[::-1])
-    for members in exchangeable(model.spec, model.told_apart):
+    for members in exchangeable(specification.spec, specification.told_apart):
         labels[members] = rank[np.isin(rank, members)]
     return labels

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 from smmix.errors import DegenerateComponentWarning
+from smmix.mixture.fitted import Fitted
 from smmix.support.callers import user_level
 
 __all__ = ["warn_of"]
 
 
-def warn_of(results: Any) -> None:
+def warn_of(fitted: Fitted) -> None:
     """The warnings that a fit may deserve, pointing at the caller of fit()."""
-    mode, modes = results.mode_found, results.record.modes.modes
+    mode, modes = fitted.mode, fitted.modes.modes
     lost, hits = sum(m.hits for m in modes if m.degenerate), sum(m.hits for m in modes)
     advice = "Use fewer components or variance='equal'."
     told = ""
@@ -28,10 +28,10 @@ def warn_of(results: Any) -> None:
         )
     if told:
         warnings.warn(told, DegenerateComponentWarning, stacklevel=user_level())
-    if not mode.degenerate and not results.converged:
+    if not mode.degenerate and not fitted.converged:
         warnings.warn(
-            f"The fit did not converge: {results.status} (largest score per observation "
-            f"{results.score_norm:.2g}).",
+            f"The fit did not converge: {fitted.status} (largest score per observation "
+            f"{mode.score_norm:.2g}).",
             ConvergenceWarning,
             stacklevel=user_level(),
         )

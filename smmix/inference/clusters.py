@@ -9,18 +9,19 @@ import pandas as pd
 
 from smmix.errors import SmmixError
 from smmix.formula.rows import by_label
+from smmix.mixture.observed import Observed
 
 __all__ = ["unit_clusters"]
 
 
-def unit_clusters(model: Any, groups: Any) -> tuple[np.ndarray, int]:
+def unit_clusters(observed: Observed, groups: Any) -> tuple[np.ndarray, int]:
     """Cluster of each unit, numbered from 0, and how many clusters there are."""
-    if model.large is not None:
+    if not observed.in_memory:
         raise SmmixError(
             "cov_type='cluster' needs the rows in memory; make the clusters the groups= of the "
             "model, or use 'HC0'."
         )
-    labels = _cluster_labels(model, groups)
+    labels = _cluster_labels(observed, groups)
     missing = pd.isna(labels)
     if missing.any():
         raise SmmixError(
@@ -30,34 +31,34 @@ def unit_clusters(model: Any, groups: Any) -> tuple[np.ndarray, int]:
     codes, values = pd.factorize(labels)
     if len(values) < 2:
         raise SmmixError("cov_type='cluster' needs at least two clusters.")
-    if model.group_codes is None:
+    group = observed.units.codes
+    if group is None:
         return codes, len(values)
-    group = np.asarray(model.group_codes)
     first = np.unique(group, return_index=True)[1]
     if (codes[first][group] != codes).any():
         row = int(np.argmax(codes[first][group] != codes))
         raise SmmixError(
-            f"The rows of group {model.group_labels[group[row]]!r} are in different clusters; "
+            f"The rows of {observed.units.name(row)} are in different clusters; "
             "a cluster must hold whole groups."
         )
     return codes[first], len(values)
 
 
-def _cluster_labels(model: Any, groups: Any) -> np.ndarray:
+def _cluster_labels(observed: Observed, groups: Any) -> np.ndarray:
     """Labels of the rows used, from a column name or an array.
 
     A Series is matched by its labels; an array has an entry for each row used, or for each row
     of the data as given.
     """
     if isinstance(groups, str):
-        column = model.column(groups)
+        column = observed.column(groups)
         if column is None:
             raise SmmixError(
                 f"cov_kwds['groups']={groups!r} is not a column of the data; give the name of a "
                 "column or an array of labels."
             )
         return np.asarray(column, dtype=object)
-    design = model.kept_design
+    design = observed.rows()
     index, n_rows = design.index, len(design.index)
     n_given = n_rows + design.n_dropped
     if isinstance(groups, pd.Series):

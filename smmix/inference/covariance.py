@@ -15,44 +15,39 @@ References
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import special
 from statsmodels.tools.sm_exceptions import HessianInversionWarning
 
-from smmix.core.statistics import InfoStats
 from smmix.errors import SmmixError
 from smmix.inference.clusters import unit_clusters
-from smmix.inference.delta import confidence_quantile, covariance_or_none, delta_se
 from smmix.large.build import frequency_meat
+from smmix.mixture.evaluate import score_obs_at
+from smmix.mixture.fitted import Fit, fitted_of
+from smmix.mixture.observed import Observed
+from smmix.mixture.parameters import NUISANCE
+from smmix.mixture.specification import Specification
 from smmix.search.conditioning import Directions
+from smmix.support.callers import user_level
 
 __all__ = [
     "COV_TYPES",
+    "CovarianceType",
+    "Estimate",
     "bootstrap_covariance",
     "check_cov_type",
-    "count_clusters",
     "covariance",
     "proportions",
     "sigmas",
 ]
 
-#: Every covariance type, with the sentence that summary() prints for it.
-COV_TYPES = {
-    "nonrobust": "Covariance: inverse of the observed information.",
-    "oim": "Covariance: inverse of the observed information.",
-    "opg": "Covariance: inverse of the outer product of the scores (OPG).",
-    "HC0": "Covariance: sandwich, robust to misspecification (HC0).",
-    "HC1": "Covariance: sandwich, robust to misspecification, times n / (n - df) (HC1).",
-    "cluster": "Covariance: sandwich of scores summed within clusters",
-    "bootstrap": "Covariance: that of the bootstrap replicates",
-}
-
 #: What cov_type="bootstrap" may be told when it has no replicates yet.
-BOOTSTRAP_OPTIONS = {"n_boot", "kind", "rng", "threads", "progress", "n_starts"}
+BOOTSTRAP_OPTIONS = frozenset({"n_boot", "kind", "rng", "threads", "progress", "n_starts"})
 
 _REFUSED = {
     "eim": "the expected information of a mixture has no closed form; "
@@ -65,22 +60,54 @@ _REFUSED = {
 SINGULAR = 1e-13
 
 
+class Estimate(NamedTuple):
+    """Where a covariance is computed."""
+
+    specification: Specification
+    observed: Observed
+    params: np.ndarray
+    #: Derivatives of the log-likelihood at ``params``, and where parameters are free.
+    at: Directions
+
+
+class Found(NamedTuple):
+    """A covariance (V, V), None where there is none; what is said of it; degrees of freedom."""
+
+    matrix: np.ndarray | None
+    sentence: str
+    #: Of Student's t where they are not those of the residuals.
+    df: float | None = None
+
+
+@dataclass(frozen=True)
+class CovarianceType:
+    """A way to compute the covariance of the estimates.
+
+    Attributes
+    ----------
+    name : str
+    sentence : str
+        What a summary says of it.
+    compute : callable
+        Takes this type, an `Estimate` and a dict of options; returns `Found`.
+    options : set of str
+        Names of the options that it takes.
+    """
+
+    name: str
+    sentence: str
+    compute: Callable[[CovarianceType, Estimate, dict[str, Any]], Found]
+    options: frozenset[str] = frozenset()
+
+
 def covariance(
-    model: Any,
-    params: np.ndarray,
-    at: Directions,
-    cov_type: str,
-    cov_kwds: Mapping[str, Any] | None = None,
-) -> tuple[np.ndarray | None, str]:
+    estimate: Estimate, cov_type: str, cov_kwds: Mapping[str, Any] | None = None
+) -> Found:
     """Covariance matrix of the estimates.
 
     Parameters
     ----------
-    model : MixtureOLS
-    params : ndarray, (V,)
-        The estimates.
-    at : Directions
-        Derivatives of the log-likelihood at ``params``, and where parameters are free.
+    estimate : Estimate
     cov_type : str
         One of the keys of ``COV_TYPES``.
     cov_kwds : mapping, optional
@@ -90,10 +117,9 @@ def covariance(
 
     Returns
     -------
-    matrix : ndarray, (V, V), or None
-        None, with a HessianInversionWarning, when the information cannot be inverted.
-    description : str
-        The sentence for the notes of a summary.
+    Found
+        Its matrix is None, with a HessianInversionWarning, when the information cannot be
+        inverted.
 
     Raises
     ------
@@ -107,25 +133,77 @@ def covariance(
     ['nonrobust', 'oim', 'opg', 'HC0', 'HC1', 'cluster', 'bootstrap']
     """
     options = check_cov_type(cov_type, cov_kwds)
-    if cov_type == "bootstrap":
-        return bootstrap_covariance(options["replicates"], model.param_names, params)
-    info, full, visible = at
-    if cov_type == "opg":
-        inverse = _inverse(_meat(model, params, info, full, visible), "outer product of the scores")
-        return _spread(inverse, visible), COV_TYPES[cov_type]
-    bread = _inverse(-full.T @ info.hessian @ full, "observed information")
-    if cov_type in ("nonrobust", "oim"):
-        return _spread(bread, visible), COV_TYPES[cov_type]
-    if cov_type == "cluster":
-        meat, note = _cluster_meat(model, params, visible, options)
-    else:
-        meat = _meat(model, params, info, full, visible)
-        note = COV_TYPES[cov_type]
-        if cov_type == "HC1":
-            meat = meat * _hc1_factor(model, full.shape[1])
-    if bread is None:
-        return None, note
-    return _spread(bread @ meat @ bread, visible), note
+    kind = COV_TYPES[cov_type]
+    return kind.compute(kind, estimate, options)
+
+
+def _observed(kind: CovarianceType, estimate: Estimate, _: dict[str, Any]) -> Found:
+    return Found(_spread(_bread(estimate), estimate.at.visible), kind.sentence)
+
+
+def _opg(kind: CovarianceType, estimate: Estimate, _: dict[str, Any]) -> Found:
+    inverse = _inverse(_meat(estimate), "outer product of the scores")
+    return Found(_spread(inverse, estimate.at.visible), kind.sentence)
+
+
+def _sandwich(kind: CovarianceType, estimate: Estimate, _: dict[str, Any]) -> Found:
+    bread, meat = _bread(estimate), _meat(estimate)
+    if kind.name == "HC1":
+        meat = meat * _hc1_factor(estimate.observed, estimate.at.full.shape[1])
+    return Found(_filled(estimate, bread, meat), kind.sentence)
+
+
+def _clustered(kind: CovarianceType, estimate: Estimate, options: dict[str, Any]) -> Found:
+    correct = options.get("use_correction", True)
+    if not isinstance(correct, bool | np.bool_):
+        raise SmmixError(
+            f"cov_kwds['use_correction'] must be True or False, not {correct!r}; the factor "
+            "is G / (G - 1), G the number of clusters."
+        )
+    bread = _bread(estimate)
+    codes, count = unit_clusters(estimate.observed, options["groups"])
+    scores = score_obs_at(*estimate[:3]) @ estimate.at.visible
+    sums = np.zeros((count, scores.shape[1]))
+    np.add.at(sums, codes, scores)
+    factor = count / (count - 1.0) if correct else 1.0
+    tail = ", times G / (G - 1)" if correct else ""
+    matrix = _filled(estimate, bread, factor * (sums.T @ sums))
+    # As in statsmodels: with few clusters the normal distribution is too short-tailed.
+    return Found(matrix, f"{kind.sentence} (G = {count}{tail}).", count - 1.0)
+
+
+def _of_replicates(_: CovarianceType, estimate: Estimate, options: dict[str, Any]) -> Found:
+    names = estimate.specification.param_names
+    return Found(*bootstrap_covariance(options["replicates"], names, estimate.params))
+
+
+_INFORMATION = "Covariance: inverse of the observed information."
+_REPLICATES = "Covariance: that of the bootstrap replicates"
+
+#: Every covariance type by name.
+COV_TYPES = {
+    kind.name: kind
+    for kind in (
+        CovarianceType("nonrobust", _INFORMATION, _observed),
+        CovarianceType("oim", _INFORMATION, _observed),
+        CovarianceType(
+            "opg", "Covariance: inverse of the outer product of the scores (OPG).", _opg
+        ),
+        CovarianceType("HC0", "Covariance: sandwich, robust to misspecification (HC0).", _sandwich),
+        CovarianceType(
+            "HC1",
+            "Covariance: sandwich, robust to misspecification, times n / (n - df) (HC1).",
+            _sandwich,
+        ),
+        CovarianceType(
+            "cluster",
+            "Covariance: sandwich of scores summed within clusters",
+            _clustered,
+            frozenset({"groups", "use_correction"}),
+        ),
+        CovarianceType("bootstrap", _REPLICATES, _of_replicates, BOOTSTRAP_OPTIONS),
+    )
+}
 
 
 def bootstrap_covariance(
@@ -192,7 +270,7 @@ def bootstrap_covariance(
             "and say how many they were."
         )
     matrix = np.atleast_2d(np.cov(values, rowvar=False))
-    return matrix, f"{COV_TYPES['bootstrap']} (B = {values.shape[0]})."
+    return matrix, f"{_REPLICATES} (B = {values.shape[0]})."
 
 
 def check_cov_type(cov_type: Any, cov_kwds: Any) -> dict[str, Any]:
@@ -209,11 +287,10 @@ def check_cov_type(cov_type: Any, cov_kwds: Any) -> dict[str, Any]:
             f"cov_type={cov_type!r} is not available{why}; choose one of "
             f"{', '.join(map(repr, COV_TYPES))}."
         )
-    allowed = {
-        "cluster": {"groups", "use_correction"},
-        "bootstrap": {"replicates"} if "replicates" in options else BOOTSTRAP_OPTIONS,
-    }
-    unknown = sorted(set(options) - allowed.get(cov_type, set()))
+    allowed = COV_TYPES[cov_type].options
+    if cov_type == "bootstrap" and "replicates" in options:
+        allowed = frozenset({"replicates"})
+    unknown = sorted(set(options) - allowed)
     if unknown:
         raise SmmixError(f"cov_kwds[{unknown[0]!r}] means nothing to cov_type={cov_type!r}.")
     if cov_type == "cluster" and options.get("groups") is None:
@@ -237,7 +314,7 @@ def _inverse(matrix: np.ndarray, what: str) -> np.ndarray | None:
         f"The {what} is not positive definite, so there are no standard errors; "
         "a parameter is not identified, or the fit is no maximum.",
         HessianInversionWarning,
-        stacklevel=5,
+        stacklevel=user_level(),
     )
     return None
 
@@ -250,28 +327,35 @@ def _spread(free: np.ndarray | None, visible: np.ndarray) -> np.ndarray | None:
     return 0.5 * (matrix + matrix.T)
 
 
-def _meat(
-    model: Any, params: np.ndarray, info: InfoStats, full: np.ndarray, visible: np.ndarray
-) -> np.ndarray:
+def _bread(estimate: Estimate) -> np.ndarray | None:
+    info, full, _ = estimate.at
+    return _inverse(-full.T @ info.hessian @ full, "observed information")
+
+
+def _filled(estimate: Estimate, bread: np.ndarray | None, meat: np.ndarray) -> np.ndarray | None:
+    return None if bread is None else _spread(bread @ meat @ bread, estimate.at.visible)
+
+
+def _meat(estimate: Estimate) -> np.ndarray:
     """Sum of outer products of the units' scores in the free parameters.
 
     A frequency weight stands for that many rows of the same score, not for one row with a
     longer score.
     """
-    weighted = model.large is not None and "freq_weights" in model.large.extras
-    if weighted and model.group_labels is None:
-        return frequency_meat(model.specification, model.observed, params, visible)
-    frequency = getattr(model, "freq_weights", None)
-    if frequency is None or model.group_codes is not None:
+    specification, observed, params, (info, full, visible) = estimate
+    if not specification.grouped and "freq_weights" in observed.given:
+        return frequency_meat(specification, observed, params, visible)
+    frequency = observed.freq_weights
+    if frequency is None or specification.grouped:
         meat: np.ndarray = full.T @ info.opg @ full
         return meat
-    scores = model.score_obs(params) @ visible / np.sqrt(np.asarray(frequency))[:, None]
+    scores = score_obs_at(*estimate[:3]) @ visible / np.sqrt(frequency)[:, None]
     return scores.T @ scores
 
 
-def _hc1_factor(model: Any, n_free: int) -> float:
+def _hc1_factor(observed: Observed, n_free: int) -> float:
     """The factor n / (n - df), n the number of independent units."""
-    nobs = float(model.nobs if model.group_labels is None else model.source.n_units)
+    nobs = float(observed.nobs if observed.n_groups is None else observed.source.n_units)
     if nobs <= n_free:
         raise SmmixError(
             f"cov_type='HC1' needs more independent observations ({nobs:g}) than free "
@@ -280,32 +364,7 @@ def _hc1_factor(model: Any, n_free: int) -> float:
     return nobs / (nobs - n_free)
 
 
-def _cluster_meat(
-    model: Any, params: np.ndarray, visible: np.ndarray, options: dict[str, Any]
-) -> tuple[np.ndarray, str]:
-    """Sum of outer products of the scores of clusters, and the sentence that says so."""
-    correct = options.get("use_correction", True)
-    if not isinstance(correct, bool | np.bool_):
-        raise SmmixError(
-            f"cov_kwds['use_correction'] must be True or False, not {correct!r}; the factor "
-            "is G / (G - 1), G the number of clusters."
-        )
-    codes, n_clusters = unit_clusters(model, options["groups"])
-    scores = model.score_obs(params) @ visible
-    sums = np.zeros((n_clusters, scores.shape[1]))
-    np.add.at(sums, codes, scores)
-    meat = sums.T @ sums
-    factor = n_clusters / (n_clusters - 1.0) if correct else 1.0
-    tail = ", times G / (G - 1)" if correct else ""
-    return factor * meat, f"{COV_TYPES['cluster']} (G = {n_clusters}{tail})."
-
-
-def count_clusters(model: Any, groups: Any) -> int:
-    """Number of clusters (G, whose t distribution has G - 1 degrees of freedom)."""
-    return unit_clusters(model, groups)[1]
-
-
-def proportions(results: Any, alpha: float = 0.05) -> pd.DataFrame:
+def proportions(results: Fit, alpha: float = 0.05) -> pd.DataFrame:
     """Mixing weights with standard errors by the delta method.
 
     With a mixing model the weights are the averages of the prior probabilities over the data.
@@ -336,9 +395,9 @@ def proportions(results: Any, alpha: float = 0.05) -> pd.DataFrame:
     >>> results.proportions()["weight"].round(3).tolist()
     [0.647, 0.353]
     """
-    mean, jacobian = results.mean_prior
-    error = delta_se(jacobian, covariance_or_none(results))
-    reach = confidence_quantile(results, alpha)
+    fitted = fitted_of(results)
+    mean, jacobian = fitted.mean_prior
+    error, reach = fitted.errors_of(jacobian), fitted.quantile(alpha)
     spread = mean * (1.0 - mean)
     inside = spread > 0.0
     width = reach * error / np.where(inside, spread, 1.0)
@@ -348,7 +407,7 @@ def proportions(results: Any, alpha: float = 0.05) -> pd.DataFrame:
     return _component_table("weight", mean, error, lower, upper)
 
 
-def sigmas(results: Any, alpha: float = 0.05) -> pd.DataFrame:
+def sigmas(results: Fit, alpha: float = 0.05) -> pd.DataFrame:
     """Residual standard deviations of the components with standard errors.
 
     Parameters
@@ -378,11 +437,10 @@ def sigmas(results: Any, alpha: float = 0.05) -> pd.DataFrame:
     >>> results.sigmas().round(1).loc[0].tolist()
     [64.4, 4.8, 55.6, 74.7]
     """
-    model = results.model
-    jacobian = model.expand.basis[model.layout.nuisance]
-    sigma = jacobian @ np.asarray(results.params)
-    error = delta_se(jacobian, covariance_or_none(results))
-    width = confidence_quantile(results, alpha) * error / sigma
+    fitted = fitted_of(results)
+    places = fitted.specification.parameters.by_component(NUISANCE)[:, 0]
+    sigma, error = fitted.params[places], fitted.bse[places]
+    width = fitted.quantile(alpha) * error / sigma
     return _component_table("sigma", sigma, error, sigma * np.exp(-width), sigma * np.exp(width))
 
 

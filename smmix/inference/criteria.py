@@ -2,119 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import xlogy
 
-from smmix.core.blocks import Block
-from smmix.core.memory import MemorySource
-from smmix.core.mixture import MixtureSpec
-from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
+from smmix.mixture.fitted import Fitted
+from smmix.mixture.separation import Separation
 
-__all__ = ["CRITERIA", "Criteria", "Separation", "separation"]
-
-#: Criteria in the order in which they are reported; smaller is better in the first twelve.
-CRITERIA = (
-    "aic", "aicc", "aic3", "bic", "caic", "sabic", "hqic", "icl", "icl_soft", "clc", "awe", "nec",
-    "entropy", "entropy_r2",
-)  # fmt: skip
-
-
-class _Sums(NamedTuple):
-    """What a pass over the posteriors adds up, case weights included."""
-
-    units: np.ndarray  # (1,) sum of weights
-    entropy: np.ndarray  # (1,)
-    log_largest: np.ndarray  # (1,) sum of log max_c tau_c
-    largest: np.ndarray  # (1,) sum of max_c tau_c
-    expected: np.ndarray  # (K,) sum of posteriors
-    assigned: np.ndarray  # (K,) units of highest posterior c
-    agreeing: np.ndarray  # (K,) sum of tau_c over those
-    prior: np.ndarray  # (K,) sum of prior probabilities
-
-
-@dataclass(frozen=True)
-class Separation:
-    """Sums of posteriors over the units: all that criteria and tables need of them.
-
-    A unit is a row, or a group when rows are grouped; case weights count.
-
-    Attributes
-    ----------
-    n_units : float
-        Sum of the units' weights.
-    entropy : float
-        -sum tau log tau.
-    log_largest : float
-        Sum of log max_c tau_c.
-    error : float
-        Expected share of units that are assigned to a wrong component.
-    expected, assigned, agreeing, prior : ndarray, (K,)
-        Sum of posteriors; units assigned to each component; the sum of their posteriors of it;
-        average prior probabilities.
-    """
-
-    n_units: float
-    entropy: float
-    log_largest: float
-    error: float
-    expected: np.ndarray
-    assigned: np.ndarray
-    agreeing: np.ndarray
-    prior: np.ndarray
-
-
-def separation(spec: MixtureSpec, params: MixtureParams, source: MemorySource) -> Separation:
-    """One pass over the data for the sums of the posteriors.
-
-    Parameters
-    ----------
-    spec : MixtureSpec
-    params : MixtureParams
-        One parameter set (S = 1).
-    source : MemorySource
-    """
-
-    def step(block: Block) -> _Sums:
-        posterior, _, prior, _ = spec.posterior(params, block)
-        tau = posterior[0]
-        weight = np.ones(block.n_units) if block.weight is None else np.ravel(block.weight)
-        label = tau.argmax(axis=0)
-        largest = tau.max(axis=0)
-        chosen = np.arange(tau.shape[0])[:, None] == label
-        return _Sums(
-            np.array([weight.sum()]),
-            np.array([0.0 - xlogy(tau, tau).sum(axis=0) @ weight]),
-            np.array([np.log(largest) @ weight]),
-            np.array([largest @ weight]),
-            tau @ weight,
-            chosen @ weight,
-            (chosen * tau) @ weight,
-            np.broadcast_to(prior.probability[0], tau.shape) @ weight,
-        )
-
-    sums: _Sums = source.reduce(step, params.k)
-    n_units = float(sums.units[0])
-    return Separation(
-        n_units,
-        float(sums.entropy[0]),
-        float(sums.log_largest[0]),
-        1.0 - float(sums.largest[0]) / n_units,
-        sums.expected,
-        sums.assigned,
-        sums.agreeing,
-        sums.prior / n_units,
-    )
-
-
-def single_loglike(nobs: float, sigma: float) -> float:
-    """Largest log-likelihood of one Gaussian regression with root mean square residual sigma."""
-    return -0.5 * nobs * (float(np.log(2.0 * np.pi * sigma**2)) + 1.0)
+__all__ = ["CRITERIA", "Criteria", "Criterion", "classification_table"]
 
 
 @dataclass(frozen=True)
@@ -166,12 +65,26 @@ class Criteria:
     """
 
     llf: float
-    df: int
+    df: float
     nobs: float
     k: int
     posterior: Separation
     llf_single: float
     n_groups: float | None = None
+
+    @classmethod
+    def of(cls, fitted: Fitted) -> Criteria:
+        """The criteria of a fit; a pass over its data, unless it was made before."""
+        groups = None if fitted.observed is None else fitted.observed.n_groups
+        return cls(
+            fitted.llf,
+            fitted.specification.n_free,
+            fitted.nobs,
+            fitted.k,
+            fitted.separation,
+            fitted.llf_single,
+            None if groups is None else float(groups),
+        )
 
     @cached_property
     def table(self) -> pd.Series:
@@ -180,42 +93,27 @@ class Criteria:
 
     def with_df(self, df: float) -> pd.Series:
         """All criteria had the model ``df`` free parameters."""
-        n, deviance = self.nobs, -2.0 * self.llf
-        entropy = self.posterior.entropy
-        left = n - df - 1.0
-        aic, bic = deviance + 2.0 * df, deviance + df * np.log(n)
-        values = {
-            "aic": aic,
-            "aicc": aic + 2.0 * df * (df + 1.0) / left if left > 0.0 else np.inf,
-            "aic3": deviance + 3.0 * df,
-            "bic": bic,
-            "caic": bic + df,
-            "sabic": deviance + df * np.log((n + 2.0) / 24.0),
-            "hqic": deviance + 2.0 * df * np.log(np.log(n)),
-            "icl": bic - 2.0 * self.posterior.log_largest,
-            "icl_soft": bic + 2.0 * entropy,
-            "clc": deviance + 2.0 * entropy,
-            "awe": deviance + 2.0 * entropy + 2.0 * df * (1.5 + np.log(n)),
-            "nec": self._nec(),
-            "entropy": entropy,
-            "entropy_r2": self._entropy_r2(),
-        }
+        counted = replace(self, df=df)
+        values = {c.name: float(c.value(counted)) for c in CRITERIA.values()}
         if self.n_groups is not None:
-            values["bic_groups"] = deviance + df * np.log(self.n_groups)
-        return pd.Series({name: float(value) for name, value in values.items()}, name="value")
+            values["bic_groups"] = self.deviance + df * float(np.log(self.n_groups))
+        return pd.Series(values, name="value")
 
-    def _nec(self) -> float:
-        if self.k == 1:
-            return 1.0
-        gain = self.llf - self.llf_single
-        return self.posterior.entropy / gain if gain > 0.0 else np.inf
+    @property
+    def deviance(self) -> float:
+        return -2.0 * self.llf
 
-    def _entropy_r2(self) -> float:
-        if self.k == 1:
-            return np.nan
-        largest = self.posterior.n_units * np.log(self.k)
-        # Equal posteriors have the largest entropy, but for rounding.
-        return max(1.0 - self.posterior.entropy / largest, 0.0)
+    @property
+    def log_n(self) -> float:
+        return float(np.log(self.nobs))
+
+    @property
+    def bic(self) -> float:
+        return self.deviance + self.df * self.log_n
+
+    @property
+    def entropy(self) -> float:
+        return self.posterior.entropy
 
     def get(self, name: str, dk_params: float = 0) -> float:
         """One criterion, had the model ``dk_params`` more free parameters."""
@@ -225,6 +123,73 @@ class Criteria:
                 f"There is no criterion {name!r}; take one of {', '.join(table.index)}."
             )
         return float(table[name])
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """An information criterion.
+
+    Attributes
+    ----------
+    name : str
+    label : str
+        As tables and pictures print it.
+    smaller_is_better : bool or None
+        None for what measures no quality of a fit by itself.
+    value : callable
+        Takes `Criteria`.
+    """
+
+    name: str
+    label: str
+    smaller_is_better: bool | None
+    value: Callable[[Criteria], float]
+
+
+def _aicc(c: Criteria) -> float:
+    left = c.nobs - c.df - 1.0
+    return c.deviance + 2.0 * c.df + (2.0 * c.df * (c.df + 1.0) / left if left > 0.0 else np.inf)
+
+
+def _nec(c: Criteria) -> float:
+    if c.k == 1:
+        return 1.0
+    gain = c.llf - c.llf_single
+    return c.entropy / gain if gain > 0.0 else np.inf
+
+
+def _entropy_r2(c: Criteria) -> float:
+    if c.k == 1:
+        return np.nan
+    # Equal posteriors have the largest entropy, but for rounding.
+    return max(1.0 - c.entropy / (c.posterior.n_units * np.log(c.k)), 0.0)
+
+
+#: Every criterion by name, in the order in which they are reported.
+CRITERIA = {
+    c.name: c
+    for c in (
+        Criterion("aic", "AIC", True, lambda c: c.deviance + 2.0 * c.df),
+        Criterion("aicc", "AICC", True, _aicc),
+        Criterion("aic3", "AIC3", True, lambda c: c.deviance + 3.0 * c.df),
+        Criterion("bic", "BIC", True, lambda c: c.bic),
+        Criterion("caic", "CAIC", True, lambda c: c.bic + c.df),
+        Criterion("sabic", "SABIC", True, lambda c: c.deviance + c.df * np.log((c.nobs + 2) / 24)),
+        Criterion("hqic", "HQIC", True, lambda c: c.deviance + 2.0 * c.df * np.log(c.log_n)),
+        Criterion("icl", "ICL", True, lambda c: c.bic - 2.0 * c.posterior.log_largest),
+        Criterion("icl_soft", "ICL_SOFT", True, lambda c: c.bic + 2.0 * c.entropy),
+        Criterion("clc", "CLC", True, lambda c: c.deviance + 2.0 * c.entropy),
+        Criterion(
+            "awe",
+            "AWE",
+            True,
+            lambda c: c.deviance + 2.0 * c.entropy + 2.0 * c.df * (1.5 + c.log_n),
+        ),
+        Criterion("nec", "NEC", True, _nec),
+        Criterion("entropy", "ENTROPY", None, lambda c: c.entropy),
+        Criterion("entropy_r2", "Entr. R2", None, _entropy_r2),
+    )
+}
 
 
 def classification_table(posterior: Separation, shares: np.ndarray) -> pd.DataFrame:

@@ -14,7 +14,6 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,6 +25,10 @@ from smmix.core.memory import MemorySource
 from smmix.core.params import MixtureParams
 from smmix.core.statistics import InfoStats
 from smmix.errors import SmmixError
+from smmix.mixture.evaluate import information_at
+from smmix.mixture.fitted import Fit, Fitted, fitted_of
+from smmix.mixture.parameters import NUISANCE
+from smmix.support.callers import user_level
 
 __all__ = ["Influence", "influence"]
 
@@ -53,14 +56,13 @@ class Influence:
         parameter; infinite for a unit without which the information is not positive definite.
     """
 
-    def __init__(self, results: Any):
-        model = results.model
-        self._model = model
-        self._params = np.asarray(results.params, dtype=float)
-        rows, labels = model.kept_design.index, model.group_labels
+    def __init__(self, fitted: Fitted):
+        self._fitted = fitted
+        specification, data = fitted.specification, fitted.data
+        rows, labels = data.rows().index, data.units.labels
         self._index = rows if labels is None else pd.Index(labels)
-        full, visible = model.specification.tangent
-        observed = -full.T @ model.information(self._params).hessian @ full
+        full, visible = specification.tangent
+        observed = -full.T @ information_at(specification, data, fitted.params).hessian @ full
         try:
             half = np.linalg.inv(np.linalg.cholesky(observed))
         except np.linalg.LinAlgError:
@@ -69,7 +71,9 @@ class Influence:
                 "estimates without a unit can be made; simplify the model or fit it again."
             ) from None
         scaled = self._scaled_steps(half @ full.T)
-        self.d_params = pd.DataFrame(scaled @ (visible @ half.T).T, self._index, model.param_names)
+        self.d_params = pd.DataFrame(
+            scaled @ (visible @ half.T).T, self._index, specification.param_names
+        )
         error = np.linalg.norm(visible @ half.T, axis=1)
         self.dfbetas = self.d_params.div(np.where(error > 0.0, error, 1.0), axis=1)
         distance = (scaled**2).sum(axis=1) / full.shape[1]
@@ -78,14 +82,13 @@ class Influence:
 
     def _scaled_steps(self, whiten: np.ndarray) -> np.ndarray:
         """Steps (units, R) in coordinates where the observed information is one."""
-        model = self._model
-        fit = model.unpack(self._params)
+        spec, fit = self._fitted.specification.spec, self._fitted.unpacked
         steps = []
-        for chosen, source in _single_units(model.source):
+        for chosen, source in _single_units(self._fitted.data.source):
             batch = MixtureParams(*(np.repeat(part, chosen.size, axis=0) for part in fit))
 
             def of_units(block: Block, batch: MixtureParams = batch) -> InfoStats:
-                return information(model.spec, batch, block)
+                return information(spec, batch, block)
 
             own = source.reduce(of_units, 3 * batch.size * batch.k)
             score = own.score @ whiten.T
@@ -107,7 +110,7 @@ class Influence:
                 f"Without unit {first!r} the information is not positive definite{more}: a "
                 "parameter rests on it, and its influence is infinite.",
                 SingularMatrixWarning,
-                stacklevel=6,
+                stacklevel=user_level(),
             )
 
     @cached_property
@@ -126,21 +129,19 @@ class Influence:
 
     @cached_property
     def _membership(self) -> tuple[pd.DataFrame, pd.Series]:
-        model = self._model
-        fit = model.unpack(self._params)
+        fitted = self._fitted
         own, moved = [], []
         known = ~self.d_params.isna().any(axis=1).to_numpy()
         units = np.arange(len(known))
         for start in range(0, len(units), UNITS_AT_ONCE):
             chosen = units[start : start + UNITS_AT_ONCE]
             without = self._without(np.where(known[chosen, None], self._steps_of(chosen), 0.0))
-            change, total = _membership_change(model, fit, without, chosen)
+            change, total = _membership_change(fitted, without, chosen)
             change[~known[chosen]], total[~known[chosen]] = np.nan, np.nan
             own.append(change)
             moved.append(total)
-        components = pd.RangeIndex(model.k, name="component")
         return (
-            pd.DataFrame(np.concatenate(own), self._index, components),
+            pd.DataFrame(np.concatenate(own), self._index, fitted.components),
             pd.Series(np.concatenate(moved), self._index, name="moved"),
         )
 
@@ -149,15 +150,14 @@ class Influence:
         return steps
 
     def _without(self, steps: np.ndarray) -> MixtureParams:
-        """Parameters without each of some units; sigmas move by a factor, to stay positive."""
-        model = self._model
-        full = model.expand.full(np.tile(self._params, (len(steps), 1)))
-        change = steps @ model.expand.basis.T
-        nuisance = model.layout.nuisance
-        moved = full - change
-        moved[:, nuisance] = full[:, nuisance] * np.exp(-change[:, nuisance] / full[:, nuisance])
-        unpacked: MixtureParams = model.layout.unpack(moved)
-        return unpacked
+        """Parameters without each of some units; nuisance parameters stay inside their range."""
+        specification, params = self._fitted.specification, self._fitted.params
+        moved = params - steps
+        for i in specification.parameters.positions(NUISANCE):
+            transform = specification.parameters.rows[i].transform
+            step = -steps[:, i] / transform.slope(params[i])
+            moved[:, i] = transform.natural(transform.working(params[i]) + step)
+        return specification.layout.unpack(specification.expand.full(moved))
 
     def summary_frame(self) -> pd.DataFrame:
         """Everything that leaving out a unit would change.
@@ -186,7 +186,7 @@ class Influence:
         return table
 
 
-def influence(results: Any) -> Influence:
+def influence(results: Fit) -> Influence:
     """Influence of every unit on the coefficients and on membership, by one-step deletion.
 
     Parameters
@@ -212,7 +212,7 @@ def influence(results: Any) -> Influence:
     >>> results.get_influence().cooks_distance.idxmax()
     137
     """
-    return Influence(results)
+    return Influence(fitted_of(results))
 
 
 def _single_units(source: MemorySource) -> Iterator[tuple[np.ndarray, MemorySource]]:
@@ -225,10 +225,10 @@ def _single_units(source: MemorySource) -> Iterator[tuple[np.ndarray, MemorySour
 
 
 def _membership_change(
-    model: Any, fit: MixtureParams, without: MixtureParams, chosen: np.ndarray
+    fitted: Fitted, without: MixtureParams, chosen: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Change (S, K) of each chosen unit's own posterior, and of all others' together (S,)."""
-    spec, source = model.spec, model.source
+    spec, source, fit = fitted.specification.spec, fitted.data.source, fitted.unpacked
     sets = np.arange(without.size)
 
     def total(block: Block) -> np.ndarray:

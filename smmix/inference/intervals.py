@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
-from smmix.inference.delta import confidence_quantile, covariance_or_none
 from smmix.inference.influence import Influence, influence
 from smmix.inference.scores import normal_scores
 from smmix.inference.surface import mean_surface
+from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.mixture.prediction import (
     Law,
     Rows,
@@ -41,24 +40,20 @@ class MixturePrediction:
     row_labels : Index of length m
     """
 
-    def __init__(self, results: Any, rows: Rows):
-        model = results.model
-        params: MixtureParams = model.unpack(np.asarray(results.params))
-        self._results, self._params = results, params
-        self._law = Law.of(model.specification, params, rows)
+    def __init__(self, fitted: Fitted, rows: Rows):
+        self._fitted = fitted
+        self._law = Law.of(fitted.specification, fitted.unpacked, rows)
         self.row_labels = rows.index
         self.predicted_mean = self._law.mean
         self.se_mean = self._standard_errors(rows)
 
     def _standard_errors(self, rows: Rows) -> np.ndarray:
         """Errors of sum_c pi_c mu_c; its derivatives are pi_c x and pi_c (mu_c - mean) z."""
-        model = self._results.model
-        matrix = covariance_or_none(self._results)
-        m = len(rows.exog)
+        specification, matrix = self._fitted.specification, self._fitted.covariance
         if matrix is None:
-            return np.full(m, np.nan)
-        jacobian = mean_surface(model.specification, self._params, rows).jacobian
-        visible = jacobian @ model.expand.basis
+            return np.full(len(rows.exog), np.nan)
+        jacobian = mean_surface(specification, self._fitted.unpacked, rows).jacobian
+        visible = jacobian @ specification.expand.basis
         variance = np.einsum("ij,ij->i", visible @ matrix, visible)
         return np.sqrt(np.maximum(variance, 0.0))
 
@@ -92,7 +87,7 @@ class MixturePrediction:
         >>> prediction.conf_int(obs=True).round(1).tolist()
         [[226.5, 531.8]]
         """
-        reach = confidence_quantile(self._results, alpha)
+        reach = self._fitted.quantile(alpha)
         if obs:
             ends = [self._law.quantile(q) for q in (alpha / 2.0, 1.0 - alpha / 2.0)]
             return np.column_stack(ends)
@@ -136,7 +131,7 @@ class MixturePrediction:
 
 
 def get_prediction(
-    results: Any,
+    results: Fit,
     exog: Any = None,
     *,
     exog_concomitant: Any = None,
@@ -174,22 +169,22 @@ def get_prediction(
     >>> frame["mean"].round(1).tolist()
     [368.4, 589.9]
     """
-    model = results.model
+    fitted = fitted_of(results)
     if exog is not None:
         rows = new_rows(
-            model.specification,
+            fitted.specification,
             exog,
             exog_concomitant=exog_concomitant,
             offset=offset,
             transform=transform,
         )
-        return MixturePrediction(results, rows)
+        return MixturePrediction(fitted, rows)
     if exog_concomitant is not None or offset is not None:
         raise SmmixError("Without exog the rows of the fit are used; give exog for new rows.")
-    return MixturePrediction(results, own_rows(model.observed))
+    return MixturePrediction(fitted, own_rows(fitted.data))
 
 
-def quantile_residuals(results: Any) -> pd.Series:
+def quantile_residuals(results: Fit) -> pd.Series:
     """Normal quantiles of the fitted distribution function at the observations.
 
     If the model holds they are standard normal, apart from the uncertainty of the estimates
@@ -220,10 +215,9 @@ def quantile_residuals(results: Any) -> pd.Series:
     >>> results.quantile_residuals.head(3).round(2).tolist()
     [-0.84, -1.1, -1.32]
     """
-    model = results.model
-    rows = own_rows(model.observed)
-    params: MixtureParams = model.unpack(np.asarray(results.params))
-    law = Law.of(model.specification, params, rows)
+    fitted = fitted_of(results)
+    rows = own_rows(fitted.data)
+    law = Law.of(fitted.specification, fitted.unpacked, rows)
     assert rows.endog is not None, "the rows of a fit have their response"
     scores = normal_scores(law, rows.endog, np.random.default_rng(0))
     return pd.Series(scores, rows.index, name="quantile_residual")

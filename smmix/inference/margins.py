@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
-from smmix.inference.delta import confidence_quantile, covariance_or_none, delta_se
+from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.mixture.prediction import Rows, component_means, own_rows, prior_probabilities
 
 __all__ = ["margins"]
@@ -33,7 +33,7 @@ class _Effect(NamedTuple):
     gradient: np.ndarray
 
 
-def margins(results: Any, alpha: float = 0.05) -> pd.DataFrame:
+def margins(results: Fit, alpha: float = 0.05) -> pd.DataFrame:
     """Average marginal effects of the variables on the mean of the response.
 
     Parameters
@@ -67,26 +67,22 @@ def margins(results: Any, alpha: float = 0.05) -> pd.DataFrame:
     >>> results.margins().loc["income"].round(3).tolist()[:2]
     [0.554, 0.018]
     """
-    model = results.model
-    effects = _formula_effects(results) if model.design.formulas else _array_effects(results)
+    fitted = fitted_of(results)
+    of_formulas = fitted.specification.formulas is not None
+    effects = _formula_effects(fitted) if of_formulas else _array_effects(fitted)
     if not effects:
         raise SmmixError("The model has no variable besides the constant, so no margins.")
     value = np.array([effect.value for effect in effects.values()])
     gradient = np.array([effect.gradient for effect in effects.values()])
-    error = delta_se(gradient @ model.expand.basis, covariance_or_none(results))
-    letter, reach = "t" if results.use_t else "z", confidence_quantile(results, alpha) * error
+    error = fitted.errors_of(gradient @ fitted.specification.expand.basis)
+    letter, reach = fitted.letter, fitted.quantile(alpha) * error
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where((error == 0.0) & (value == 0.0), 0.0, value / error)
-    if results.use_t:
-        df = getattr(results, "df_resid_inference", None) or results.df_resid
-        pvalue = 2.0 * stats.t.sf(np.abs(ratio), df)
-    else:
-        pvalue = 2.0 * stats.norm.sf(np.abs(ratio))
     table = {
         "dy/dx": value,
         "std err": error,
         letter: ratio,
-        f"P>|{letter}|": pvalue,
+        f"P>|{letter}|": fitted.two_sided(ratio),
         f"[{alpha / 2:g}": value - reach,
         f"{1 - alpha / 2:g}]": value + reach,
     }
@@ -97,20 +93,20 @@ def margins(results: Any, alpha: float = 0.05) -> pd.DataFrame:
 class _Surface:
     """The mean of the mixture over rows, as a function of designs and parameters."""
 
-    results: Any
+    fitted: Fitted
     weight: np.ndarray
 
     @classmethod
-    def of(cls, results: Any) -> _Surface:
-        design = results.model.kept_design
+    def of(cls, fitted: Fitted) -> _Surface:
+        design = fitted.data.rows()
         weight = np.ones(len(design.endog))
         for given in (design.freq_weights, design.prob_weights):
             weight = weight if given is None else weight * given
-        return cls(results, weight / weight.sum())
+        return cls(fitted, weight / weight.sum())
 
     @property
-    def params(self) -> Any:
-        return self.results.model.unpack(np.asarray(self.results.params))
+    def params(self) -> MixtureParams:
+        return self.fitted.unpacked
 
     def mixing_rows(self, rows: Rows) -> np.ndarray:
         """Design of the mixing model, an intercept when there is no covariate."""
@@ -118,8 +114,8 @@ class _Surface:
 
     def level(self, rows: Rows) -> _Effect:
         """Average mean of the response over the rows."""
-        prior = prior_probabilities(self.results.model.specification, self.params, rows)
-        means = component_means(self.params, rows)
+        prior = prior_probabilities(self.fitted.specification, self.params, rows)
+        means = component_means(self.fitted.specification, self.params, rows)
         overall = (prior * means).sum(axis=1)
         weight = self.weight
         coef = np.einsum("n,nc,np->cp", weight, prior, rows.exog)
@@ -130,9 +126,9 @@ class _Surface:
     def slope(self, rows: Rows, dx: np.ndarray, dz: np.ndarray) -> _Effect:
         """Average derivative of the mean when the designs move by ``dx`` and ``dz``."""
         params, weight, x, z = self.params, self.weight, rows.exog, self.mixing_rows(rows)
-        prior = prior_probabilities(self.results.model.specification, params, rows)
+        prior = prior_probabilities(self.fitted.specification, params, rows)
         gamma = np.vstack([np.zeros(params.mixing.shape[2]), params.mixing[0]])
-        means = component_means(params, rows)
+        means = component_means(self.fitted.specification, params, rows)
         means = means - (prior * means).sum(axis=1)[:, None]
         direct, pull = dx @ params.coef[0].T, dz @ gamma.T
         pull = pull - (prior * pull).sum(axis=1)[:, None]
@@ -145,20 +141,20 @@ class _Surface:
         return _Effect(float(weight @ (overall + joint)), self._gradient(coef, mixing))
 
     def _gradient(self, coef: np.ndarray, mixing: np.ndarray) -> np.ndarray:
-        layout = self.results.model.layout
+        layout = self.fitted.specification.layout
         gradient = np.zeros(layout.size)
         gradient[layout.coef] = coef.ravel()
         gradient[layout.mixing] = mixing.ravel()
         return gradient
 
 
-def _array_effects(results: Any) -> dict[str, _Effect]:
+def _array_effects(fitted: Fitted) -> dict[str, _Effect]:
     """Effects of the columns of the designs, constants left out."""
-    model, surface = results.model, _Surface.of(results)
-    rows = own_rows(model.observed)
+    specification, surface = fitted.specification, _Surface.of(fitted)
+    rows = own_rows(fitted.data)
     x, z = rows.exog, surface.mixing_rows(rows)
-    x_names = list(model.design.exog_names)
-    z_names = list(model.design.concomitant_names or [])
+    x_names = list(specification.exog_names)
+    z_names = list(specification.concomitant_names or [])
     varying = [n for i, n in enumerate(x_names) if np.ptp(x[:, i]) > 0.0]
     varying += [n for i, n in enumerate(z_names) if np.ptp(z[:, i]) > 0.0]
     effects = {}
@@ -171,11 +167,11 @@ def _array_effects(results: Any) -> dict[str, _Effect]:
     return effects
 
 
-def _formula_effects(results: Any) -> dict[str, _Effect]:
+def _formula_effects(fitted: Fitted) -> dict[str, _Effect]:
     """Effects of the columns of the data that the formulas use."""
-    model, surface = results.model, _Surface.of(results)
-    design = model.kept_design
-    frame, rows = design.frame, own_rows(model.observed)
+    surface = _Surface.of(fitted)
+    design = fitted.data.rows()
+    frame, rows = design.frame, own_rows(fitted.data)
     effects: dict[str, _Effect] = {}
     for name, levels in design.formulas.variables().items():
         if levels is None:

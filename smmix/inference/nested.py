@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
 from smmix.errors import SmmixError
+from smmix.mixture.fitted import Fit, Fitted, fitted_of
+from smmix.mixture.observed import Observed
 
-__all__ = ["LRTest", "compare_lr_test", "same_regressors"]
+__all__ = ["LRTest", "compare_lr_test", "same_data", "same_regressors"]
+
+
+#: What is the same when two sources hold the same data.
+DATA = ("y", "weight", "repeat", "offset", "group", "membership")
 
 
 class LRTest(NamedTuple):
@@ -20,7 +27,7 @@ class LRTest(NamedTuple):
     df_diff: int
 
 
-def compare_lr_test(results: Any, restricted: Any) -> LRTest:
+def compare_lr_test(results: Fit, restricted: Fit) -> LRTest:
     """Likelihood ratio test of a fit against a nested fit with the same number of components.
 
     Parameters
@@ -52,80 +59,82 @@ def compare_lr_test(results: Any, restricted: Any) -> LRTest:
     >>> results.compare_lr_test(equal).df_diff
     1
     """
-    restricted = getattr(restricted, "_results", restricted)
-    _check_comparable(results, restricted)
-    large, small = results.model, restricted.model
-    df = large.specification.tangent[0].shape[1] - small.specification.tangent[0].shape[1]
-    if df <= 0 or not _is_nested(small, large):
+    whole = fitted_of(results)
+    try:
+        part = fitted_of(restricted)
+    except AttributeError:
+        raise SmmixError(
+            f"compare_lr_test needs the results of a mixture, not {type(restricted).__name__}."
+        ) from None
+    _check_comparable(whole, part)
+    large, small = whole.specification, part.specification
+    df = large.tangent[0].shape[1] - small.tangent[0].shape[1]
+    if df <= 0 or not _is_nested(part, whole):
         raise SmmixError(
             "The restricted model is not nested in the other: its columns and restrictions must "
             "be those of the larger model and more; compare information criteria instead."
         )
-    statistic = 2.0 * (results.llf - restricted.llf)
-    if statistic < -1e-6 * (1.0 + abs(results.llf)):
+    statistic = 2.0 * (whole.llf - part.llf)
+    if statistic < -1e-6 * (1.0 + abs(whole.llf)):
         raise SmmixError(
-            f"The restricted fit has the higher log-likelihood ({restricted.llf:.6g} against "
-            f"{results.llf:.6g}), so the larger one missed its maximum; fit it again with more "
+            f"The restricted fit has the higher log-likelihood ({part.llf:.6g} against "
+            f"{whole.llf:.6g}), so the larger one missed its maximum; fit it again with more "
             "n_starts, or from the restricted estimates."
         )
     statistic = max(statistic, 0.0)
     return LRTest(statistic, float(stats.chi2.sf(statistic, df)), df)
 
 
-def _check_comparable(results: Any, restricted: Any) -> None:
-    if not hasattr(getattr(restricted, "model", None), "layout"):
+def _check_comparable(whole: Fitted, part: Fitted) -> None:
+    if whole.k != part.k:
         raise SmmixError(
-            f"compare_lr_test needs the results of a mixture, not {type(restricted).__name__}."
-        )
-    if results.k != restricted.k:
-        raise SmmixError(
-            f"The fits have {results.k} and {restricted.k} components: under the null hypothesis "
+            f"The fits have {whole.k} and {part.k} components: under the null hypothesis "
             "the extra component is not identified and the statistic is not chi-squared; use "
             "smmix.bootstrap_lrt or smmix.vlmr_test."
         )
-    large, small = results.model, restricted.model
-    for model in (large, small):
-        if getattr(model, "prob_weights", None) is not None:
-            raise SmmixError(
-                "With sampling weights the likelihood is a pseudo-likelihood and the ratio has no "
-                "chi-squared distribution; use wald_test."
-            )
-    parts = ["y", "weight", "repeat", "offset", "group", "membership"]
-    left, right = large.observed.at_hand(), small.observed.at_hand()
-    if not all(_same(getattr(left, p), getattr(right, p)) for p in parts):
+    if whole.specification.sampled or part.specification.sampled:
+        raise SmmixError(
+            "With sampling weights the likelihood is a pseudo-likelihood and the ratio has no "
+            "chi-squared distribution; use wald_test."
+        )
+    if not same_data(whole.data, part.data):
         raise SmmixError(
             "The fits are not of the same data: response, rows, weights, groups and offset must "
             "be the same."
         )
 
 
-def _same(left: np.ndarray | None, right: np.ndarray | None) -> bool:
-    if left is None or right is None:
-        return left is right
-    return left.shape == right.shape and bool(np.array_equal(left, right))
+def same_data(left: Observed, right: Observed, parts: Sequence[str] = DATA) -> bool:
+    """Whether some parts of the rows at hand are the same."""
+    one, other = left.at_hand(), right.at_hand()
+    pairs = ((getattr(one, part), getattr(other, part)) for part in parts)
+    return all(
+        a is b or (a is not None and b is not None and np.array_equal(a, b)) for a, b in pairs
+    )
 
 
-def same_regressors(left: Any, right: Any) -> bool:
-    """Whether the columns of two models of the same rows are the same, up to their spelling.
+def same_regressors(left: Fitted, right: Fitted) -> bool:
+    """Whether the columns of two fits to the same rows are the same, up to their spelling.
 
     Those of the mixing model count when both models have one: two components at least.
     """
-    designs = [(left.observed.at_hand().x, right.observed.at_hand().x)]
+    designs = [(left.data.at_hand().x, right.data.at_hand().x)]
     if min(left.k, right.k) > 1:
-        designs.append((_mixing_design(left), _mixing_design(right)))
+        designs.append((_mixing_design(left.data), _mixing_design(right.data)))
     return all(
         a.shape[1] == b.shape[1] and _column_map(a, b) is not None and _column_map(b, a) is not None
         for a, b in designs
     )
 
 
-def _is_nested(small: Any, large: Any) -> bool:
+def _is_nested(part: Fitted, whole: Fitted) -> bool:
     """Whether every parameter set of the small model is one of the large model."""
-    if not _same_nuisance(small, large):
+    small, large = part.specification, whole.specification
+    if small.spec.family.name != large.spec.family.name or small.layout.d != large.layout.d:
         return False
-    k = large.layout.k
-    x_map = _column_map(small.observed.at_hand().x, large.observed.at_hand().x)
-    z_map = _column_map(_mixing_design(small), _mixing_design(large))
+    k = large.k
+    x_map = _column_map(part.data.at_hand().x, whole.data.at_hand().x)
+    z_map = _column_map(_mixing_design(part.data), _mixing_design(whole.data))
     if x_map is None or z_map is None:
         return False
     transfer = np.zeros((large.layout.size, small.layout.size))
@@ -137,13 +146,8 @@ def _is_nested(small: Any, large: Any) -> bool:
     return _in_span(np.column_stack([transfer @ inner.basis, shift]), outer.basis)
 
 
-def _same_nuisance(small: Any, large: Any) -> bool:
-    same_family: bool = small.spec.family.name == large.spec.family.name
-    return same_family and small.layout.d == large.layout.d
-
-
-def _mixing_design(model: Any) -> np.ndarray:
-    source = model.observed.at_hand()
+def _mixing_design(observed: Observed) -> np.ndarray:
+    source = observed.at_hand()
     return np.ones((source.n_units, 1)) if source.z is None else source.z
 
 

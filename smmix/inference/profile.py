@@ -21,9 +21,15 @@ from scipy import optimize, stats
 
 from smmix.core.mixture import project
 from smmix.core.params import LinearMap, MixtureParams
+from smmix.core.transforms import Transform
 from smmix.errors import SmmixError
+from smmix.mixture.evaluate import information_at
+from smmix.mixture.fitted import Fit, Fitted, fitted_of
+from smmix.mixture.parameters import NUISANCE
+from smmix.mixture.specification import Specification
 from smmix.search.coordinates import Coordinates, working_setting
 from smmix.search.em import EMControl, EMStatus, Objective, newton
+from smmix.support.checks import check_alpha
 
 __all__ = ["profile_likelihood_ci"]
 
@@ -33,7 +39,7 @@ FARTHEST = 50.0
 ACCURACY = 1e-7
 
 
-def profile_likelihood_ci(results: Any, name: str, alpha: float = 0.05) -> pd.Series:
+def profile_likelihood_ci(results: Fit, name: str, alpha: float = 0.05) -> pd.Series:
     """Profile likelihood interval of one parameter.
 
     Parameters
@@ -66,18 +72,18 @@ def profile_likelihood_ci(results: Any, name: str, alpha: float = 0.05) -> pd.Se
     >>> results.profile_likelihood_ci("income[0]").round(3).tolist()
     [0.633, 0.707]
     """
-    model = results.model
-    if name not in model.param_names:
-        known = ", ".join(map(repr, model.param_names))
+    fitted = fitted_of(results)
+    specification = fitted.specification
+    if name not in specification.param_names:
+        known = ", ".join(map(repr, specification.param_names))
         raise SmmixError(f"{name!r} is not a parameter; choose one of {known}.")
-    if not (isinstance(alpha, float | np.floating) and 0.0 < alpha < 1.0):
-        raise SmmixError(f"alpha={alpha!r} must be a number between 0 and 1, such as 0.05.")
-    if getattr(model, "prob_weights", None) is not None:
+    check_alpha(alpha)
+    if specification.sampled:
         raise SmmixError(
             "With sampling weights the likelihood is a pseudo-likelihood, whose profile has no "
             "chi-squared scale; use conf_int."
         )
-    profile = _Profile.of(results, name)
+    profile = _Profile.of(fitted, name)
     reach = float(np.sqrt(stats.chi2.isf(alpha, 1)))
     ends = [profile.end(-1.0, reach), profile.end(1.0, reach)]
     return pd.Series(ends, index=["lower", "upper"], name=name)
@@ -87,20 +93,20 @@ def profile_likelihood_ci(results: Any, name: str, alpha: float = 0.05) -> pd.Se
 class _Surface:
     """The likelihood in working coordinates, where one Newton ascent under a restriction runs."""
 
-    model: Any
+    specification: Specification
     coordinates: Coordinates
     objective: Objective
 
     @classmethod
-    def of(cls, model: Any) -> _Surface:
-        setting = working_setting(model.spec, model.source)
-        return cls(model, setting.coordinates, setting.objective)
+    def of(cls, fitted: Fitted) -> _Surface:
+        setting = working_setting(fitted.specification.spec, fitted.data.source)
+        return cls(fitted.specification, setting.coordinates, setting.objective)
 
     def climb(
         self, params: MixtureParams, restriction: LinearMap | None
     ) -> tuple[MixtureParams, float]:
         """Maximum near ``params`` under a restriction, natural coordinates, and its height."""
-        natural = replace(self.model.spec, restriction=restriction, coef_basis=None)
+        natural = replace(self.specification.spec, restriction=restriction, coef_basis=None)
         spec = self.coordinates.spec(natural)
         start = project(spec, self.coordinates.to_working(params))
         ascent = newton(replace(self.objective, spec=spec), start, EMControl(maxiter=200))
@@ -122,19 +128,19 @@ class _Profile:
     estimate: float
     error: float
     direction: np.ndarray
-    positive: bool
+    transform: Transform
     height: float
     start: MixtureParams
 
     @classmethod
-    def of(cls, results: Any, name: str) -> _Profile:
-        model = results.model
-        position = list(model.param_names).index(name)
-        params = np.asarray(results.params, dtype=float)
-        full, visible = model.specification.tangent
+    def of(cls, fitted: Fitted, name: str) -> _Profile:
+        specification, params = fitted.specification, fitted.params
+        position = specification.param_names.index(name)
+        full, visible = specification.tangent
         if not visible[position].any():
             raise SmmixError(f"{name!r} is held at a fixed value, so it has no interval.")
-        information = -full.T @ model.information(params).hessian @ full
+        info = information_at(specification, fitted.data, params)
+        information = -full.T @ info.hessian @ full
         try:
             lower = np.linalg.cholesky(information)
         except np.linalg.LinAlgError:
@@ -144,9 +150,8 @@ class _Profile:
             ) from None
         half = np.linalg.solve(lower, visible.T)
         column = half.T @ half[:, position]
-        surface = _Surface.of(model)
-        start, height = surface.climb(model.unpack(params), model.spec.restriction)
-        nuisance = model.expand.basis[model.layout.nuisance]
+        surface = _Surface.of(fitted)
+        start, height = surface.climb(fitted.unpacked, specification.spec.restriction)
         return cls(
             surface,
             name,
@@ -154,7 +159,7 @@ class _Profile:
             float(params[position]),
             float(np.sqrt(column[position])),
             column / column[position],
-            bool(nuisance[:, position].any()),
+            specification.parameters.rows[position].transform,
             height,
             start,
         )
@@ -162,19 +167,19 @@ class _Profile:
     @cached_property
     def free(self) -> LinearMap:
         """Visible parameters as a map of the free ones."""
-        model = self.surface.model
-        visible = model.specification.tangent[1]
-        origin = np.zeros(model.layout.size)
-        if model.spec.restriction is not None:
-            origin = model.spec.restriction.origin
-        back = np.linalg.pinv(model.expand.basis)
+        specification = self.surface.specification
+        visible = specification.tangent[1]
+        origin = np.zeros(specification.layout.size)
+        if specification.spec.restriction is not None:
+            origin = specification.spec.restriction.origin
+        back = np.linalg.pinv(specification.expand.basis)
         return LinearMap(visible, back @ origin)
 
     def value(self, distance: float) -> float:
-        """Parameter value at a signed distance in standard errors (log scale for sigma)."""
-        if self.positive:
-            return self.estimate * float(np.exp(distance * self.error / self.estimate))
-        return self.estimate + distance * self.error
+        """Parameter value at a signed distance in standard errors, in working coordinates."""
+        at = np.asarray(self.estimate)
+        step = distance * self.error / self.transform.slope(at)
+        return float(self.transform.natural(self.transform.working(at) + step))
 
     def end(self, sign: float, reach: float) -> float:
         """Where the profile has fallen by ``reach`` squared over two, on one side."""
@@ -196,7 +201,7 @@ class _Profile:
         near, far = 0.0, sign * reach
         while (miss := gap(far)) < 0.0:
             if abs(far) >= FARTHEST:
-                return float("inf") * sign if sign > 0 or not self.positive else 0.0
+                return float(self.transform.natural(np.asarray(sign * np.inf)))
             near = far
             factor = 1.1 * reach / max(miss + reach, 0.5 * reach)
             far = sign * min(abs(far) * float(np.clip(factor, 1.2, 2.0)), FARTHEST)
@@ -208,7 +213,7 @@ class _Profile:
         self, params: MixtureParams, before: float, value: float
     ) -> tuple[MixtureParams, float]:
         """Maximum with the parameter held at ``value``, from the one at ``before``."""
-        model = self.surface.model
+        specification = self.surface.specification
         row, origin = self.free.basis[self.position], self.free.origin[self.position]
         pivot = int(np.argmax(np.abs(row)))
         others = np.delete(np.arange(row.size), pivot)
@@ -217,22 +222,22 @@ class _Profile:
         basis[pivot] = -row[others] / row[pivot]
         shift = np.zeros(row.size)
         shift[pivot] = (value - origin) / row[pivot]
-        outer = model.spec.restriction or model.expand
+        outer = specification.spec.restriction or specification.expand
         restriction = outer.then(LinearMap(basis, shift))
         return self.surface.climb(self.moved(params, value - before), restriction)
 
     def moved(self, params: MixtureParams, step: float) -> MixtureParams:
-        """Parameters moved along the tangent of the profile; sigmas by a factor."""
-        model = self.surface.model
-        full = model.layout.pack(params)[0]
-        change = model.expand.basis @ (self.direction * step)
-        nuisance = model.layout.nuisance
-        moved = full + change
-        moved[nuisance] = full[nuisance] * np.exp(
-            np.clip(change[nuisance] / full[nuisance], -1.0, 1.0)
-        )
-        unpacked: MixtureParams = model.layout.unpack(moved)
-        return unpacked
+        """Parameters moved along the tangent of the profile, each in its working coordinate."""
+        specification = self.surface.specification
+        full = specification.layout.pack(params)[0]
+        moved = full + specification.expand.basis @ (self.direction * step)
+        for i in specification.parameters.positions(NUISANCE):
+            row = specification.parameters.rows[i]
+            places = list(row.places)
+            here = full[places]
+            step_ = np.clip((moved[places] - here) / row.transform.slope(here), -1.0, 1.0)
+            moved[places] = row.transform.natural(row.transform.working(here) + step_)
+        return specification.layout.unpack(moved)
 
 
 def _root(function: Any, near: float, far: float) -> float:

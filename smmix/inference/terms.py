@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import combinations
 from itertools import pairwise as successive
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 from statsmodels.stats.contrast import WaldTestResults
 from statsmodels.stats.multitest import multipletests, multitest_alias
 
 from smmix.errors import SmmixError
-from smmix.inference.delta import confidence_quantile, covariance_or_none, delta_se
 from smmix.inference.margins import margins
 from smmix.inference.nested import LRTest, compare_lr_test
 from smmix.inference.profile import profile_likelihood_ci
+from smmix.mixture.fitted import Fit, Fitted, fitted_of
+from smmix.mixture.hypotheses import read_hypotheses, refuse_contradiction
+from smmix.mixture.parameters import COEF, MIXING, NUISANCE
+from smmix.mixture.specification import Specification
 
 __all__ = [
     "LRTest",
@@ -25,7 +27,6 @@ __all__ = [
     "margins",
     "pairwise",
     "profile_likelihood_ci",
-    "required_covariance",
     "wald_test_terms",
 ]
 
@@ -35,7 +36,7 @@ RANK_TOLERANCE = 1e-10
 
 
 def wald_test_terms(
-    results: Any,
+    results: Fit,
     skip_single: bool = False,
     extra_constraints: Sequence[tuple[str, Any]] | None = None,
     combine_terms: Sequence[str] | None = None,
@@ -78,50 +79,60 @@ def wald_test_terms(
     >>> bool(table.loc[("income", "equal across components"), "pvalue"] < 0.001)
     True
     """
-    matrix = required_covariance(results)
-    params = np.asarray(results.params)
-    index, rows = [], []
-    terms = _tested_terms(results.model)
+    fitted = fitted_of(results)
+    matrix, names = fitted.required_covariance(), fitted.specification.param_names
+    terms = _tested_terms(fitted.specification)
     wanted = [term for term in terms if not (skip_single and len(_distinct(term.places)) == 1)]
-    for term in [*wanted, *_combined(terms, combine_terms)]:
-        for hypothesis, contrast in _hypotheses(term, np.eye(len(params))):
-            statistic, df = _wald(contrast, params, matrix)
-            index.append((term.name, hypothesis))
-            rows.append(_reference(results, statistic, df))
+    tests = [
+        (term.name, hypothesis, contrast, np.zeros(len(contrast)))
+        for term in [*wanted, *_combined(terms, combine_terms)]
+        for hypothesis, contrast in _hypotheses(term, np.eye(len(names)))
+    ]
     for name, constraint in _named_constraints(extra_constraints):
-        test = results.wald_test(constraint, scalar=True)
-        freedom = [test.df_num, test.df_denom] if results.use_t else [test.df_denom]
-        index.append((name, "as given"))
-        rows.append([float(test.statistic), float(test.pvalue), int(freedom[0]), *freedom[1:]])
-    columns = ["statistic", "pvalue", "df_constraint", "df_denom"][: 4 if results.use_t else 3]
-    labels = pd.MultiIndex.from_tuples(index, names=["term", "hypothesis"])
+        contrast, values = read_hypotheses(constraint, names)
+        refuse_contradiction(contrast, values, "r_matrix")
+        tests.append((name, "as given", contrast, values))
+    rows = [
+        _reference(fitted, *_wald(contrast, values, fitted.params, matrix))
+        for _, _, contrast, values in tests
+    ]
+    columns = ["statistic", "pvalue", "df_constraint", "df_denom"][: 4 if fitted.use_t else 3]
+    labels = pd.MultiIndex.from_tuples([t[:2] for t in tests], names=["term", "hypothesis"])
     table = pd.DataFrame(rows, columns=columns, index=labels)
-    return WaldTestResults(None, "F" if results.use_t else "chi2", None, table=table)
+    return WaldTestResults(None, "F" if fitted.use_t else "chi2", None, table=table)
 
 
 class _Term(NamedTuple):
     """A term to test, and the visible positions of its parameters by component and column."""
 
     name: str
-    kind: Literal["coef", "sigma", "mixing"]
+    kind: str
     places: np.ndarray
 
 
-def _tested_terms(model: Any) -> list[_Term]:
-    places, layout = _places(model), model.layout
-    terms = [_Term(t, "coef", places[:, c]) for t, c in model.design.exog_terms.items()]
-    terms.append(_Term("sigma", "sigma", _sigma_places(model)))
-    if layout.k > 1:
-        logits = model.expand.basis[layout.mixing].argmax(axis=1).reshape(layout.k - 1, layout.q)
-        mixing = model.design.concomitant_terms.items()
-        terms += [_Term(f"mixing.{t}", "mixing", logits[:, c]) for t, c in mixing]
+def _tested_terms(specification: Specification) -> list[_Term]:
+    table = specification.parameters
+    places = table.by_component(COEF)
+    terms = [_Term(t, COEF, places[:, c]) for t, c in specification.exog_terms.items()]
+    terms += _nuisance_terms(specification)
+    if specification.k > 1:
+        logits = table.by_component(MIXING)
+        mixing = specification.concomitant_terms.items()
+        terms += [_Term(f"mixing.{t}", MIXING, logits[:, c]) for t, c in mixing]
     return terms
 
 
+def _nuisance_terms(specification: Specification) -> list[_Term]:
+    table = specification.parameters
+    places = table.by_component(NUISANCE)
+    names = [table.rows[i].term for i in places[0]]
+    return [_Term(name, NUISANCE, places[:, [i]]) for i, name in enumerate(names)]
+
+
 def _hypotheses(term: _Term, identity: np.ndarray) -> Iterable[tuple[str, np.ndarray]]:
-    if term.kind != "sigma":
+    if term.kind != NUISANCE:
         yield ZERO, identity[_distinct(term.places)]
-    if term.kind != "mixing":
+    if term.kind != MIXING:
         contrast = _equalities(term.places, identity)
         if len(contrast):
             yield EQUAL, contrast
@@ -138,7 +149,7 @@ def _combined(terms: list[_Term], texts: Sequence[str] | None) -> list[_Term]:
             "mixing": [t for t in terms if t.kind == "mixing" and _within_mixing(text, t.name)],
         }
         if not any(found.values()):
-            known = ", ".join(repr(t.name) for t in terms if t.kind != "sigma")
+            known = ", ".join(repr(t.name) for t in terms if t.kind != NUISANCE)
             raise SmmixError(
                 f"combine_terms: no term has {text!r} in its name; the terms are {known}."
             )
@@ -170,21 +181,6 @@ def _named_constraints(given: Any) -> Iterable[tuple[str, Any]]:
         yield pair[0], pair[1]
 
 
-def _places(model: Any) -> np.ndarray:
-    """Visible position (k, p) of each coefficient, -1 where a component lacks the column."""
-    layout = model.layout
-    rows = model.expand.basis[layout.coef]
-    places = np.where(rows.any(axis=1), rows.argmax(axis=1), -1)
-    return places.reshape(layout.k, layout.p)
-
-
-def _sigma_places(model: Any) -> np.ndarray:
-    """Visible position (k, d) of each component's nuisance parameters."""
-    layout = model.layout
-    places: np.ndarray = model.expand.basis[layout.nuisance].argmax(axis=1)
-    return places.reshape(layout.k, layout.d)
-
-
 def _distinct(places: np.ndarray) -> np.ndarray:
     return np.unique(places[places >= 0])
 
@@ -198,9 +194,11 @@ def _equalities(places: np.ndarray, identity: np.ndarray) -> np.ndarray:
     return np.array(rows)
 
 
-def _wald(contrast: np.ndarray, params: np.ndarray, matrix: np.ndarray) -> tuple[float, int]:
-    """Statistic and rank of ``contrast @ params = 0``; infinite where the contrast is certain."""
-    value = contrast @ params
+def _wald(
+    contrast: np.ndarray, values: np.ndarray, params: np.ndarray, matrix: np.ndarray
+) -> tuple[float, int]:
+    """Statistic and rank of ``contrast @ params = values``; infinite where that is certain."""
+    value = contrast @ params - values
     covariance = contrast @ matrix @ contrast.T
     width = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     certain = width == 0.0
@@ -214,34 +212,15 @@ def _wald(contrast: np.ndarray, params: np.ndarray, matrix: np.ndarray) -> tuple
     return float((projected**2 / eigenvalues[kept]).sum()), int(kept.sum())
 
 
-def _reference(results: Any, statistic: float, df: int) -> list[float]:
-    """Statistic, p-value and degrees of freedom, of F when the results use t."""
-    if df == 0:
-        return [0.0, 1.0, 0, _denominator(results)][: 4 if results.use_t else 3]
-    if not results.use_t:
-        return [statistic, float(stats.chi2.sf(statistic, df)), df]
-    left = _denominator(results)
-    statistic = statistic / df
-    return [statistic, float(stats.f.sf(statistic, df, left)), df, left]
-
-
-def _denominator(results: Any) -> float:
-    return float(getattr(results, "df_resid_inference", None) or results.df_resid)
-
-
-def required_covariance(results: Any) -> np.ndarray:
-    """Covariance of the estimates, refused when there is none."""
-    matrix = covariance_or_none(results)
-    if matrix is None:
-        raise SmmixError(
-            "There is no covariance matrix, because the information could not be inverted; "
-            "use results.bootstrap() or simplify the model."
-        )
-    return matrix
+def _reference(fitted: Fitted, statistic: float, df: int) -> list[float]:
+    """Statistic, p-value and degrees of freedom, of F when the fit uses t."""
+    shown, pvalue = (0.0, 1.0) if df == 0 else fitted.tail(statistic, df)
+    left = [] if fitted.df_inference is None else [float(fitted.df_inference)]
+    return [shown, pvalue, df, *left]
 
 
 def pairwise(
-    results: Any, term: str | None = None, method: str | None = "hs", alpha: float = 0.05
+    results: Fit, term: str | None = None, method: str | None = "hs", alpha: float = 0.05
 ) -> pd.DataFrame:
     """Differences between all pairs of components, with p-values adjusted for multiplicity.
 
@@ -280,11 +259,11 @@ def pairwise(
     if method is not None and not (isinstance(method, str) and method in multitest_alias):
         known = ", ".join(map(repr, multitest_alias))
         raise SmmixError(f"method={method!r} is not known; choose one of {known} or None.")
-    matrix = required_covariance(results)
-    model = results.model
+    fitted = fitted_of(results)
+    fitted.required_covariance()
     tables = [
-        _compare(results, matrix, places, method, alpha)
-        for places in _pairwise_terms(model, term)
+        _compare(fitted, places, method, alpha)
+        for places in _pairwise_terms(fitted.specification, term)
         if any(True for _ in _pairs(places))
     ]
     if not tables:
@@ -293,19 +272,19 @@ def pairwise(
     return pd.concat(tables)
 
 
-def _pairwise_terms(model: Any, term: str | None) -> list[np.ndarray]:
+def _pairwise_terms(specification: Specification, term: str | None) -> list[np.ndarray]:
     """Visible positions (k, columns) of each term to compare."""
-    places, columns = _places(model), list(model.design.exog_names)
+    places = specification.parameters.by_component(COEF)
+    terms = {t: places[:, columns] for t, columns in specification.exog_terms.items()}
+    nuisance = {t.name: t.places for t in _nuisance_terms(specification)}
     if term is None:
-        return [*(places[:, c] for c in model.design.exog_terms.values()), _sigma_places(model)]
-    if isinstance(term, str) and term in model.design.exog_terms:
-        return [places[:, model.design.exog_terms[term]]]
-    if isinstance(term, str) and term in columns:
-        return [places[:, [columns.index(term)]]]
-    if isinstance(term, str) and term == "sigma":
-        return [_sigma_places(model)]
-    known = ", ".join(map(repr, dict.fromkeys([*model.design.exog_terms, *columns, "sigma"])))
-    raise SmmixError(f"term={term!r} is not a term of the components; choose one of {known}.")
+        return [*terms.values(), *nuisance.values()]
+    columns = {name: places[:, [j]] for j, name in enumerate(specification.exog_names)}
+    known = nuisance | columns | terms
+    if isinstance(term, str) and term in known:
+        return [known[term]]
+    names = ", ".join(map(repr, dict.fromkeys([*terms, *columns, *nuisance])))
+    raise SmmixError(f"term={term!r} is not a term of the components; choose one of {names}.")
 
 
 def _pairs(places: np.ndarray) -> Iterable[tuple[int, int]]:
@@ -315,22 +294,16 @@ def _pairs(places: np.ndarray) -> Iterable[tuple[int, int]]:
                 yield int(a), int(b)
 
 
-def _compare(
-    results: Any, matrix: np.ndarray, places: np.ndarray, method: str | None, alpha: float
-) -> pd.DataFrame:
+def _compare(fitted: Fitted, places: np.ndarray, method: str | None, alpha: float) -> pd.DataFrame:
     pairs = list(dict.fromkeys(_pairs(places)))
-    identity = np.eye(matrix.shape[0])
+    identity = np.eye(fitted.params.size)
     contrast = np.array([identity[a] - identity[b] for a, b in pairs])
-    difference = contrast @ np.asarray(results.params)
-    error = delta_se(contrast, matrix)
+    difference, error = contrast @ fitted.params, fitted.errors_of(contrast)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where((error == 0.0) & (difference == 0.0), 0.0, difference / error)
-    if results.use_t:
-        letter, pvalue = "t", 2.0 * stats.t.sf(np.abs(ratio), _denominator(results))
-    else:
-        letter, pvalue = "z", 2.0 * stats.norm.sf(np.abs(ratio))
-    reach = confidence_quantile(results, alpha) * error
-    names = results.model.param_names
+    letter, pvalue = fitted.letter, fitted.two_sided(ratio)
+    reach = fitted.quantile(alpha) * error
+    names = fitted.specification.param_names
     table = pd.DataFrame(
         {
             "coef": difference,

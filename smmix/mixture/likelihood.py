@@ -2,55 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from smmix.core.blocks import Block
-from smmix.core.information import information, unit_scores
 from smmix.core.statistics import InfoStats
 from smmix.mixture.base import MixtureModel
-from smmix.mixture.observed import Observed
+from smmix.mixture.evaluate import information_at, own_blocks, posterior_at, score_obs_at
 from smmix.mixture.prediction import new_rows, own_rows, predict_rows
-from smmix.mixture.specification import Specification
 
-__all__ = ["MixtureLikelihood", "information_at", "own_blocks", "posterior_at", "score_obs_at"]
-
-
-def information_at(
-    specification: Specification, observed: Observed, params: np.ndarray
-) -> InfoStats:
-    """Score, Hessian and cross products of scores (full vector) at ``params`` (V,)."""
-    unpacked, spec = specification.unpack(params), specification.spec
-    stats = observed.source.reduce(lambda b: information(spec, unpacked, b), 3 * spec.layout.k)
-    return InfoStats(*(None if part is None else part[0] for part in stats))  # type: ignore[arg-type]
-
-
-def own_blocks(observed: Observed, width: int) -> Iterator[Block]:
-    """The rows in blocks, refused when they are not in memory."""
-    assert observed.rows() is not None
-    return iter(observed.source.blocks(width))
-
-
-def score_obs_at(
-    specification: Specification, observed: Observed, params: np.ndarray
-) -> np.ndarray:
-    """Scores of the units in the visible parameters, (u, V)."""
-    unpacked, spec = specification.unpack(params), specification.spec
-    blocks = own_blocks(observed, 3 * spec.layout.k)
-    parts = [unit_scores(spec, unpacked, block)[0] for block in blocks]
-    return np.concatenate(parts, axis=1).T @ specification.expand.basis
-
-
-def posterior_at(
-    specification: Specification, observed: Observed, params: np.ndarray
-) -> np.ndarray:
-    """Posterior probabilities of the components for each unit, (u, k)."""
-    unpacked, spec = specification.unpack(params), specification.spec
-    blocks = own_blocks(observed, spec.layout.k)
-    parts = [spec.posterior(unpacked, block)[0][0] for block in blocks]
-    return np.concatenate(parts, axis=1).T
+__all__ = ["MixtureLikelihood"]
 
 
 class MixtureLikelihood(MixtureModel):

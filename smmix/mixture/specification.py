@@ -179,7 +179,7 @@ class Specification:
 
     @property
     def variance(self) -> str:
-        """Whether all components share their sigma: "equal" or "free"."""
+        """Whether components share their sigma ("equal") or each has its own ("free")."""
         return "equal" if "sigma" in self.shared else "free"
 
     @cached_property

@@ -9,9 +9,10 @@ from typing import Any
 from smmix.fit.run import FitOptions, search_modes
 from smmix.fit.warnings import warn_of
 from smmix.inference.covariance import check_cov_type
+from smmix.mixture.fitted import FitRecord
 from smmix.mixture.hypotheses import nothing_free, read_hypotheses
 from smmix.mixture.likelihood import MixtureLikelihood
-from smmix.results import FitRecord, MixtureResults, MixtureResultsWrapper
+from smmix.results import MixtureResults, MixtureResultsWrapper
 
 __all__ = ["MixtureRegression"]
 
@@ -141,7 +142,7 @@ class MixtureRegression(MixtureLikelihood):
         kept = start_params is not None and order == "weight"
         record = FitRecord(modes, method, None if kept else order)
         results = MixtureResults(self, record, modes.selected, cov_type, cov_kwds, use_t)
-        warn_of(results)
+        warn_of(results.fitted)
         return MixtureResultsWrapper(results)
 
     def fit_constrained(

@@ -22,7 +22,7 @@ def unwrapped(results: Any, what: str) -> Any:
 def checked_null(results: Any, test: str) -> Any:
     """The fit under the null hypothesis, refused when nothing can be tested against it."""
     inner = unwrapped(results, "results")
-    if inner.model.large is not None:
+    if not inner.fitted.data.in_memory:
         raise SmmixError(f"{test} needs the rows in memory; test a fit to a sample of them.")
     if inner.mode_found.degenerate:
         raise SmmixError(

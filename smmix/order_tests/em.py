@@ -104,7 +104,7 @@ def em_test(
     checked_fraction("alpha", alpha)
     if threads is not None:
         checked_number("threads", threads)
-    if null.model.design.concomitant is not None:
+    if null.fitted.specification.concomitant_names is not None:
         raise SmmixError(
             "em_test is not known for component probabilities that depend on concomitant "
             "variables; use bootstrap_lrt."
@@ -117,7 +117,7 @@ def em_test(
     rng = generator(rng)
     with one_blas_thread():
         statistic = float(test.statistics(test.search.observed(), rng.spawn(1))[0])
-    make = resampling(null.model, null.unpacked, "parametric")
+    make = resampling(null.fitted, "parametric")
 
     def draw(generators: Sequence[np.random.Generator]) -> np.ndarray:
         return test.statistics(make(generators), generators)

@@ -112,7 +112,7 @@ def bootstrap_lrt(
     with one_blas_thread():
         observed = search.pair_fits(search.observed(), rng.spawn(1))
     statistic = 2.0 * float(observed.gain[0])
-    make = resampling(null.model, null.unpacked, "parametric")
+    make = resampling(null.fitted, "parametric")
 
     def draw(generators: Sequence[np.random.Generator]) -> np.ndarray:
         return 2.0 * search.pair_fits(make(generators), generators).gain

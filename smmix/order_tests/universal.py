@@ -169,11 +169,11 @@ def confidence_set_k(
 def _check_model(model: Any) -> None:
     if not isinstance(model, MixtureOLS):
         raise SmmixError(f"confidence_set_k needs a MixtureOLS model, not {type(model).__name__}.")
-    if model.prob_weights is not None:
+    if model.specification.sampled:
         raise SmmixError(
             "With sampling weights there is no likelihood, so confidence_set_k has no level."
         )
-    if model.large is not None:
+    if not model.observed.in_memory:
         raise SmmixError("confidence_set_k needs the rows in memory; use a sample of them.")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from smmix.errors import SmmixError
-from smmix.inference.nested import same_regressors
+from smmix.inference.nested import DATA, same_data, same_regressors
 from smmix.order_tests.checks import checked_null, unwrapped
 from smmix.order_tests.imhof import weighted_chi2_sf
 from smmix.reporting.tables import MixtureSummary
@@ -164,19 +164,17 @@ def _check_pair(null: Any, more: Any) -> None:
             f"The alternative has k={more.k} and the null hypothesis k={null.k}; give the fit with "
             "fewer components first."
         )
-    if null.model.prob_weights is not None or more.model.prob_weights is not None:
+    if null.fitted.specification.sampled or more.fitted.specification.sampled:
         raise SmmixError(
             "With sampling weights the likelihood is a pseudo-likelihood, for which vlmr_test has "
             "no distribution; use bootstrap_lrt."
         )
-    parts = ("y", "weight", "repeat", "offset", "group")
-    pairs = [(getattr(null.model.source, p), getattr(more.model.source, p)) for p in parts]
-    if not all(_equal(left, right) for left, right in pairs):
+    if not same_data(null.fitted.data, more.fitted.data, DATA[:-1]):
         raise SmmixError(
             "The fits are not of the same data: response, rows, weights, groups and offset must "
             "be the same."
         )
-    if not same_regressors(null.model, more.model):
+    if not same_regressors(null.fitted, more.fitted):
         raise SmmixError(
             "The fits have different regressors or concomitant variables, so they differ in more "
             "than the number of components; give fits of one formula, and compare formulas by "
@@ -188,12 +186,6 @@ def _check_pair(null: Any, more: Any) -> None:
             f"{null.llf:.6g}), so it missed its maximum; fit it again with more n_starts, or by "
             "select_k."
         )
-
-
-def _equal(left: Any, right: Any) -> bool:
-    if left is None or right is None:
-        return left is right
-    return bool(np.array_equal(left, right))
 
 
 def vuong_weights(null: Any, more: Any) -> np.ndarray:

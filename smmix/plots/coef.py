@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
+import pandas as pd
 
 from smmix.errors import SmmixError
-from smmix.inference.delta import confidence_quantile
+from smmix.inference.covariance import proportions
+from smmix.inference.table import parameter_table
+from smmix.mixture.fitted import Fit, Fitted, fitted_of
+from smmix.mixture.parameters import MIXING, NUISANCE
 from smmix.plots.style import GREY, look, open_panels
 
 __all__ = ["plot_coef"]
@@ -18,7 +21,7 @@ _NEAR = 0.5
 
 
 def plot_coef(
-    results: Any, ax: Any = None, *, terms: Sequence[str] | None = None, alpha: float = 0.05
+    results: Fit, ax: Any = None, *, terms: Sequence[str] | None = None, alpha: float = 0.05
 ) -> Any:
     """Draw each coefficient with its confidence interval across the components.
 
@@ -56,13 +59,13 @@ def plot_coef(
     >>> [ax.get_title() for ax in results.plot_coef()]
     ['Intercept', 'income']
     """
-    known = coefficient_intervals(results, alpha)
-    wanted = list(results.model.design.exog_names) if terms is None else list(terms)
+    known = coefficient_intervals(fitted_of(results), alpha)
+    wanted = list(fitted_of(results).specification.exog_names) if terms is None else list(terms)
     unknown = [name for name in wanted if name not in known]
     if unknown or not wanted:
         what = f"There is no term {unknown[0]!r}" if unknown else "terms names no term"
         raise SmmixError(f"{what}; there are {', '.join(known)}.")
-    height = 1.0 + 0.28 * results.k
+    height = 1.0 + 0.28 * fitted_of(results).k
     fewer = "; or pick some with terms=[..]"
     panels = open_panels(len(wanted), ax, (3.4, max(height, 1.7)), 4, fewer)
     for axes, name in zip(panels.axes, wanted, strict=True):
@@ -90,39 +93,25 @@ def plot_coef(
 
 
 def coefficient_intervals(
-    results: Any, alpha: float
+    fitted: Fitted, alpha: float
 ) -> dict[str, dict[int | str, tuple[float, float, float]]]:
     """Estimate, lower and upper end by name of the term and component ("all" when shared)."""
-    model = results.model
-    layout, basis = model.layout, model.expand.basis
-    confidence_quantile(results, alpha)
-    estimate = np.asarray(results.params)
-    interval = np.asarray(results.conf_int(alpha), dtype=float)
-    known: dict[str, dict[int | str, tuple[float, float, float]]] = {}
-
-    def add(name: str, component: int, full_row: int) -> None:
-        held = np.flatnonzero(basis[full_row])
-        if not held.size:
-            return
-        i = int(held[0])
-        label: int | str = "all" if basis[:, i].sum() > 1 else component
-        known.setdefault(name, {})[label] = (
-            float(estimate[i]),
-            float(interval[i, 0]),
-            float(interval[i, 1]),
-        )
-
-    for c in range(layout.k):
-        for name, row in zip(model.design.exog_names, layout.component(c), strict=False):
-            add(name, c, row)
-    for name, table in (("sigma", results.sigmas(alpha)), ("weight", results.proportions(alpha))):
-        known[name] = {
-            int(c): (float(row.iloc[0]), float(row["ci_lower"]), float(row["ci_upper"]))
-            for c, row in table.iterrows()
-        }
-    if model.design.concomitant_names is not None:
-        rows = np.arange(layout.size)[layout.mixing].reshape(layout.k - 1, layout.q)
-        for c in range(1, layout.k):
-            for name, row in zip(model.design.concomitant_names, rows[c - 1], strict=True):
-                add(f"mixing.{name}", c, row)
-    return known
+    specification = fitted.specification
+    table = parameter_table(fitted, alpha)
+    nuisance = dict.fromkeys(table["term"][table["kind"] == NUISANCE])
+    logits = [f"mixing.{name}" for name in specification.concomitant_names or []]
+    known: dict[str, dict[int | str, tuple[float, float, float]]] = {
+        name: {} for name in [*specification.exog_names, *nuisance, "weight", *logits]
+    }
+    for row in table.itertuples():
+        name = f"mixing.{row.term}" if row.kind == MIXING else row.term
+        owners: list[int | str] = ["all" if row.component is pd.NA else int(row.component)]
+        if row.kind == NUISANCE and row.component is pd.NA:
+            owners = list(range(fitted.k))
+        if name in known:
+            ends = float(row.estimate), float(row.lower), float(row.upper)
+            known[name].update(dict.fromkeys(owners, ends))
+    for c, row in proportions(fitted, alpha).iterrows():
+        ends = float(row["weight"]), float(row["ci_lower"]), float(row["ci_upper"])
+        known["weight"][int(c)] = ends
+    return {name: rows for name, rows in known.items() if rows}

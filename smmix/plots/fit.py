@@ -86,7 +86,7 @@ def plot_fit(
     n = len(model.kept_design.endog)
     rng = generator(rng)
     picked = sample_rows(n, max_points, rng)
-    shown = effects(results, picked, variables, alpha)
+    shown = effects(results.fitted, picked, variables, alpha)
     size = (6.4, 4.8) if len(shown) < 2 else (4.2, 3.6)
     fewer = f"; or pick some of {', '.join(effect.name for effect in shown)} with variables=[..]"
     panels = open_panels(max(len(shown), 1), ax, size, fewer=fewer)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from smmix.errors import SmmixError
-from smmix.inference.delta import confidence_quantile, covariance_or_none
+from smmix.mixture.fitted import Fitted
 
 __all__ = ["Effect", "MeanDesign", "effects"]
 
@@ -54,13 +54,13 @@ class MeanDesign:
 
     Parameters
     ----------
-    model : MixtureOLS
+    fitted : Fitted
     picked : ndarray of int
         Positions of rows.
     """
 
-    def __init__(self, model: Any, picked: np.ndarray):
-        design = model.kept_design
+    def __init__(self, fitted: Fitted, picked: np.ndarray):
+        design = fitted.data.rows()
         self.exog = design.exog[picked]
         self.to_exog: Callable[[pd.DataFrame], np.ndarray]
         formulas, frame = design.formulas, design.frame
@@ -115,13 +115,13 @@ def _typical(column: pd.Series) -> int:
 
 
 def effects(
-    results: Any, picked: np.ndarray, variables: Sequence[str] | None, alpha: float
+    fitted: Fitted, picked: np.ndarray, variables: Sequence[str] | None, alpha: float
 ) -> list[Effect]:
     """The effect of each variable, in every component.
 
     Parameters
     ----------
-    results : MixtureResults
+    fitted : Fitted
     picked : ndarray of int
         Rows to be drawn.
     variables : sequence of str or None
@@ -134,8 +134,7 @@ def effects(
     SmmixError
         If the mean does not depend on a variable asked for.
     """
-    model = results.model
-    made = MeanDesign(model, picked)
+    made = MeanDesign(fitted, picked)
     wanted = made.names if variables is None else list(variables)
     unknown = [name for name in wanted if name not in made.names]
     if unknown or (made.names and not wanted):
@@ -144,8 +143,8 @@ def effects(
             f"The mean {what} on {', '.join(made.names) or 'no variable'}: name one of these in "
             "variables, or leave it out."
         )
-    coef = results.unpacked.coef[0].T
-    design = model.kept_design
+    coef = fitted.unpacked.coef[0].T
+    design = fitted.data.rows()
     shift = 0.0 if design.offset is None else design.offset[picked]
     resid = (design.endog[picked] - shift)[:, None] - made.exog @ coef
     found = []
@@ -156,7 +155,7 @@ def effects(
         grid = values.to_numpy(dtype=float) if levels is None else np.arange(len(levels))
         y = made.at(name, rows) @ coef + resid
         found.append(
-            Effect(name, levels, x, y, grid, columns @ coef, _reach(results, columns, alpha))
+            Effect(name, levels, x, y, grid, columns @ coef, _reach(fitted, columns, alpha))
         )
     return found
 
@@ -166,16 +165,9 @@ def _places(rows: pd.Series, levels: list[Any]) -> np.ndarray:
     return np.array([place[value] for value in rows], dtype=float)
 
 
-def _reach(results: Any, columns: np.ndarray, alpha: float) -> np.ndarray:
+def _reach(fitted: Fitted, columns: np.ndarray, alpha: float) -> np.ndarray:
     """Half widths (g, k) of the intervals of the components' means at ``columns`` (g, p)."""
-    quantile = confidence_quantile(results, alpha)
-    matrix = covariance_or_none(results)
-    layout, basis = results.model.layout, results.model.expand.basis
-    reach = np.full((len(columns), layout.k), np.nan)
-    if matrix is None:
-        return reach
-    for c in range(layout.k):
-        visible = columns @ basis[layout.component(c)[: layout.p]]
-        variance = np.einsum("ij,jk,ik->i", visible, matrix, visible)
-        reach[:, c] = quantile * np.sqrt(np.maximum(variance, 0.0))
-    return reach
+    quantile, specification = fitted.quantile(alpha), fitted.specification
+    basis = specification.expand.basis[specification.layout.coef]
+    own = np.split(basis, fitted.k)
+    return np.column_stack([quantile * fitted.errors_of(columns @ part) for part in own])

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import betaincinv, ndtr, ndtri
 
-from smmix.inference.delta import confidence_quantile
 from smmix.plots.style import GREY, check_whole, open_panels
+from smmix.support.checks import check_alpha
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,7 +67,7 @@ def plot_residuals(
     """
     residual = results.quantile_residuals.to_numpy()
     check_whole("max_points", max_points)
-    confidence_quantile(results, alpha)
+    check_alpha(alpha)
     panels = open_panels(2, ax, (5.0, 4.0))
     design = results.model.kept_design
     weight = np.ones(residual.size) if design.freq_weights is None else design.freq_weights

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-if TYPE_CHECKING:
-    from smmix.results import MixtureResults
+from smmix.inference.table import parameter_table
+from smmix.mixture.fitted import Fitted
+from smmix.mixture.parameters import COEF, NUISANCE
+from smmix.search.modes import component_sizes
 
 __all__ = ["ComponentView", "component_views"]
 
@@ -39,7 +40,7 @@ class ComponentView:
     nobs: float
     use_t: bool
     model: SimpleNamespace
-    _place: tuple[MixtureResults, np.ndarray]
+    _place: tuple[Fitted, np.ndarray]
 
     def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
         """Confidence intervals of the parameters of the component.
@@ -62,50 +63,29 @@ class ComponentView:
         >>> results.components[0].conf_int().loc["income"].round(3).tolist()
         [0.634, 0.686]
         """
-        results, positions = self._place
-        interval = np.asarray(results.conf_int(alpha))[positions]
-        return pd.DataFrame(interval, self.params.index)
+        fitted, positions = self._place
+        return pd.DataFrame(fitted.conf_int(alpha)[positions], self.params.index)
 
 
-def component_views(results: MixtureResults, sizes: np.ndarray) -> list[ComponentView]:
-    """Views of all components.
-
-    Parameters
-    ----------
-    results : MixtureResults
-    sizes : ndarray, (k,)
-        Sum of posteriors over rows.
-    """
-    model = results.model
-    layout, basis = model.layout, model.expand.basis
-    estimates = np.asarray(results.params), np.asarray(results.bse)
-    tests = np.asarray(results.tvalues), np.asarray(results.pvalues)
+def component_views(fitted: Fitted) -> list[ComponentView]:
+    """Views of all components."""
+    specification = fitted.specification
+    places = np.hstack([specification.parameters.by_component(kind) for kind in (COEF, NUISANCE)])
+    sizes = component_sizes(specification.spec, fitted.unpacked, fitted.data.source)[0]
+    table = parameter_table(fitted)
+    table["ratio"] = table["estimate"] / table["std_err"]
     views = []
-    for c in range(model.k):
-        rows = layout.component(c)[: layout.p + layout.d]
-        names = [*model.design.exog_names, "sigma"]
-        held = basis[rows].any(axis=1)
-        positions = basis[rows[held]].argmax(axis=1)
-        index = [name for name, has in zip(names, held, strict=True) if has]
-        params, bse, tvalues, pvalues = (
-            pd.Series(part[positions], index) for part in (*estimates, *tests)
-        )
+    for c, row in enumerate(places):
+        positions = row[row >= 0]
+        own = table.iloc[positions].set_index("term").rename_axis(None)
+        names = list(own.index)
         described = SimpleNamespace(
-            endog_names=f"{model.endog_names} [{c}]",
-            exog_names=index,
-            data=SimpleNamespace(param_names=index),
+            endog_names=f"{specification.endog_name} [{c}]",
+            exog_names=names,
+            data=SimpleNamespace(param_names=names),
         )
+        parts = (own[column].rename(None) for column in ("estimate", "std_err", "ratio", "p"))
         views.append(
-            ComponentView(
-                number=c,
-                params=params,
-                bse=bse,
-                tvalues=tvalues,
-                pvalues=pvalues,
-                nobs=float(sizes[c]),
-                use_t=results.use_t,
-                model=described,
-                _place=(results, positions),
-            )
+            ComponentView(c, *parts, float(sizes[c]), fitted.use_t, described, (fitted, positions))
         )
     return views

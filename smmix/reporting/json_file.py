@@ -17,8 +17,10 @@ import numpy as np
 import pandas as pd
 
 from smmix.errors import SmmixError
-from smmix.inference.delta import covariance_or_none
+from smmix.inference.criteria import Criteria
+from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.reporting.saved import SavedFit
+from smmix.reporting.summary import summarize
 
 __all__ = ["read_json", "to_json"]
 
@@ -26,7 +28,7 @@ FORMAT = "smmix-fit"
 VERSION = 1
 
 
-def to_json(results: Any, path: str | Path | None = None) -> str | None:
+def to_json(results: Fit, path: str | Path | None = None) -> str | None:
     """Write a fit, without its data, as JSON.
 
     Parameters
@@ -57,7 +59,7 @@ def to_json(results: Any, path: str | Path | None = None) -> str | None:
     >>> smmix.read_json(results.to_json())
     <SavedFit: foodexp ~ income, k=2, log-likelihood -1378.54, n = 235>
     """
-    content = _encode(describe(getattr(results, "_results", results)))
+    content = _encode(describe(fitted_of(results)))
     document = {
         "format": FORMAT,
         "version": VERSION,
@@ -231,16 +233,8 @@ _DECODERS: dict[str, Callable[[dict[str, Any]], Any]] = {
 }
 
 
-def describe(results: Any) -> dict[str, Any]:
+def describe(fitted: Fitted) -> dict[str, Any]:
     """A fit as plain values: the model's layout and formulas, the estimates, and how good it is.
-
-    Parameters
-    ----------
-    results : MixtureResults
-
-    Returns
-    -------
-    dict
 
     Raises
     ------
@@ -248,17 +242,17 @@ def describe(results: Any) -> dict[str, Any]:
         If a formula uses something that has no plain value.
     """
     return {
-        "model": results.model.specification.to_plain(),
-        "params": np.asarray(results.params, dtype=float),
-        "cov_params": covariance_or_none(results),
-        "cov_type": results.cov_type,
-        "use_t": bool(results.use_t),
-        "df_resid": float(getattr(results, "df_resid_inference", None) or results.df_resid),
-        "llf": float(results.llf),
-        "nobs": float(results.nobs),
-        "converged": bool(results.converged),
-        "status": results.status,
-        "mean_prior": [np.asarray(part) for part in results.mean_prior],
-        "criteria": {name: float(v) for name, v in results.info_criteria().items()},
-        "summary": str(results.summary()),
+        "model": fitted.specification.to_plain(),
+        "params": fitted.params,
+        "cov_params": fitted.covariance,
+        "cov_type": fitted.cov_type,
+        "use_t": fitted.use_t,
+        "df_resid": float(fitted.df_t),
+        "llf": fitted.llf,
+        "nobs": float(fitted.nobs),
+        "converged": fitted.converged,
+        "status": fitted.status,
+        "mean_prior": list(fitted.mean_prior),
+        "criteria": Criteria.of(fitted).table.to_dict(),
+        "summary": str(summarize(fitted)),
     }

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
-from smmix.inference.covariance import COV_TYPES
-from smmix.inference.delta import covariance_or_none
+from smmix.mixture.fitted import Fitted
+from smmix.mixture.specification import Specification
 
 __all__ = ["notes", "selected"]
 
@@ -29,41 +27,41 @@ def selected(starts: pd.DataFrame) -> pd.Series:
     return starts[starts["selected"]].iloc[0]
 
 
-def notes(results: Any) -> list[str]:
+def notes(fitted: Fitted) -> list[str]:
     """What a reader of a summary must know, a sentence or two for each matter.
 
     Parameters
     ----------
-    results : MixtureResults
+    fitted : Fitted
 
     Returns
     -------
     list of str
     """
     candidates = [
-        _model_note(results.model),
-        _restrictions_note(results.model),
-        _covariance_note(results),
-        _criteria_note(results),
-        _label_note(results),
-        _dropped_note(results.model),
-        _status_note(results),
-        *_mode_notes(results),
-        _curvature_note(results),
-        _tiny_note(results),
-        _sharp_note(results),
+        _model_note(fitted.specification),
+        _restrictions_note(fitted.specification),
+        _covariance_note(fitted),
+        _criteria_note(fitted),
+        _label_note(fitted),
+        _dropped_note(fitted),
+        _status_note(fitted),
+        *_mode_notes(fitted),
+        _curvature_note(fitted),
+        _tiny_note(fitted),
+        _sharp_note(fitted),
     ]
     return [note for note in candidates if note]
 
 
-def _model_note(model: Any) -> str:
+def _model_note(model: Specification) -> str:
     parts = []
-    formula = getattr(model, "formula", None)
+    formula = model.formula
     if isinstance(formula, str):
         parts.append(f"formula: {formula}")
     elif formula is not None:
         parts += [f"formula of component {c}: {own}" for c, own in enumerate(formula)]
-    if getattr(model, "concomitant", None):
+    if model.concomitant:
         mixing = str(model.concomitant).strip().removeprefix("~").strip()
         parts.append(f"mixing: ~ {mixing}")
     if model.common and model.k > 1:
@@ -73,17 +71,17 @@ def _model_note(model: Any) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _common_terms(model: Any) -> list[str]:
+def _common_terms(model: Specification) -> list[str]:
     """Terms that all components share; single columns where they share part of a term."""
-    common, names = set(model.common), model.design.exog_names
+    common, names = set(model.common), model.exog_names
     shared = []
-    for term, places in model.design.exog_terms.items():
+    for term, places in model.exog_terms.items():
         columns = [names[i] for i in places]
         shared += [term] if common.issuperset(columns) else [c for c in columns if c in common]
     return shared
 
 
-def _restrictions_note(model: Any) -> str:
+def _restrictions_note(model: Specification) -> str:
     if model.equalities is None:
         return ""
     held = zip(model.equalities.matrix, model.equalities.values, strict=True)
@@ -108,51 +106,49 @@ def _factor(coefficient: float) -> str:
     return "" if coefficient == 1.0 else f"{coefficient:g} "
 
 
-def _covariance_note(results: Any) -> str:
-    if covariance_or_none(results) is None:
+def _covariance_note(fitted: Fitted) -> str:
+    if fitted.covariance is None:
         return (
             "There are no standard errors: the observed information is not positive definite, so "
             "a parameter is not identified or the fit is no maximum."
         )
-    kwds = results.cov_kwds or {}
-    note = kwds.get("description") or COV_TYPES.get(results.cov_type, "")
-    if getattr(results.model, "prob_weights", None) is not None:
+    note = fitted.cov_sentence
+    if fitted.specification.sampled:
         note = f"{note} With sampling weights the log-likelihood is a pseudo log-likelihood."
     scale = "Intervals of sigma are symmetric on the log scale"
-    return f"{note} {scale}{', of weights on the logit scale' if results.k > 1 else ''}."
+    return f"{note} {scale}{', of weights on the logit scale' if fitted.k > 1 else ''}."
 
 
-def _criteria_note(results: Any) -> str:
-    groups = results.model.group_labels
-    counted = "observations" if groups is None else "observations, not groups"
-    note = f"BIC counts n = {results.nobs:g} {counted}"
-    if results.k == 1:
+def _criteria_note(fitted: Fitted) -> str:
+    counted = f"observations{', not groups' if fitted.specification.grouped else ''}"
+    note = f"BIC counts n = {fitted.nobs:g} {counted}"
+    if fitted.k == 1:
         return f"{note}."
     return f"{note}; ICL = BIC - 2 sum log(largest posterior of each unit)."
 
 
-def _label_note(results: Any) -> str:
-    if results.k == 1:
+def _label_note(fitted: Fitted) -> str:
+    if fitted.k == 1:
         return ""
-    if results.order is None:
+    if fitted.order is None:
         return "Components keep the numbers that the model or start_params gave them."
-    by = "falling weight" if results.order == "weight" else f"rising {results.order}"
+    by = "falling weight" if fitted.order == "weight" else f"rising {fitted.order}"
     return f"Components are in order of {by}."
 
 
-def _dropped_note(model: Any) -> str:
-    dropped = model.design.n_dropped
+def _dropped_note(fitted: Fitted) -> str:
+    dropped = fitted.data.design.n_dropped
     if not dropped:
         return ""
     return f"{dropped} row{'s' * (dropped > 1)} with missing values left out."
 
 
-def _status_note(results: Any) -> str:
-    return "" if results.converged else f"The fit did not converge: {results.status}."
+def _status_note(fitted: Fitted) -> str:
+    return "" if fitted.converged else f"The fit did not converge: {fitted.status}."
 
 
-def _mode_notes(results: Any) -> list[str]:
-    starts = results.starts
+def _mode_notes(fitted: Fitted) -> list[str]:
+    starts = fitted.starts
     chosen = selected(starts)
     found = []
     if chosen["degenerate"]:
@@ -179,40 +175,41 @@ def _higher(distance: float) -> str:
     return f"{abs(distance):.3g} {'higher' if distance > 0 else 'lower'}"
 
 
-def _curvature_note(results: Any) -> str:
-    if not results.curvature < WEAK_CURVATURE:
+def _curvature_note(fitted: Fitted) -> str:
+    if not fitted.curvature < WEAK_CURVATURE:
         return ""
     return (
         "A parameter is hardly identified: the smallest eigenvalue of the observed information "
-        f"is {results.curvature:.2g} of what known memberships would give."
+        f"is {fitted.curvature:.2g} of what known memberships would give."
     )
 
 
-def _tiny(results: Any) -> pd.Series:
+def _tiny(fitted: Fitted) -> pd.Series:
     """Expected sizes of the components with few units."""
-    expected: pd.Series = results.classification_table()["expected_n"]
-    rows = TINY_ROWS_PER_PARAMETER * (results.model.layout.p + results.model.layout.d)
+    layout = fitted.specification.layout
+    expected = pd.Series(fitted.separation.expected, fitted.components)
+    rows = TINY_ROWS_PER_PARAMETER * (layout.p + layout.d)
     return expected[expected < max(rows, TINY_ROWS)]
 
 
-def _sharp_note(results: Any) -> str:
+def _sharp_note(fitted: Fitted) -> str:
     """A word on a small component that is much sharper than the others, if sound by the rule."""
-    if results.k == 1 or selected(results.starts)["degenerate"]:
+    if fitted.k == 1 or selected(fitted.starts)["degenerate"]:
         return ""
-    share = (results.sigma / results.sigma.max())[_tiny(results).index]
+    share = (fitted.sigma / fitted.sigma.max())[_tiny(fitted).index]
     if share.empty or not share.min() < SHARP:
         return ""
     c = share.idxmin()
     return (
         f"The sigma of component {c} is {share[c]:.2g} of the largest, on few units: rows that are "
-        f"in line by chance look the same. Ask bootstrap_lrt whether k = {results.k - 1} is enough."
+        f"in line by chance look the same. Ask bootstrap_lrt whether k = {fitted.k - 1} is enough."
     )
 
 
-def _tiny_note(results: Any) -> str:
-    if results.k == 1:
+def _tiny_note(fitted: Fitted) -> str:
+    if fitted.k == 1:
         return ""
-    tiny = _tiny(results)
+    tiny = _tiny(fitted)
     if tiny.empty:
         return ""
     names = ", ".join(f"{c} ({size:.1f})" for c, size in tiny.items())

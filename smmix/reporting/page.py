@@ -110,7 +110,7 @@ def report(
 
 def _page(results: Any, selection: Any, title: str | None, alpha: float) -> str:
     model = results.model
-    formula = getattr(model, "formula", None)
+    formula = model.formula
     what = str(formula) if isinstance(formula, str) else str(model.endog_names)
     heading = title if title is not None else f"Mixture of regressions: {what}, k = {results.k}"
     sections = [("summary", "Summary", _scrolling(results.summary(alpha=alpha).as_html()))]
@@ -180,7 +180,7 @@ def _scrolling(content: str) -> str:
 
 def _pictures(results: Any, alpha: float) -> Iterator[tuple[str, str, str]]:
     level = f"{1.0 - alpha:.0%}"
-    if results.model.large is not None:
+    if not results.model.observed.in_memory:
         text = "The rows are not in memory, so neither they nor their residuals are drawn."
         yield "fit", "Fit", f"<p>{text}</p>"
     else:
@@ -217,7 +217,7 @@ def _pictures(results: Any, alpha: float) -> Iterator[tuple[str, str, str]]:
                 "to the component.",
             ),
         )
-    if results.model.large is None:
+    if results.model.observed.in_memory:
         yield (
             "residuals",
             "Residuals",

@@ -7,18 +7,24 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
 from smmix.inference.covariance import proportions, sigmas
-from smmix.inference.delta import confidence_quantile, covariance_or_none
-from smmix.inference.intervals import MixturePrediction
+from smmix.inference.intervals import MixturePrediction, get_prediction
+from smmix.inference.table import parameter_table
+from smmix.mixture.fitted import Fitted
 from smmix.mixture.prediction import new_rows, predict_rows
 from smmix.mixture.specification import Specification
 from smmix.support.docstrings import documented_by
 
 __all__ = ["SavedFit"]
+
+
+def _shown(name: str, doc: str) -> Any:
+    def value(self: SavedFit) -> Any:
+        return getattr(self.fitted, name)
+
+    return property(value, doc=doc)
 
 
 class SavedFit:
@@ -41,22 +47,10 @@ class SavedFit:
         All information criteria by name.
     """
 
-    def __init__(self, model: Specification, content: Mapping[str, Any]):
-        self.model: Any = model
-        self._content = content
-        self.k = model.k
-        self._values = np.asarray(content["params"], dtype=float)
-        matrix = content["cov_params"]
-        self.normalized_cov_params = None if matrix is None else np.asarray(matrix, dtype=float)
-        self.use_t, self.df_resid = bool(content["use_t"]), float(content["df_resid"])
-        self.cov_type = str(content["cov_type"])
-        self.llf, self.nobs = float(content["llf"]), float(content["nobs"])
-        self.converged, self.status = bool(content["converged"]), str(content["status"])
-        self.mean_prior = tuple(np.asarray(part) for part in content["mean_prior"])
+    def __init__(self, fitted: Fitted, content: Mapping[str, Any]):
+        self.fitted = fitted
+        self._summary = str(content["summary"])
         self.info_criteria = pd.Series(content["criteria"], dtype=float, name="value")
-        formulas = model.formulas
-        self.formula = None if formulas is None else formulas.formula
-        self.concomitant = None if formulas is None else formulas.concomitant_formula
 
     @classmethod
     def of(cls, content: Mapping[str, Any], *, trust: bool = False) -> SavedFit:
@@ -71,39 +65,67 @@ class SavedFit:
         params = np.asarray(content["params"], dtype=float)
         if params.shape != (specification.parameters.size,) or not np.isfinite(params).all():
             raise SmmixError("The file is damaged: its parameters do not fit its model.")
-        return cls(specification, content)
+        matrix, df = content["cov_params"], float(content["df_resid"])
+        mean, jacobian = (np.asarray(part) for part in content["mean_prior"])
+        fitted = Fitted(
+            specification,
+            params,
+            None if matrix is None else np.asarray(matrix, dtype=float),
+            bool(content["use_t"]),
+            df,
+            str(content["cov_type"]),
+            "",
+            float(content["llf"]),
+            float(content["nobs"]),
+            df,
+            bool(content["converged"]),
+            str(content["status"]),
+            prior=(mean, jacobian),
+        )
+        return cls(fitted, content)
+
+    k = _shown("k", "Number of components.")
+    llf = _shown("llf", "Log-likelihood.")
+    nobs = _shown("nobs", "Observations.")
+    df_resid = _shown("df_resid", "Degrees of freedom of the residuals.")
+    use_t = _shown("use_t", "Whether tests and intervals refer to Student's t.")
+    cov_type = _shown("cov_type", "Type of the covariance.")
+    converged = _shown("converged", "Whether the search reached a maximum.")
+    status = _shown("status", "How the fit ended, in words.")
+    coef = _shown("coef", "Coefficients, terms x components.")
+    sigma = _shown("sigma", "Standard deviation of the errors of each component.")
+    mixing_weights = _shown("mixing_weights", "Mixing weights.")
+    model = _shown("specification", "What was fitted.")
+
+    @property
+    def formula(self) -> Any:
+        """The formula of the fit."""
+        return self.fitted.specification.formula
+
+    @property
+    def concomitant(self) -> str | None:
+        """The formula of the mixing model."""
+        return self.fitted.specification.concomitant
 
     @property
     def params(self) -> pd.Series:
-        return pd.Series(self._values, self.model.param_names)
+        """Estimates."""
+        return self._named(self.fitted.params)
 
     @property
     def bse(self) -> pd.Series:
         """Standard errors."""
-        if self.normalized_cov_params is None:
-            return self.params * np.nan
-        return pd.Series(np.sqrt(np.diag(self.normalized_cov_params)), self.model.param_names)
+        return self._named(self.fitted.bse)
 
     @property
-    def coef(self) -> pd.DataFrame:
-        names = self.model.exog_names
-        return pd.DataFrame(self._unpacked.coef[0].T, names, self._components)
+    def pvalues(self) -> pd.Series:
+        """Two-sided p-values; NaN for sigma, whose zero is on the boundary."""
+        return parameter_table(self.fitted)["p"].rename(None)
 
-    @property
-    def sigma(self) -> pd.Series:
-        return pd.Series(self._unpacked.nuisance[0, :, 0], self._components, name="sigma")
-
-    @property
-    def mixing_weights(self) -> pd.Series:
-        return pd.Series(self.mean_prior[0], self._components, name="weight")
-
-    @property
-    def _components(self) -> pd.RangeIndex:
-        return pd.RangeIndex(self.k, name="component")
-
-    @property
-    def _unpacked(self) -> MixtureParams:
-        return self.model.unpack(self._values)
+    def _named(self, values: Any) -> Any:
+        names = self.fitted.specification.param_names
+        frame = pd.DataFrame if values.ndim == 2 else pd.Series
+        return frame(values, names)
 
     def cov_params(self) -> pd.DataFrame:
         """Covariance matrix of the estimates.
@@ -127,10 +149,10 @@ class SavedFit:
         >>> saved.cov_params().shape
         (7, 7)
         """
-        matrix = covariance_or_none(self)
-        if matrix is None:
+        if self.fitted.covariance is None:
             raise SmmixError("The fit had no covariance matrix when it was saved.")
-        return pd.DataFrame(matrix, self.model.param_names, self.model.param_names)
+        names = self.fitted.specification.param_names
+        return pd.DataFrame(self.fitted.covariance, names, names)
 
     def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
         """Confidence intervals of the parameters, as those of the fit.
@@ -154,24 +176,16 @@ class SavedFit:
         >>> saved.conf_int().loc["income[0]"].round(3).tolist()
         [0.634, 0.686]
         """
-        reach = confidence_quantile(self, alpha) * self.bse
-        return pd.DataFrame({0: self.params - reach, 1: self.params + reach})
-
-    @property
-    def pvalues(self) -> pd.Series:
-        """Two-sided p-values; NaN for sigma, whose zero is on the boundary."""
-        ratio = np.abs(self.params / self.bse)
-        values = 2.0 * (stats.t.sf(ratio, self.df_resid) if self.use_t else stats.norm.sf(ratio))
-        nuisance = self.model.parameters.kinds == "nuisance"
-        return pd.Series(np.where(nuisance, np.nan, values), self.model.param_names)
+        limits: pd.DataFrame = self._named(self.fitted.conf_int(alpha))
+        return limits
 
     @documented_by(proportions)
     def proportions(self, alpha: float = 0.05) -> pd.DataFrame:
-        return proportions(self, alpha)
+        return proportions(self.fitted, alpha)
 
     @documented_by(sigmas)
     def sigmas(self, alpha: float = 0.05) -> pd.DataFrame:
-        return sigmas(self, alpha)
+        return sigmas(self.fitted, alpha)
 
     def predict(
         self,
@@ -214,7 +228,7 @@ class SavedFit:
         [645.31]
         """
         rows = new_rows(
-            self.model,
+            self.fitted.specification,
             exog,
             exog_concomitant=exog_concomitant,
             endog=endog,
@@ -222,7 +236,7 @@ class SavedFit:
             groups=groups,
             transform=transform,
         )
-        return predict_rows(self.model, self._unpacked, rows, which, q)
+        return predict_rows(self.fitted.specification, self.fitted.unpacked, rows, which, q)
 
     def get_prediction(
         self, exog: Any, *, exog_concomitant: Any = None, offset: Any = None, transform: bool = True
@@ -255,10 +269,13 @@ class SavedFit:
         >>> saved.get_prediction({"income": [500.0]}).predicted_mean.round(1).tolist()
         [368.4]
         """
-        rows = new_rows(
-            self.model, exog, exog_concomitant=exog_concomitant, offset=offset, transform=transform
+        return get_prediction(
+            self.fitted,
+            exog,
+            exog_concomitant=exog_concomitant,
+            offset=offset,
+            transform=transform,
         )
-        return MixturePrediction(self, rows)
 
     def summary(self) -> str:
         """The summary as it was when the fit was saved.
@@ -277,8 +294,8 @@ class SavedFit:
         >>> saved.summary() == str(results.summary())
         True
         """
-        return str(self._content["summary"])
+        return self._summary
 
     def __repr__(self) -> str:
-        what = self.formula or self.model.endog_name
+        what = self.formula or self.fitted.specification.endog_name
         return f"<SavedFit: {what}, k={self.k}, log-likelihood {self.llf:.6g}, n = {self.nobs:g}>"

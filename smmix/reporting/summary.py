@@ -9,18 +9,28 @@ import numpy as np
 import pandas as pd
 from statsmodels.iolib.summary import d_or_f, forg
 
-from smmix.inference.covariance import proportions, sigmas
-from smmix.inference.delta import covariance_or_none
+from smmix.inference.covariance import proportions
+from smmix.inference.criteria import Criteria, classification_table
+from smmix.inference.table import parameter_table
+from smmix.mixture.fitted import Fit, Fitted, fitted_of
+from smmix.mixture.parameters import MIXING
 from smmix.reporting.notes import notes, selected
 from smmix.reporting.tables import MixtureSummary, Section
 
-__all__ = ["parameter_blocks", "summarize"]
+__all__ = ["METHOD_NAMES", "summarize"]
+
+#: How a search is called.
+METHOD_NAMES = {"em-newton": "EM + Newton", "em": "EM"}
 
 #: From here on odds are written with a power of ten.
 LARGE_ODDS = 1e6
+#: Ratio and p-value of what is not tested.
+UNTESTED = (np.nan, np.nan)
 
 
-def summarize(results: Any, alpha: float = 0.05, title: str | None = None) -> MixtureSummary:
+def summarize(
+    results: Fit, alpha: float = 0.05, title: str | None = None, model: str = "MixtureOLS"
+) -> MixtureSummary:
     """Tables and notes of a fitted mixture.
 
     Parameters
@@ -29,6 +39,8 @@ def summarize(results: Any, alpha: float = 0.05, title: str | None = None) -> Mi
     alpha : float
         The confidence intervals have the level 1 - alpha.
     title : str, optional
+    model : str
+        What the model is called.
 
     Returns
     -------
@@ -49,69 +61,49 @@ def summarize(results: Any, alpha: float = 0.05, title: str | None = None) -> Mi
     >>> print(results.summary().tables[1].as_text().splitlines()[1])
     Component 0       coef    std err          z      P>|z|      [0.025      0.975]
     """
-    coefficients = _coefficient_sections(results, alpha)
-    tables = [coefficients]
-    if results.k > 1:
-        tables.append([_classification_section(results.classification_table())])
-    left, right = _header(results)
+    fitted = fitted_of(results)
+    criteria = Criteria.of(fitted)
+    tables = [_coefficient_sections(fitted, alpha)]
+    if fitted.k > 1:
+        shares = fitted.mixing_weights.to_numpy()
+        tables.append([_classification_section(classification_table(criteria.posterior, shares))])
+    left, right = _header(fitted, criteria, model)
     name = "Mixture of Linear Regressions Results" if title is None else title
-    return MixtureSummary(name, left, right, tables, notes(results))
-
-
-def parameter_blocks(model: Any) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-    """Positions of the visible parameters: by component, shared by components, and logits.
-
-    Parameters
-    ----------
-    model : MixtureOLS
-
-    Returns
-    -------
-    components : list of k ndarrays of int
-        Coefficients of each component, then its own sigma.
-    shared : ndarray of int
-        Common coefficients and sigma.
-    logits : ndarray of int
-    """
-    layout = model.layout
-    owner = np.full(layout.size, -1)
-    owner[layout.coef] = np.repeat(np.arange(layout.k), layout.p)
-    owner[layout.nuisance] = np.repeat(np.arange(layout.k), layout.d)
-    places = [np.flatnonzero(column) for column in model.expand.basis.T]
-    kind = np.array([layout.k if len(rows) > 1 else owner[rows[0]] for rows in places])
-    components = [np.flatnonzero(kind == c) for c in range(layout.k)]
-    return components, np.flatnonzero(kind == layout.k), np.flatnonzero(kind == -1)
+    return MixtureSummary(name, left, right, tables, notes(fitted))
 
 
 # -- header -----------------------------------------------------------------------------------
 
 
-def _header(results: Any) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    now = time.localtime()
-    model = results.model
+def _header(
+    fitted: Fitted, criteria: Criteria, model: str
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    now, specification, mode = time.localtime(), fitted.specification, fitted.mode
+    record, groups = fitted.record, fitted.data.n_groups
+    assert record is not None, "only fits with their search are summarized"
     left = [
-        ("Dep. Variable:", str(model.endog_names)),
-        ("Model:", f"{type(model).__name__} (k={results.k})"),
-        ("Method:", str(results.mle_settings["optimizer"])),
+        ("Dep. Variable:", specification.endog_name),
+        ("Model:", f"{model} (k={fitted.k})"),
+        ("Method:", METHOD_NAMES[record.method]),
         ("Date:", time.strftime("%a, %d %b %Y", now)),
         ("Time:", time.strftime("%H:%M:%S", now)),
-        ("No. Observations:", d_or_f(results.nobs)),
-        ("Df Residuals:", d_or_f(results.df_resid)),
-        ("Df Model:", d_or_f(results.df_model)),
-        ("Covariance Type:", str(results.cov_type)),
+        ("No. Observations:", d_or_f(fitted.nobs)),
+        ("Df Residuals:", d_or_f(fitted.df_resid)),
+        ("Df Model:", d_or_f(specification.df_model)),
+        ("Covariance Type:", fitted.cov_type),
     ]
-    if model.group_labels is not None:
-        left.insert(6, ("No. Groups:", str(len(model.group_labels))))
-    starts = results.starts
+    if groups is not None:
+        left.insert(6, ("No. Groups:", str(groups)))
+    starts, value = fitted.starts, criteria.get
     right = [
-        ("Log-Likelihood:", f"{results.llf:#8.5g}"),
-        ("AIC:", f"{results.aic:#8.4g}"),
-        ("BIC:", f"{results.bic:#8.4g}"),
-        ("ICL:", f"{results.icl:#8.4g}"),
-        ("Entropy R2:", f"{results.entropy_r2:#8.5g}" if results.k > 1 else ""),
-        ("Converged:", str(bool(results.converged))),
-        ("No. Iterations:", str(results.n_iter)),
-        ("Max |score| / n:", f"{results.score_norm:.2g}"),
+        ("Log-Likelihood:", f"{fitted.llf:#8.5g}"),
+        ("AIC:", f"{value('aic'):#8.4g}"),
+        ("BIC:", f"{value('bic'):#8.4g}"),
+        ("ICL:", f"{value('icl'):#8.4g}"),
+        ("Entropy R2:", f"{value('entropy_r2'):#8.5g}" if fitted.k > 1 else ""),
+        ("Converged:", str(fitted.converged)),
+        ("No. Iterations:", str(mode.n_iter)),
+        ("Max |score| / n:", f"{mode.score_norm:.2g}"),
         ("Starts (best hit):", f"{starts['hits'].sum()} ({selected(starts)['hits']})"),
     ]
     return left, right
@@ -120,57 +112,40 @@ def _header(results: Any) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]
 # -- tables -----------------------------------------------------------------------------------
 
 
-def _coefficient_sections(results: Any, alpha: float) -> list[Section]:
-    components, shared, logits = parameter_blocks(results.model)
-    rows = _parameter_rows(results, alpha)
-    weights = _natural_rows(proportions(results, alpha), "weight")
-    columns = _column_names(results, alpha)
+def _coefficient_sections(fitted: Fitted, alpha: float) -> list[Section]:
+    table = parameter_table(fitted, alpha)
+    known = fitted.covariance is not None
+    weights = _natural_rows(proportions(fitted, alpha), "weight")
+    columns = _column_names(fitted, alpha)
+    mixing = table["kind"] == MIXING
+
+    def rows(part: pd.DataFrame, names: Any) -> list[list[str]]:
+        return [
+            _row(name, row.estimate, row.std_err, (row.ratio, row.p), (row.lower, row.upper), known)
+            for name, row in zip(names, part.itertuples(), strict=True)
+        ]
+
     sections = []
-    for c, positions in enumerate(components):
-        lines = [_named(rows[i], _stripped(rows[i][0], c)) for i in positions]
-        if results.k > 1:
+    for c in range(fitted.k):
+        own = table[~mixing & (table["component"] == c).fillna(False)]
+        lines = rows(own, own["term"])
+        if fitted.k > 1:
             lines.append(weights[c])
         sections.append(Section([f"Component {c}", *columns], lines))
-    if shared.size:
-        sections.append(Section(["All components", *columns], [rows[i] for i in shared]))
-    if results.model.design.concomitant_names is not None:
-        lines = [_named(rows[i], rows[i][0].removeprefix("mixing.")) for i in logits]
-        if lines:
-            sections.append(Section(["Mixing (base 0)", *columns], lines))
+    shared = table[table["component"].isna()]
+    if len(shared):
+        sections.append(Section(["All components", *columns], rows(shared, shared.index)))
+    logits = table[mixing]
+    if fitted.specification.concomitant_names is not None and len(logits):
+        names = [f"{row.term}[{row.component}]" for row in logits.itertuples()]
+        sections.append(Section(["Mixing (base 0)", *columns], rows(logits, names)))
     return sections
-
-
-def _parameter_rows(results: Any, alpha: float) -> list[list[str]]:
-    """A row per visible parameter; sigma has the interval of the log scale and no test."""
-    model = results.model
-    interval = np.array(results.conf_int(alpha), dtype=float)
-    nuisance = model.expand.basis[model.layout.nuisance]
-    own = sigmas(results, alpha)
-    tested = ~nuisance.any(axis=0)
-    for i in np.flatnonzero(~tested):
-        c = int(np.flatnonzero(nuisance[:, i])[0]) // model.layout.d
-        interval[i] = own.loc[c, ["ci_lower", "ci_upper"]]
-    values = zip(
-        np.asarray(results.params),
-        np.asarray(results.bse),
-        np.asarray(results.tvalues),
-        np.asarray(results.pvalues),
-        interval,
-        strict=True,
-    )
-    known = covariance_or_none(results) is not None
-    return [
-        _row(name, estimate, error, (z, p) if test else None, limits, known)
-        for name, test, (estimate, error, z, p, limits) in zip(
-            model.param_names, tested, values, strict=True
-        )
-    ]
 
 
 def _natural_rows(table: pd.DataFrame, name: str) -> list[list[str]]:
     known = bool(table["std_err"].notna().all())
     return [
-        _row(name, row[name], row["std_err"], None, row[["ci_lower", "ci_upper"]], known)
+        _row(name, row[name], row["std_err"], UNTESTED, row[["ci_lower", "ci_upper"]], known)
         for _, row in table.iterrows()
     ]
 
@@ -179,7 +154,7 @@ def _row(
     name: str,
     estimate: float,
     error: float,
-    test: tuple[float, float] | None,
+    test: tuple[float, float],
     limits: Any,
     known: bool,
 ) -> list[str]:
@@ -188,23 +163,15 @@ def _row(
         return [*cells, *[""] * 5]
     lower, upper = limits
     tests = ["", ""]
-    if test is not None and error > 0.0:
+    if not np.isnan(test[0]) and error > 0.0:
         tests = [forg(test[0], prec=3), f"{test[1]:#6.3f}"]
     return [*cells, forg(error, prec=3), *tests, forg(lower, prec=3), forg(upper, prec=3)]
 
 
-def _column_names(results: Any, alpha: float) -> list[str]:
-    letter = "t" if results.use_t else "z"
+def _column_names(fitted: Fitted, alpha: float) -> list[str]:
+    letter = fitted.letter
     tail = f"{alpha / 2:g}", f"{1 - alpha / 2:g}"
     return ["coef", "std err", letter, f"P>|{letter}|", f"[{tail[0]}", f"{tail[1]}]"]
-
-
-def _named(row: list[str], name: str) -> list[str]:
-    return [name, *row[1:]]
-
-
-def _stripped(name: str, c: int) -> str:
-    return name.removesuffix(f"[{c}]")
 
 
 def _classification_section(table: pd.DataFrame) -> Section:

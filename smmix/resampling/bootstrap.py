@@ -13,6 +13,7 @@ from scipy import stats
 
 from smmix.errors import SmmixError
 from smmix.fit.run import one_blas_thread
+from smmix.mixture.fitted import Fit, fitted_of
 from smmix.resampling.draws import generator
 from smmix.resampling.replicates import Outcome, Replicator, Stop, batch_size, run_batches
 from smmix.resampling.samples import Redraw, Resample, drawn_on_each_pass, resampling
@@ -209,7 +210,7 @@ class BootstrapResults:
 
 
 def bootstrap(
-    results: Any,
+    results: Fit,
     n_boot: int = 199,
     kind: str = "parametric",
     rng: Any = 0,
@@ -295,26 +296,26 @@ def bootstrap(
     _check_count("n_starts", n_starts, 0)
     threads = (os.cpu_count() or 1) if threads is None else threads
     _check_count("threads", threads, 1)
-    model = results.model
+    fitted = fitted_of(results)
+    data = fitted.data
     seeds = _seeds(generator(rng), n_boot)
     stop = Stop()
     make: Resample | Redraw
-    if model.large is None:
-        make = resampling(model, results.unpacked, kind)
+    if data.in_memory:
+        make = resampling(fitted, kind)
     else:
-        make, threads = drawn_on_each_pass(model, kind), 1
+        make, threads = drawn_on_each_pass(data, kind), 1
         if n_starts:
             raise SmmixError(
                 "n_starts searches every replicate, which needs the rows in memory; leave it out."
             )
-    replicator = Replicator(results, make, n_starts, stop.check)
-    size = batch_size(model)
+    replicator = Replicator(fitted, make, n_starts, stop.check)
+    size = batch_size(fitted)
     batches = [seeds[i : i + size] for i in range(0, n_boot, size)]
     with progress_bar(progress) as report, one_blas_thread():
         outcomes = run_batches(replicator.run, batches, threads, stop, report)
-    has_groups = model.group_codes is not None or (model.large and "groups" in model.large.given)
-    kind = "groups" if kind != "parametric" and has_groups else kind
-    params = pd.Series(np.asarray(results.params), model.param_names)
+    kind = "groups" if kind != "parametric" and fitted.specification.grouped else kind
+    params = pd.Series(fitted.params, fitted.specification.param_names)
     found = _collected(outcomes, size, params, kind, n_boot)
     _warn_of(found)
     return found

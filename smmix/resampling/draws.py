@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from smmix.core.family_list import members
-from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
+from smmix.formula import Design
+from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.mixture.prediction import Law, Rows, new_rows, own_rows
 from smmix.mixture.specification import Specification
 from smmix.support.frames import as_frame, is_pandas
-
-if TYPE_CHECKING:
-    from smmix.mixture.base import MixtureModel
 
 __all__ = [
     "ResponseLaw", "generator", "observations", "pick_component", "simulate", "take_rows",
@@ -62,13 +60,13 @@ class ResponseLaw:
     codes: np.ndarray
 
     @classmethod
-    def of(cls, model: Specification, params: MixtureParams, rows: Rows) -> ResponseLaw:
-        """The law of ``rows`` under one parameter set.
+    def of(cls, fitted: Fitted, rows: Rows) -> ResponseLaw:
+        """The law of ``rows`` under a fit.
 
         Rows of a group share one component, drawn from the probabilities of the group's first
         row; rows whose component is known keep it.
         """
-        law = Law.of(model, params, rows)
+        law = Law.of(fitted.specification, fitted.unpacked, rows)
         codes = np.arange(len(rows.index)) if rows.group_codes is None else rows.group_codes
         _, first, codes = np.unique(codes, return_index=True, return_inverse=True)
         prior = law.prior[first]
@@ -95,7 +93,7 @@ class ResponseLaw:
 
 
 def simulate(
-    results: Any,
+    results: Fit,
     exog: Any = None,
     nobs: int | None = None,
     rng: Any = 0,
@@ -140,34 +138,34 @@ def simulate(
     ['income', 'foodexp', 'component']
     """
     rng = generator(rng)
-    model, params = results.model, results.unpacked
+    fitted = fitted_of(results)
+    specification = fitted.specification
     if exog is None:
         if any(given is not None for given in (exog_concomitant, offset, groups)):
             raise SmmixError("exog_concomitant, offset and groups go with the rows of exog.")
-        rows, variables = own_rows(model.observed), _own_variables(model)
-        positions = observations(model.kept_design.freq_weights, len(rows.index))
+        design = fitted.data.rows()
+        rows, variables = own_rows(fitted.data), _own_variables(specification, design)
+        positions = observations(design.freq_weights, len(rows.index))
     else:
         rows = new_rows(
-            model.specification,
+            specification,
             exog,
             exog_concomitant=exog_concomitant,
             offset=offset,
             groups=groups,
         )
-        variables = _new_variables(model, exog, rows)
+        variables = _new_variables(specification, exog, rows)
         positions = np.arange(len(rows.index))
     if nobs is not None:
         positions = rng.choice(positions, size=_checked_nobs(nobs, rows))
-    response, component = ResponseLaw.of(
-        model.specification, params, take_rows(rows, positions)
-    ).draw(rng)
-    if "component" in _names_used(model):
+    response, component = ResponseLaw.of(fitted, take_rows(rows, positions)).draw(rng)
+    if "component" in _names_used(fitted):
         raise SmmixError(
             "The model has a variable called 'component', the name of the column that tells where "
             "a response was drawn from; rename the variable."
         )
     frame = variables.drop(columns="component", errors="ignore").iloc[positions].copy()
-    frame[model.endog_names] = response
+    frame[specification.endog_name] = response
     label = pd.Series(component, frame.index)
     unknown = np.isnan(response)
     frame["component"] = label.astype("Int64").mask(unknown) if unknown.any() else label
@@ -202,11 +200,10 @@ def _checked_nobs(nobs: Any, rows: Rows) -> int:
     return int(nobs)
 
 
-def _own_variables(model: MixtureModel) -> pd.DataFrame:
+def _own_variables(specification: Specification, design: Design) -> pd.DataFrame:
     """The columns that the model was made from, but the response."""
-    design = model.kept_design
     if design.frame is not None:
-        return design.frame.drop(columns=model.response_columns)
+        return design.frame.drop(columns=specification.response_columns)
     variables = pd.DataFrame(design.exog, design.index, design.exog_names)
     if design.concomitant is not None:
         names = design.concomitant_names or []
@@ -218,16 +215,16 @@ def _own_variables(model: MixtureModel) -> pd.DataFrame:
     return variables
 
 
-def _names_used(model: MixtureModel) -> list[str]:
-    design = model.design
-    columns = [] if design.frame is None else list(design.frame.columns)
-    return [*design.exog_names, *(design.concomitant_names or []), *columns]
+def _names_used(fitted: Fitted) -> list[str]:
+    specification, frame = fitted.specification, fitted.data.design.frame
+    columns = [] if frame is None else list(frame.columns)
+    return [*specification.exog_names, *(specification.concomitant_names or []), *columns]
 
 
-def _new_variables(model: MixtureModel, exog: Any, rows: Rows) -> pd.DataFrame:
-    if model.design.formulas is not None:
+def _new_variables(specification: Specification, exog: Any, rows: Rows) -> pd.DataFrame:
+    if specification.formulas is not None:
         frame = as_frame(exog, "the new data")
-        return frame.drop(columns=model.response_columns, errors="ignore")
+        return frame.drop(columns=specification.response_columns, errors="ignore")
     if is_pandas(exog) and getattr(exog, "ndim", 0) == 2:
         return pd.DataFrame(exog)
-    return pd.DataFrame(rows.exog, rows.index, model.design.exog_names)
+    return pd.DataFrame(rows.exog, rows.index, specification.exog_names)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -16,8 +16,10 @@ from smmix.core.linalg import solve_gram
 from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import MixtureParams, concatenate
+from smmix.core.source import Source
 from smmix.core.statistics import ComponentStats
 from smmix.fit.from_fewer import fresh_starts
+from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.resampling.samples import Redraw, Resample, member_rows, members
 from smmix.search.control import SearchControl
 from smmix.search.coordinates import Coordinates, pooled_fit, working_setting
@@ -27,10 +29,6 @@ from smmix.search.modes import COMPARED_UNITS, degeneracy, unit_loglike
 from smmix.search.search import find_modes
 from smmix.sources.reweighted import ReweightedSource
 from smmix.support.progress import Report
-
-if TYPE_CHECKING:
-    from smmix.core.source import Source
-    from smmix.mixture.base import MixtureModel
 
 __all__ = ["Outcome", "Replicator", "Stop", "batch_size", "run_batches"]
 
@@ -52,11 +50,11 @@ BATCH_DENSITIES, BATCH = 1 << 15, 50
 LARGE_BATCH = 20
 
 
-def batch_size(model: MixtureModel) -> int:
+def batch_size(fitted: Fitted) -> int:
     """Replicates that are best fitted together: many when they are small, or read from disk."""
-    if model.large:
+    if not fitted.data.in_memory:
         return LARGE_BATCH
-    return int(np.clip(BATCH_DENSITIES // (model.source.n_rows * model.k), 1, BATCH))
+    return int(np.clip(BATCH_DENSITIES // (fitted.data.source.n_rows * fitted.k), 1, BATCH))
 
 
 class Outcome(NamedTuple):
@@ -123,29 +121,31 @@ class Replicator:
     """
 
     def __init__(
-        self, results: Any, make: Resample | Redraw, n_starts: int, tick: Callable[..., None]
+        self, results: Fit, make: Resample | Redraw, n_starts: int, tick: Callable[..., None]
     ):
-        model = results.model
-        source = model.source if model.large else replace(model.source, threads=1)
-        self.model, self.make, self.n_starts, self.tick = model, make, n_starts, tick
-        setting = working_setting(model.spec, source, model.pooled)
+        fitted = fitted_of(results)
+        specification, data = fitted.specification, fitted.data
+        source = replace(data.source, threads=1) if data.in_memory else data.source
+        self.specification, self.in_memory = specification, data.in_memory
+        self.make, self.n_starts, self.tick = make, n_starts, tick
+        setting = working_setting(specification.spec, source, data.pooled)
         self.coordinates: Coordinates = setting.coordinates
         self.objective: Objective = setting.objective
         self.penalty = 1.0 / setting.n_rows
-        self.fit = self.coordinates.to_working(results.unpacked)
-        self.rivals = self._rivals(results)
-        self.sets = exchangeable(model.spec, model.told_apart)
+        self.fit = self.coordinates.to_working(fitted.unpacked)
+        self.rivals = self._rivals(fitted)
+        self.sets = exchangeable(specification.spec, specification.told_apart)
 
-    def _rivals(self, results: Any) -> MixtureParams:
+    def _rivals(self, fitted: Fitted) -> MixtureParams:
         """Sound modes of the data that another sample could have put before the fit."""
-        modes = results.record.modes
-        others = [mode for i, mode in enumerate(modes.modes) if i != results.row]
+        modes = fitted.modes
+        others = [mode for i, mode in enumerate(modes.modes) if i != fitted.row]
         sound = [mode.params for mode in others if not mode.degenerate]
-        if results.row != modes.selected or not sound:
+        if fitted.row != modes.selected or not sound:
             return self.fit.take(slice(0, 0))
         rivals = self.coordinates.to_working(concatenate(sound))
         spec, n_units = self.objective.spec, self.objective.source.n_units
-        drawn = COMPARED_UNITS if self.model.large else n_units
+        drawn = n_units if self.in_memory else COMPARED_UNITS
         source = self.objective.source.sample(drawn, np.random.default_rng(0))
         loglike = unit_loglike(spec, concatenate([self.fit, rivals]), source)
         if source.weight is not None:
@@ -174,16 +174,17 @@ class Replicator:
                 if found is not None:
                     best = self._offer(objective, best, s, *found)
         params = self.coordinates.from_working(self._relabelled(best.params))
-        visible = self.model.specification.parameters.of_full(self.model.layout.pack(params))
-        if self.model.equalities is not None:
-            visible = self.model.equalities.map.full(visible[:, self.model.equalities.free])
+        specification = self.specification
+        visible = specification.parameters.of_full(specification.layout.pack(params))
+        if specification.equalities is not None:
+            visible = specification.equalities.map.full(visible[:, specification.equalities.free])
         return Outcome(visible, best.loglike, list(best.status), list(best.start))
 
     def _data_sets(
         self, seeds: Sequence[np.random.SeedSequence], generators: list[np.random.Generator]
     ) -> tuple[MemorySource | None, Source]:
         """The data sets as they are, where they can be held, and in working coordinates."""
-        if self.model.large:
+        if not self.in_memory:
             numbers = [int(seed.generate_state(1, np.uint64)[0]) for seed in seeds]
             return None, cast("Redraw", self.make)(self.objective.source, numbers)
         natural = cast("Resample", self.make)(generators)
@@ -196,7 +197,7 @@ class Replicator:
     ) -> Candidates:
         """All replicates from one parameter set to their modes."""
         params = MixtureParams(*(np.repeat(part, size, axis=0) for part in origin))
-        if self.model.em_keeps_restrictions:
+        if self.specification.em_keeps_restrictions:
             control = EMControl(penalty=self.penalty, report=self.tick)
             ascent = expectation_maximisation(objective, params, control, WARM_PASSES)
             params = ascent.params.where(np.isfinite(ascent.loglike), params)
@@ -236,7 +237,7 @@ class Replicator:
         pooled = pooled_fit(rows)
         if not (pooled.sigma > 0.0 and solve_gram(pooled.gram, np.zeros(rows.n_columns))[1]):
             return None
-        spec, starts = self.model.spec, None
+        spec, starts = self.specification.spec, None
         control = SearchControl(self.n_starts or SEARCH_STARTS, progress=self.tick)
         if not self.n_starts:
             # Where the climb from the fit failed most modes are degenerate, and moves from them

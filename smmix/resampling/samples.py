@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from smmix.core.memory import MemorySource
-from smmix.core.params import MixtureParams
 from smmix.core.source import Source
 from smmix.errors import SmmixError
+from smmix.mixture.fitted import Fit, Fitted, fitted_of
+from smmix.mixture.observed import Observed
 from smmix.mixture.prediction import own_rows
 from smmix.resampling.draws import ResponseLaw, take_rows
 from smmix.sources.reweighted import ReweightedSource
-
-if TYPE_CHECKING:
-    from smmix.mixture.base import MixtureModel
 
 __all__ = [
     "KINDS", "Redraw", "Resample", "drawn_on_each_pass", "member_rows", "members", "resampling",
@@ -32,14 +29,12 @@ Redraw = Callable[[Source, Sequence[int]], Source]
 KINDS = ("parametric", "rows", "groups")
 
 
-def resampling(model: MixtureModel, params: MixtureParams, kind: str) -> Resample:
+def resampling(fit: Fit, kind: str) -> Resample:
     """How the data sets of a bootstrap are made.
 
     Parameters
     ----------
-    model : MixtureOLS
-    params : MixtureParams
-        The fit, one parameter set.
+    fit : Fitted, or results
     kind : {"parametric", "rows", "groups"}
 
     Raises
@@ -47,10 +42,9 @@ def resampling(model: MixtureModel, params: MixtureParams, kind: str) -> Resampl
     SmmixError
         If the kind is unknown or does not suit the model.
     """
-    _check_kind(kind, model.group_codes is not None)
-    if kind == "parametric":
-        return _drawn_from_fit(model, params)
-    return _drawn_from_units(model)
+    fitted = fitted_of(fit)
+    _check_kind(kind, fitted.specification.grouped)
+    return _drawn_from_fit(fitted) if kind == "parametric" else _drawn_from_units(fitted.data)
 
 
 def _check_kind(kind: str, has_groups: bool) -> None:
@@ -60,15 +54,13 @@ def _check_kind(kind: str, has_groups: bool) -> None:
         raise SmmixError("kind='groups' needs a model with groups; use kind='rows'.")
 
 
-def _drawn_from_fit(model: MixtureModel, params: MixtureParams) -> Resample:
+def _drawn_from_fit(fitted: Fitted) -> Resample:
     """New responses from the fit; everything else as observed.
 
     A row of frequency weight w is w rows, each with a response of its own.
     """
-    base, positions = _observations(model)
-    law = ResponseLaw.of(
-        model.specification, params, take_rows(own_rows(model.observed), positions)
-    )
+    base, positions = _observations(fitted.data)
+    law = ResponseLaw.of(fitted, take_rows(own_rows(fitted.data), positions))
 
     def make(generators: Sequence[np.random.Generator]) -> MemorySource:
         return replace(base, y=np.stack([law.draw(g)[0] for g in generators])[:, None])
@@ -76,10 +68,10 @@ def _drawn_from_fit(model: MixtureModel, params: MixtureParams) -> Resample:
     return make
 
 
-def _observations(model: MixtureModel) -> tuple[MemorySource, np.ndarray]:
+def _observations(data: Observed) -> tuple[MemorySource, np.ndarray]:
     """A source with one row for each observation, and the row of the data that each stands for."""
-    source, frequency = model.source, model.kept_design.freq_weights
-    order = np.arange(source.n_rows) if model.units.order is None else model.units.order
+    source, frequency = data.source, data.rows().freq_weights
+    order = np.arange(source.n_rows) if data.units.order is None else data.units.order
     if frequency is None:
         return source, order
     if (frequency != np.rint(frequency)).any():
@@ -99,19 +91,19 @@ def _observations(model: MixtureModel) -> tuple[MemorySource, np.ndarray]:
         before = np.concatenate([[0], np.cumsum(counts)])
         return replace(rows, group=before[source.group]), order[row]
     rows = replace(rows, z=cut(source.z), membership=cut(source.membership))
-    return replace(rows, weight=cut(_sampling_weight(model))), order[row]
+    return replace(rows, weight=cut(_sampling_weight(data))), order[row]
 
 
-def _drawn_from_units(model: MixtureModel) -> Resample:
+def _drawn_from_units(data: Observed) -> Resample:
     """Units drawn with replacement: the counts become case weights.
 
     A row of frequency weight w is w rows to draw from.
     """
-    source, frequency = model.source, model.kept_design.freq_weights
+    source, frequency = data.source, data.rows().freq_weights
     if frequency is None or source.group is not None:
         frequency = np.ones(source.n_units)
     number, chances = round(float(frequency.sum())), frequency / frequency.sum()
-    sampling = _sampling_weight(model)
+    sampling = _sampling_weight(data)
 
     def make(generators: Sequence[np.random.Generator]) -> MemorySource:
         weight = np.stack([g.multinomial(number, chances) for g in generators]).astype(float)
@@ -122,10 +114,10 @@ def _drawn_from_units(model: MixtureModel) -> Resample:
     return make
 
 
-def _sampling_weight(model: MixtureModel) -> np.ndarray | None:
+def _sampling_weight(data: Observed) -> np.ndarray | None:
     """Sampling weights of the units (u,), apart from frequency weights."""
-    source, frequency = model.source, model.kept_design.freq_weights
-    if model.prob_weights is None:
+    source, frequency = data.source, data.rows().freq_weights
+    if data.design.prob_weights is None:
         return None
     assert source.weight is not None
     apart = source.group is not None or frequency is None
@@ -133,7 +125,7 @@ def _sampling_weight(model: MixtureModel) -> np.ndarray | None:
     return weight
 
 
-def drawn_on_each_pass(model: MixtureModel, kind: str) -> Redraw:
+def drawn_on_each_pass(data: Observed, kind: str) -> Redraw:
     """How data sets are made of rows that are not in memory: from a source and a seed for each.
 
     Raises
@@ -141,8 +133,7 @@ def drawn_on_each_pass(model: MixtureModel, kind: str) -> Redraw:
     SmmixError
         If the kind needs the rows at hand, or the weights of a unit cannot be told apart.
     """
-    assert model.large is not None, "rows in memory are drawn once"
-    given = model.large.given
+    given = data.given
     _check_kind(kind, "groups" in given)
     if kind == "parametric":
         raise SmmixError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,52 +12,27 @@ import pandas as pd
 from statsmodels.base.model import GenericLikelihoodModelResults
 
 from smmix import plots
-from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
-from smmix.fit.run import component_order, effective_order, mixing_shares, opened
 from smmix.inference import intervals
-from smmix.inference.covariance import check_cov_type, count_clusters, covariance
-from smmix.inference.criteria import Criteria, classification_table, separation, single_loglike
-from smmix.inference.delta import mean_prior
+from smmix.inference.criteria import Criteria, classification_table
+from smmix.inference.table import parameter_table
 from smmix.mixture.base import MixtureModel
-from smmix.mixture.prediction import (
-    component_means,
-    labels_of,
-    own_rows,
-    predict_rows,
-)
+from smmix.mixture.fitted import FitRecord, Fitted
+from smmix.mixture.prediction import component_means, labels_of, own_rows, predict_rows
 from smmix.reporting.components import ComponentView, component_views
 from smmix.reporting.page import report
-from smmix.resampling.bootstrap import bootstrap
-from smmix.search.conditioning import Directions, conditioned, smallest_curvature
-from smmix.search.em import EMStatus
-from smmix.search.modes import Mode, Modes, component_sizes
+from smmix.reporting.summary import METHOD_NAMES
+from smmix.results.compute import fitted_mode
 from smmix.support.docstrings import documented_by
 
 __all__ = ["FitRecord", "MixtureEstimates"]
 
-METHOD_NAMES = {"em-newton": "EM + Newton", "em": "EM"}
 
+def _shown(name: str, doc: str) -> Any:
+    def value(self: MixtureEstimates) -> Any:
+        return getattr(self.fitted, name)
 
-@dataclass(frozen=True)
-class FitRecord:
-    """What a search found, and how its components are to be numbered.
-
-    Attributes
-    ----------
-    modes : Modes
-    method : str
-    order : str or None
-        None keeps the numbers that the search gave.
-    """
-
-    modes: Modes
-    method: str
-    order: str | None
-
-    def opened(self, model: MixtureModel, row: int) -> FitRecord:
-        """The same with the mode at ``row`` followed to its end."""
-        return replace(self, modes=opened(model, self.modes, row))
+    return property(value, doc=doc)
 
 
 def _criterion(name: str, doc: str) -> property:
@@ -79,52 +53,43 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         model: MixtureModel,
         record: FitRecord,
         row: int,
-        cov_type: str,
-        cov_kwds: Mapping[str, Any] | None,
-        use_t: bool,
+        cov_type: str = "nonrobust",
+        cov_kwds: Mapping[str, Any] | None = None,
+        use_t: bool = False,
     ):
-        mode = record.modes.modes[row]
-        order = component_order(model, mode.params, record.order)
-        full = model.layout.pack(mode.params.permute(order))[0]
-        params = model.specification.satisfied(model.specification.parameters.of_full(full))
-        self.info = model.information(params)
-        self._asked_kwds = check_cov_type(cov_type, cov_kwds)
-        if not isinstance(use_t, bool | np.bool_):
-            raise SmmixError(
-                f"use_t must be True or False, not {type(use_t).__name__}; options of a "
-                "covariance are given by name, such as replicates=boot."
-            )
-        if cov_type == "bootstrap" and "replicates" not in self._asked_kwds:
-            plain = type(self)(model, record, row, "nonrobust", None, use_t)
-            cov_kwds = {"replicates": bootstrap(plain, **self._asked_kwds).params}
-        given = Directions(self.info, *model.specification.tangent)
-        self.directions = conditioned(model.spec, model.unpack(params), model.source, given)
-        matrix, description = covariance(model, params, self.directions, cov_type, cov_kwds)
+        fitted = fitted_mode(
+            model.specification, model.observed, record, row, cov_type, cov_kwds, use_t
+        )
         # The class in between would count the degrees of freedom of one regression.
-        super(GenericLikelihoodModelResults, self).__init__(model, params, matrix, 1.0)
-        self.use_t = use_t
+        super(GenericLikelihoodModelResults, self).__init__(
+            model, fitted.params, fitted.covariance, 1.0
+        )
+        self._fitted, self.use_t = fitted, fitted.use_t
+        self._asked_kwds = dict(cov_kwds or {})
         self.cov_type = cov_type
-        self.cov_kwds = {**(cov_kwds or {}), "description": description}
-        self.record, self.row, self.mode_found = record, row, mode
-        self.k, self.order = model.k, effective_order(model, record.order)
-        self.nobs, self.n_free = model.nobs, model.n_free
-        self.df_model, self.df_resid = model.df_model, model.df_resid
-        if cov_type == "cluster":
-            # As in statsmodels: with few clusters the normal distribution is too short-tailed.
-            self.df_resid_inference = count_clusters(model, (cov_kwds or {})["groups"]) - 1
+        self.cov_kwds = {**self._asked_kwds, "description": fitted.cov_sentence}
+        self.nobs, self.n_free = fitted.nobs, fitted.specification.n_free
+        self.df_model, self.df_resid = fitted.specification.df_model, fitted.df_resid
+        if fitted.df_t != fitted.df_resid:
+            self.df_resid_inference = fitted.df_t
         self._data_attr: list[str] = []
         self._cache: dict[str, Any] = {}
-        self.interrupted = record.modes.interrupted
-        self.status = EMStatus.INTERRUPTED.value if self.interrupted else mode.status.value
-        self.converged = mode.status is EMStatus.CONVERGED and not self.interrupted
+        mode = fitted.mode
         self.n_iter, self.n_passes = mode.n_iter, record.modes.n_passes
-        self.score_norm, self.curvature = mode.score_norm, smallest_curvature(self.directions)
+        self.score_norm, self.interrupted = mode.score_norm, record.modes.interrupted
         self.mle_retvals = {
             "converged": self.converged,
             "iterations": self.n_iter,
-            "fopt": -float(self.info.loglike),
+            "fopt": -fitted.llf,
         }
         self.mle_settings = {"optimizer": METHOD_NAMES[record.method]}
+
+    @property
+    def fitted(self) -> Fitted:
+        """The fit as a value: what is fitted, the estimates, and how they are inferred from."""
+        if self._fitted.observed is not self.model.observed:
+            self._fitted = self._fitted.beside(self.model.observed)
+        return self._fitted
 
     @property
     def _kwds_of_a_mode(self) -> dict[str, Any]:
@@ -138,55 +103,38 @@ class MixtureEstimates(GenericLikelihoodModelResults):
 
     # -- estimates ------------------------------------------------------------------------------
 
-    @cached_property
-    def unpacked(self) -> MixtureParams:
-        """The estimates as the core's parameters."""
-        return self.model.unpack(self.params)
-
-    @property
-    def llf(self) -> float:
-        """Log-likelihood at the estimates."""
-        return float(self.info.loglike)
+    k = _shown("k", "Number of components.")
+    order = _shown("order", "By what components are numbered; None when they keep their numbers.")
+    converged = _shown("converged", "Whether the search reached a maximum.")
+    status = _shown("status", "How the fit ended, in words.")
+    curvature = _shown(
+        "curvature",
+        "Smallest eigenvalue of the observed information relative to that with known memberships.",
+    )
+    record = _shown("record", "The search.")
+    row = _shown("row", "Row of `starts` that this fit is.")
+    mode_found = _shown("mode", "The mode that this fit is.")
+    info = _shown("info", "Derivatives of the log-likelihood in the core's full vector.")
+    directions = _shown("directions", "The same in coordinates that are well-conditioned.")
+    unpacked = _shown("unpacked", "The estimates as the core's parameters.")
+    llf = _shown("llf", "Log-likelihood at the estimates.")
+    coef = _shown("coef", "Coefficients, terms x components; zero where a component lacks one.")
+    sigma = _shown("sigma", "Standard deviation of the errors of each component.")
+    mixing_weights = _shown(
+        "mixing_weights",
+        "Mixing weights; with concomitants the average of the prior probabilities.",
+    )
+    mean_prior = _shown("mean_prior", "Mixing weights (k,) and their derivatives (k, V).")
 
     @cached_property
     def pvalues(self) -> np.ndarray:
         """Two-sided p-values; NaN for sigma, whose zero is on the boundary."""
-        values = np.array(super().pvalues)
-        values[self.model.specification.parameters.kinds == "nuisance"] = np.nan
-        return values
-
-    @property
-    def coef(self) -> pd.DataFrame:
-        """Coefficients, terms x components; zero where a component lacks a column."""
-        return pd.DataFrame(
-            self.unpacked.coef[0].T, self.model.design.exog_names, self._component_index
-        )
-
-    @property
-    def sigma(self) -> pd.Series:
-        """Standard deviation of the errors of each component."""
-        return pd.Series(self.unpacked.nuisance[0, :, 0], self._component_index, name="sigma")
-
-    @cached_property
-    def mixing_weights(self) -> pd.Series:
-        """Mixing weights; with concomitants the average of the prior probabilities."""
-        shares = mixing_shares(self.model, self.unpacked)
-        return pd.Series(shares, self._component_index, name="weight")
-
-    @property
-    def _component_index(self) -> pd.RangeIndex:
-        return pd.RangeIndex(self.k, name="component")
-
-    @cached_property
-    def mean_prior(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mixing weights (k,) and their derivatives (k, V) in the parameters."""
-        return mean_prior(self.model, self.params)
+        return parameter_table(self.fitted)["p"].to_numpy()
 
     @cached_property
     def components(self) -> list[ComponentView]:
         """Each component by itself: coefficients, then sigma; for ``summary_col``."""
-        sizes = component_sizes(self.model.spec, self.unpacked, self.model.source)[0]
-        return component_views(self, sizes)
+        return component_views(self.fitted)
 
     # -- rows -----------------------------------------------------------------------------------
 
@@ -194,7 +142,7 @@ class MixtureEstimates(GenericLikelihoodModelResults):
     def posterior(self) -> pd.DataFrame:
         """Posterior probabilities of the components, n x k, for the rows used."""
         rows = self.model.units.to_rows(self.model.posterior(self.params))
-        return pd.DataFrame(rows, self.model.kept_design.index, self._component_index)
+        return pd.DataFrame(rows, self.model.kept_design.index, self.fitted.components)
 
     @property
     def labels(self) -> pd.Series:
@@ -219,31 +167,21 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         """The response minus its mean under each component, n x k."""
         design = self.model.kept_design
         means = component_means(
-            self.model.specification, self.unpacked, own_rows(self.model.observed)
+            self.fitted.specification, self.unpacked, own_rows(self.model.observed)
         )
-        return pd.DataFrame(design.endog[:, None] - means, design.index, self._component_index)
+        return pd.DataFrame(design.endog[:, None] - means, design.index, self.fitted.components)
 
     @property
     def quantile_residuals(self) -> pd.Series:
         """Normal quantiles of the fitted distribution function at the response."""
-        return intervals.quantile_residuals(self)
+        return intervals.quantile_residuals(self.fitted)
 
     # -- how good the fit is --------------------------------------------------------------------
 
     @cached_property
     def criteria(self) -> Criteria:
         """Information criteria, and the sums of the posteriors that they rest on."""
-        model = self.model
-        groups = model.group_labels
-        return Criteria(
-            self.llf,
-            self.n_free,
-            self.nobs,
-            self.k,
-            separation(model.spec, self.unpacked, model.source),
-            single_loglike(self.nobs, model.pooled.sigma),
-            None if groups is None else float(len(groups)),
-        )
+        return Criteria.of(self.fitted)
 
     def info_criteria(self, crit: str | None = None, dk_params: float = 0) -> Any:
         """All information criteria, or one of them.
@@ -313,7 +251,7 @@ class MixtureEstimates(GenericLikelihoodModelResults):
 
     # -- the search -----------------------------------------------------------------------------
 
-    @cached_property
+    @property
     def starts(self) -> pd.DataFrame:
         """The distinct modes that the search found, best first; open one with `mode`.
 
@@ -321,17 +259,7 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         weight; ``sigma_ratio``, the smallest sigma over the largest; ``degenerate``;
         ``selected``, this fit.
         """
-        modes: list[Mode] = self.record.modes.modes
-        return pd.DataFrame(
-            {
-                "llf": [mode.loglike for mode in modes],
-                "hits": [mode.hits for mode in modes],
-                "min_weight": [mixing_shares(self.model, m.params).min() for m in modes],
-                "sigma_ratio": [mode.spread_ratio for mode in modes],
-                "degenerate": [mode.degenerate for mode in modes],
-                "selected": np.arange(len(modes)) == self.row,
-            }
-        )
+        return self.fitted.starts
 
     @property
     def history(self) -> pd.DataFrame:

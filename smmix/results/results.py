@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import pandas as pd
 from statsmodels.base.model import LikelihoodResultsWrapper
 
 from smmix.errors import SmmixError
+from smmix.fit.run import opened
 from smmix.inference import intervals
 from smmix.large.build import is_large
 from smmix.large.predict import predict_large
+from smmix.mixture.fitted import FitRecord
 from smmix.mixture.hypotheses import positions
 from smmix.mixture.observed import refuse_rows
 from smmix.mixture.prediction import new_rows, own_rows, predict_rows, with_response
@@ -21,7 +24,6 @@ from smmix.reporting.summary import summarize
 from smmix.reporting.tables import MixtureSummary
 from smmix.resampling import draws
 from smmix.resampling.bootstrap import BootstrapResults, bootstrap
-from smmix.results.estimates import FitRecord
 from smmix.results.uncertainty import MixtureUncertainty
 from smmix.support.docstrings import documented_by
 
@@ -101,8 +103,10 @@ class MixtureResults(MixtureUncertainty):
         if isinstance(i, bool) or not isinstance(i, int | np.integer) or not 0 <= i < count:
             raise SmmixError(f"There is no mode {i!r}; starts has the rows 0 to {count - 1}.")
         given = self._kwds_of_a_mode
-        record, row = self.record.opened(self.model, int(i)), int(i)
-        results = MixtureResults(self.model, record, row, self.cov_type, given, self.use_t)
+        model, record = self.model, self.fitted.record
+        modes = opened(model.specification, model.observed, record.modes, int(i))
+        found = replace(record, modes=modes)
+        results = MixtureResults(model, found, int(i), self.cov_type, given, self.use_t)
         return MixtureResultsWrapper(results)
 
     # -- inference ------------------------------------------------------------------------------
@@ -149,7 +153,7 @@ class MixtureResults(MixtureUncertainty):
 
     @documented_by(intervals.influence)
     def get_influence(self) -> intervals.Influence:
-        return intervals.influence(self)
+        return intervals.influence(self.fitted)
 
     # -- prediction -----------------------------------------------------------------------------
 
@@ -209,7 +213,7 @@ class MixtureResults(MixtureUncertainty):
         >>> results.predict({"income": [500.0, 900.0]}).shape
         (2,)
         """
-        if is_large(exog) or (exog is None and self.model.large is not None):
+        if is_large(exog) or (exog is None and not self.model.observed.in_memory):
             if any(part is not None for part in (endog, exog_concomitant, offset, groups)):
                 raise refuse_rows()
             return predict_large(
@@ -243,7 +247,7 @@ class MixtureResults(MixtureUncertainty):
         transform: bool = True,
     ) -> intervals.MixturePrediction:
         return intervals.get_prediction(
-            self, exog, exog_concomitant=exog_concomitant, offset=offset, transform=transform
+            self.fitted, exog, exog_concomitant=exog_concomitant, offset=offset, transform=transform
         )
 
     @documented_by(draws.simulate)
@@ -258,7 +262,7 @@ class MixtureResults(MixtureUncertainty):
         groups: Any = None,
     ) -> pd.DataFrame:
         own = {"exog_concomitant": exog_concomitant, "offset": offset, "groups": groups}
-        return draws.simulate(self, exog, nobs, rng, **own)
+        return draws.simulate(self.fitted, exog, nobs, rng, **own)
 
     @documented_by(bootstrap)
     def bootstrap(
@@ -271,20 +275,20 @@ class MixtureResults(MixtureUncertainty):
         *,
         n_starts: int = 0,
     ) -> BootstrapResults:
-        return bootstrap(self, n_boot, kind, rng, threads, progress, n_starts=n_starts)
+        return bootstrap(self.fitted, n_boot, kind, rng, threads, progress, n_starts=n_starts)
 
     # -- output ---------------------------------------------------------------------------------
 
-    @documented_by(summarize)
+    @documented_by(summarize, "results", "model")
     def summary(self, *, title: str | None = None, alpha: float = 0.05) -> MixtureSummary:
-        return summarize(self, alpha, title)
+        return summarize(self.fitted, alpha, title, type(self.model).__name__)
 
     def _repr_html_(self) -> str:
         return str(self.summary().as_html())
 
     @documented_by(json_file.to_json)
     def to_json(self, path: str | Path | None = None) -> str | None:
-        return json_file.to_json(self, path)
+        return json_file.to_json(self.fitted, path)
 
     def save(self, fname: str | Path, remove_data: bool = False) -> None:
         """Write the results as a pickle, the data included.
@@ -357,6 +361,8 @@ class MixtureResults(MixtureUncertainty):
         kept = (self.criteria, self.mixing_weights, self.mean_prior, self.components, self.starts)
         self.model.remove_data()
         assert all(part is not None for part in kept)
+        # A fit that holds the rows no longer.
+        assert self.fitted.observed is self.model.observed
 
 
 class MixtureResultsWrapper(LikelihoodResultsWrapper):

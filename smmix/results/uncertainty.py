@@ -123,19 +123,19 @@ class MixtureUncertainty(MixtureEstimates):
 
     @documented_by(covariance.proportions)
     def proportions(self, alpha: float = 0.05) -> pd.DataFrame:
-        return covariance.proportions(self, alpha)
+        return covariance.proportions(self.fitted, alpha)
 
     @documented_by(covariance.sigmas)
     def sigmas(self, alpha: float = 0.05) -> pd.DataFrame:
-        return covariance.sigmas(self, alpha)
+        return covariance.sigmas(self.fitted, alpha)
 
     @documented_by(terms.profile_likelihood_ci)
     def profile_likelihood_ci(self, name: str, alpha: float = 0.05) -> pd.Series:
-        return terms.profile_likelihood_ci(self, name, alpha)
+        return terms.profile_likelihood_ci(self.fitted, name, alpha)
 
     @documented_by(terms.margins)
     def margins(self, alpha: float = 0.05) -> pd.DataFrame:
-        return terms.margins(self, alpha)
+        return terms.margins(self.fitted, alpha)
 
     # -- tests ----------------------------------------------------------------------------------
 
@@ -242,7 +242,7 @@ class MixtureUncertainty(MixtureEstimates):
     def _covariance_or(self, cov_p: Any) -> np.ndarray:
         """The covariance given for a test, or that of the fit."""
         given = check_square("cov_p", cov_p, self.model.param_names)
-        return terms.required_covariance(self) if given is None else given
+        return self.fitted.required_covariance() if given is None else given
 
     def f_test(self, r_matrix: Any, cov_p: Any = None, invcov: Any = None) -> Any:
         """F test of linear hypotheses together: `wald_test` divided by their number.
@@ -285,29 +285,37 @@ class MixtureUncertainty(MixtureEstimates):
         extra_constraints: Sequence[tuple[str, Any]] | None = None,
         combine_terms: Sequence[str] | None = None,
     ) -> Any:
-        return terms.wald_test_terms(self, skip_single, extra_constraints, combine_terms)
+        return terms.wald_test_terms(self.fitted, skip_single, extra_constraints, combine_terms)
 
     @documented_by(terms.pairwise)
     def pairwise(
         self, term: str | None = None, method: str | None = "hs", alpha: float = 0.05
     ) -> pd.DataFrame:
-        return terms.pairwise(self, term, method, alpha)
+        return terms.pairwise(self.fitted, term, method, alpha)
 
     @documented_by(terms.compare_lr_test)
     def compare_lr_test(self, restricted: Any) -> terms.LRTest:
-        return terms.compare_lr_test(self, restricted)
+        return terms.compare_lr_test(self.fitted, restricted)
 
     # -- what statsmodels has and a mixture has not ---------------------------------------------
 
     @cached_property
     def covjac(self) -> np.ndarray | None:
         """Covariance from the outer product of the scores."""
-        return covariance.covariance(self.model, self.params, self.directions, "opg")[0]
+        return self._another("opg")
 
     @cached_property
     def covjhj(self) -> np.ndarray | None:
         """Sandwich covariance."""
-        return covariance.covariance(self.model, self.params, self.directions, "HC0")[0]
+        return self._another("HC0")
+
+    def _another(self, cov_type: str) -> np.ndarray | None:
+        fitted = self.fitted
+        assert fitted.directions is not None, "results know their derivatives"
+        where = covariance.Estimate(
+            fitted.specification, fitted.data, fitted.params, fitted.directions
+        )
+        return covariance.covariance(where, cov_type).matrix
 
     def t_test_pairwise(self, *args: Any, **kwargs: Any) -> None:
         """Not for mixtures: use `pairwise`."""

@@ -20,7 +20,7 @@ __all__ = [
 ]  # fmt: skip
 
 #: Criteria that k can be chosen by: small values are better, but for the last.
-CHOICES = (*CRITERIA[: CRITERIA.index("entropy")], "bic_groups", "cv")
+CHOICES = (*(c.name for c in CRITERIA.values() if c.smaller_is_better), "bic_groups", "cv")
 #: Options of fit() that belong to one number of components.
 TIED_TO_K = ("start_params", "starts", "checkpoint")
 
@@ -66,7 +66,7 @@ def checked_criterion(base: MixtureOLS, criterion: Any) -> str:
     names = [name for name in CHOICES if name != "bic_groups" or base.group_labels is not None]
     if not isinstance(criterion, str) or criterion not in names:
         raise SmmixError(f"criterion={criterion!r} must be one of {', '.join(map(repr, names))}.")
-    if criterion == "cv" and base.large is not None:
+    if criterion == "cv" and not base.observed.in_memory:
         raise SmmixError(
             "criterion='cv' needs the rows in memory; choose by another criterion, or on a sample."
         )

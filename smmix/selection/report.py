@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from smmix.inference.criteria import CRITERIA
 from smmix.plots import GREY, look, open_panels
 from smmix.reporting.tables import MixtureSummary, Section
 
@@ -17,7 +18,7 @@ __all__ = ["plot_selection", "summarize_selection"]
 #: Criteria that are drawn, besides the one that chose.
 DRAWN = ("aic", "bic", "icl")
 LABELS = {
-    "llf": "Log-Lik.", "df": "Df", "entropy_r2": "Entr. R2", "min_weight": "Min. wt",
+    "llf": "Log-Lik.", "df": "Df", "min_weight": "Min. wt",
     "cv": "CV llf",
 }  # fmt: skip
 
@@ -45,7 +46,7 @@ def summarize_selection(selection: Selection) -> MixtureSummary:
 
 
 def _label(name: str) -> str:
-    return LABELS.get(name, name.upper())
+    return CRITERIA[name].label if name in CRITERIA else LABELS.get(name, name.upper())
 
 
 def _cell(name: str, value: Any) -> str:

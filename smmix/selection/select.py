@@ -335,7 +335,7 @@ class _Searches:
             results = MixtureResults(
                 model, record, modes.selected, given["cov_type"], given["cov_kwds"], given["use_t"]
             )
-            warn_of(results)
+            warn_of(results.fitted)
         warned = [str(warning.message) for warning in caught]
         scan.rows[model.k] = {**describe_fit(results, warned), **own}
         scan.fits[model.k], scan.caught[model.k] = MixtureResultsWrapper(results), caught

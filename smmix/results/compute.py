@@ -1,0 +1,89 @@
+"""From a mode of the likelihood to a fit: numbers of the components, covariance, curvature."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from smmix.errors import SmmixError
+from smmix.fit.run import component_order
+from smmix.inference.covariance import Estimate, check_cov_type, covariance
+from smmix.mixture.evaluate import information_at
+from smmix.mixture.fitted import FitRecord, Fitted
+from smmix.mixture.observed import Observed
+from smmix.mixture.specification import Specification
+from smmix.resampling.bootstrap import bootstrap
+from smmix.search.conditioning import Directions, conditioned, smallest_curvature
+from smmix.search.em import EMStatus
+
+__all__ = ["fitted_mode"]
+
+
+def fitted_mode(
+    specification: Specification,
+    observed: Observed,
+    record: FitRecord,
+    row: int,
+    cov_type: str = "nonrobust",
+    cov_kwds: Mapping[str, Any] | None = None,
+    use_t: bool = False,
+) -> Fitted:
+    """The fit at the mode in ``row`` of a search.
+
+    Parameters
+    ----------
+    specification : Specification
+    observed : Observed
+    record : FitRecord
+    row : int
+    cov_type : str
+    cov_kwds : dict, optional
+    use_t : bool
+
+    Raises
+    ------
+    SmmixError
+        If the mode lies outside the restrictions, or the covariance cannot be computed.
+    """
+    mode = record.modes.modes[row]
+    order = component_order(specification, observed, mode.params, record.order)
+    full = specification.layout.pack(mode.params.permute(order))[0]
+    params = specification.satisfied(specification.parameters.of_full(full))
+    options = check_cov_type(cov_type, cov_kwds)
+    if not isinstance(use_t, bool | np.bool_):
+        raise SmmixError(
+            f"use_t must be True or False, not {type(use_t).__name__}; options of a "
+            "covariance are given by name, such as replicates=boot."
+        )
+    if cov_type == "bootstrap" and "replicates" not in options:
+        plain = fitted_mode(specification, observed, record, row)
+        options = {"replicates": bootstrap(plain, **options).params}
+    info = information_at(specification, observed, params)
+    spec, source = specification.spec, observed.source
+    given = Directions(info, *specification.tangent)
+    at = conditioned(spec, specification.unpack(params), source, given)
+    found = covariance(Estimate(specification, observed, params, at), cov_type, options)
+    interrupted = record.modes.interrupted
+    df_resid = observed.nobs - specification.n_free
+    return Fitted(
+        specification,
+        params,
+        found.matrix,
+        bool(use_t),
+        df_resid if found.df is None else found.df,
+        cov_type,
+        found.sentence,
+        float(info.loglike),
+        observed.nobs,
+        df_resid,
+        mode.status is EMStatus.CONVERGED and not interrupted,
+        EMStatus.INTERRUPTED.value if interrupted else mode.status.value,
+        observed=observed,
+        record=record,
+        row=row,
+        curvature=smallest_curvature(at),
+        info=info,
+        directions=at,
+    )
