@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from smmix.fit.run import FitOptions, search_modes
+from smmix.fit.options import FitOptions
+from smmix.fit.run import search_modes
 from smmix.fit.warnings import warn_of
 from smmix.formula import validate_arrays
 from smmix.inference.covariance import check_cov_type
-from smmix.mixture.base import Parts
 from smmix.mixture.hypotheses import nothing_free, read_hypotheses
-from smmix.mixture.likelihood import MixtureLikelihood
+from smmix.model.base import Parts
 from smmix.model.build import build_parts
+from smmix.model.likelihood import MixtureLikelihood
 from smmix.results import FitRecord, MixtureResults, MixtureResultsWrapper
 
 __all__ = ["MixtureOLS", "from_formula"]
@@ -325,7 +326,7 @@ class MixtureOLS(MixtureLikelihood):
         if not self.n_free:
             raise nothing_free()
         options = FitOptions.checked(
-            self,
+            self.specification,
             rng,
             method=method,
             n_starts=n_starts,
@@ -341,7 +342,7 @@ class MixtureOLS(MixtureLikelihood):
         if cov_type is None:
             cov_type = "nonrobust" if self.prob_weights is None else "HC0"
         check_cov_type(cov_type, cov_kwds)
-        modes = search_modes(self, start_params, options)
+        modes = search_modes(self.specification, self.observed, start_params, options)
         kept = start_params is not None and order == "weight"
         record = FitRecord(modes, method, None if kept else order)
         results = MixtureResults(self, record, modes.selected, cov_type, cov_kwds, use_t)
