@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -233,7 +234,7 @@ def test_restrictions_are_read_alike():
 def test_without_a_covariance_nothing_is_tested():
     fit = from_formula("foodexp ~ income", engel(), k=1).fit()
     results = fit._results
-    results.normalized_cov_params = results.cov_params_default = None
+    results._fitted = replace(results.fitted, covariance=None)
     for test in (fit.t_test, fit.wald_test, fit.f_test):
         with pytest.raises(SmmixError, match="no covariance matrix"):
             test("income[0] = 0")

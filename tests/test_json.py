@@ -7,6 +7,7 @@ import json
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +130,7 @@ class TestRoundTrip:
 
     def test_without_covariance(self):
         results = fitted()
-        results._results.normalized_cov_params = None
+        results._results._fitted = replace(results.fitted, covariance=None)
         saved = read_json(to_json(results))
         assert saved.bse.isna().all()
         assert saved.predict(DATA).equals(results.predict(DATA))

@@ -7,6 +7,7 @@ import io
 import re
 import warnings
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -331,13 +332,13 @@ class TestNotes:
 
     def test_hardly_identified(self, fit):
         weak = fit.model.fit(n_starts=10)
-        weak._results.curvature = 1e-5
+        weak._results._fitted = replace(weak.fitted, curvature=1e-5)
         assert "hardly identified" in notes_of(weak)
         assert "hardly identified" not in notes_of(fit)
 
     def test_no_covariance(self, fit):
         bare = fit.model.fit(n_starts=10)
-        bare._results.normalized_cov_params = None
+        bare._results._fitted = replace(bare.fitted, covariance=None)
         text = str(bare.summary())
         assert "There are no standard errors" in text
         assert "nan" not in text.replace("long_name", "")

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 
@@ -27,13 +27,12 @@ from smmix.core.memory import MemorySource
 from smmix.core.source import Source
 from smmix.core.statistics import ComponentStats, EStats, InfoStats, PriorStats
 from smmix.errors import SmmixError
+from smmix.fit.options import FitOptions
+from smmix.mixture.observed import Observed
+from smmix.mixture.specification import Specification
 from smmix.search.coordinates import PooledStats, Totals
 from smmix.search.modes import ModeSums
 from smmix.sources.chunks import draw_units
-
-if TYPE_CHECKING:
-    from smmix.fit.run import FitOptions
-    from smmix.mixture.base import MixtureModel
 
 __all__ = ["Log", "RecordedSource", "fingerprint", "recorded"]
 
@@ -52,21 +51,24 @@ STATISTICS: dict[str, Any] = {
 ROW_PARTS = ("y", "x", "z", "weight", "repeat", "offset", "group", "membership")
 
 
-def fingerprint(model: MixtureModel, options: FitOptions, start: np.ndarray | None) -> str:
+def fingerprint(
+    specification: Specification, observed: Observed, options: FitOptions, start: np.ndarray | None
+) -> str:
     """What must be the same for a record to be of use: data, model, options, seed, versions."""
     digest = hashlib.sha256()
     generator = json.dumps(options.rng.bit_generator.state, default=np.ndarray.tolist)
-    source = model.source
+    source = observed.source
     told = [
         import_module("smmix").__version__, np.__version__,
-        model.formula, model.concomitant, model.param_names, model.variance,
+        specification.formula, specification.concomitant,
+        specification.param_names, specification.variance,
         options.method, options.n_starts, options.maxiter, options.gtol, generator,
         source.n_rows, source.n_units,
     ]  # fmt: skip
     digest.update(repr(told).encode())
-    parts = [*model.pooled, source.weight_sum, start]
-    if model.spec.restriction is not None:
-        parts += [model.spec.restriction.basis, model.spec.restriction.origin]
+    parts = [*observed.pooled, source.weight_sum, start]
+    if specification.spec.restriction is not None:
+        parts += [specification.spec.restriction.basis, specification.spec.restriction.origin]
     if not isinstance(options.starts, str):
         parts.append(options.starts)
     for part in parts:
@@ -76,13 +78,17 @@ def fingerprint(model: MixtureModel, options: FitOptions, start: np.ndarray | No
 
 @contextmanager
 def recorded(
-    model: MixtureModel, source: Any, options: FitOptions, start: np.ndarray | None
+    specification: Specification,
+    observed: Observed,
+    source: Any,
+    options: FitOptions,
+    start: np.ndarray | None,
 ) -> Iterator[Any]:
     """The source, its answers recorded when the options name a checkpoint."""
     if options.checkpoint is None:
         yield source
         return
-    log = Log(options.checkpoint, fingerprint(model, options, start))
+    log = Log(options.checkpoint, fingerprint(specification, observed, options, start))
     try:
         yield RecordedSource(source, log)
     finally:

@@ -11,7 +11,6 @@ from smmix.core.blocks import Block
 from smmix.core.linalg import dependent_columns, solve_gram
 from smmix.errors import SmmixError
 from smmix.large.build import doubtful_designs
-from smmix.mixture.base import MixtureModel
 from smmix.mixture.observed import Observed
 from smmix.mixture.specification import Specification
 from smmix.search.modes import Modes
@@ -25,7 +24,7 @@ EXACT_FIT = 1e-13
 EXACT_MIXTURE = 1e-7
 
 
-def check_estimable(model: MixtureModel) -> None:
+def check_estimable(specification: Specification, observed: Observed) -> None:
     """Refuse data from which the parameters cannot be estimated.
 
     Raises
@@ -33,7 +32,6 @@ def check_estimable(model: MixtureModel) -> None:
     SmmixError
         For collinear columns, too few rows, a constant response, or an exact linear fit.
     """
-    specification, observed = model.specification, model.observed
     name, layout = specification.endog_name, specification.layout
     for x, names, what in designs_to_check(specification, observed):
         refuse_collinear(x, names, what)
@@ -43,34 +41,34 @@ def check_estimable(model: MixtureModel) -> None:
         raise SmmixError(
             f"The response {name!r}{what} is constant ({low:g}); there is nothing to explain."
         )
-    needed = model.n_free + 1
-    if model.k > 1 and model.variance == "free":
-        needed = max(needed, model.k * (layout.p + 2))
-    if model.nobs < needed:
+    needed = specification.n_free + 1
+    if specification.k > 1 and specification.variance == "free":
+        needed = max(needed, specification.k * (layout.p + 2))
+    if observed.nobs < needed:
         raise SmmixError(
-            f"{model.nobs:g} rows are too few for k={model.k} components with {layout.p} "
-            f"coefficients each: at least {needed} are needed; use a smaller k, fewer regressors "
-            "or variance='equal'."
+            f"{observed.nobs:g} rows are too few for k={specification.k} components with "
+            f"{layout.p} coefficients each: at least {needed} are needed; use a smaller k, "
+            "fewer regressors or variance='equal'."
         )
-    if model.group_labels is not None and len(model.group_labels) < model.k:
+    if observed.n_groups is not None and observed.n_groups < specification.k:
         raise SmmixError(
-            f"There are {len(model.group_labels)} groups for k={model.k} components; each "
+            f"There are {observed.n_groups} groups for k={specification.k} components; each "
             "component needs a group of its own."
         )
-    if model.pooled.sigma <= EXACT_FIT * max(-low, high):
+    if observed.pooled.sigma <= EXACT_FIT * max(-low, high):
         raise SmmixError(
             f"The regressors fit {name!r} exactly; there is no variation left for "
             "a mixture to explain."
         )
 
 
-def exact_marked(model: MixtureModel, modes: Modes) -> Modes:
+def exact_marked(specification: Specification, observed: Observed, modes: Modes) -> Modes:
     """Modes, degenerate where the components fit the response exactly: there is no maximum."""
     for mode in modes.modes:
         sigma = mode.params.nuisance
-        if sigma.size and sigma.max() <= EXACT_MIXTURE * model.pooled.sigma:
+        if sigma.size and sigma.max() <= EXACT_MIXTURE * observed.pooled.sigma:
             mode.degenerate = True
-            mode.reason = f"{model.k} regressions fit {model.specification.endog_name!r} exactly"
+            mode.reason = f"{specification.k} regressions fit {specification.endog_name!r} exactly"
     sound = [i for i, mode in enumerate(modes.modes) if not mode.degenerate]
     return replace(modes, selected=sound[0] if sound else 0)
 
@@ -112,16 +110,16 @@ def refuse_collinear(x: np.ndarray, names: list[str], what: str) -> None:
     )
 
 
-def refuse_far_start(model: MixtureModel, start: np.ndarray) -> None:
+def refuse_far_start(specification: Specification, observed: Observed, start: np.ndarray) -> None:
     """Refuse parameters (V,) at which nothing can be said about the rows, or of a component."""
-    spec, unpacked = model.spec, model.unpack(start)
+    spec, unpacked = specification.spec, specification.unpack(start)
 
     def step(block: Block) -> np.ndarray:
         with np.errstate(all="ignore"):
             posterior, loglike = spec.posterior(unpacked, block)[:2]
             return np.append(posterior[0].sum(axis=1), loglike[0].sum())
 
-    *shares, loglike = model.source.reduce(step, model.k)
+    *shares, loglike = observed.source.reduce(step, specification.k)
     if not np.isfinite(loglike):
         raise SmmixError(
             "The log-likelihood is not finite at start_params; give values nearer to the data, or "

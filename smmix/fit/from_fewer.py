@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
+from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec, project
 from smmix.core.params import MixtureParams, concatenate
+from smmix.core.source import Source
 from smmix.fit.estimable import check_estimable
-from smmix.fit.run import FitOptions, one_blas_thread
+from smmix.fit.options import FitOptions
+from smmix.fit.run import one_blas_thread
+from smmix.mixture.observed import Observed
+from smmix.mixture.specification import Specification
 from smmix.search.coordinates import PooledFit, Setting, totals, working_setting
 from smmix.search.em import Ascent, EMControl, Objective, expectation_maximisation, newton
 from smmix.search.modes import Mode, Modes, component_sizes, degeneracy
 from smmix.search.search import SearchControl, climb, find_modes
 from smmix.search.starts import Pilot, agree_with_known, default_starts
-
-if TYPE_CHECKING:
-    from smmix.core.memory import MemorySource
-    from smmix.core.source import Source
-    from smmix.mixture.base import MixtureModel
 
 __all__ = [
     "Fewer", "best_sound", "fresh_starts", "left_to_sample", "moved_apart", "search_also",
@@ -56,33 +56,37 @@ class Fewer(NamedTuple):
 
 
 def search_from_fewer(
-    model: MixtureModel,
+    specification: Specification,
+    observed: Observed,
     fewer: Fewer | None,
     options: FitOptions,
     report: Callable[[str, int, int, float], None] | None,
 ) -> Modes:
     """Modes of a model under the options of fit(), from ``fewer`` as well when it is given."""
-    check_estimable(model)
+    check_estimable(specification, observed)
     with one_blas_thread():
-        source, control = _threaded(model, options), options.control(report)
-        return seeded_modes(model.spec, source, control, options.rng, fewer, model.pooled)
+        source, control = _threaded(observed, options), options.control(report)
+        return seeded_modes(
+            specification.spec, source, control, options.rng, fewer, observed.pooled
+        )
 
 
 def search_also(
     modes: Modes,
-    model: MixtureModel,
+    specification: Specification,
+    observed: Observed,
     options: FitOptions,
     report: Callable[[str, int, int, float], None] | None,
 ) -> Modes:
     """``modes`` with those that fit() finds under the same options."""
     with one_blas_thread():
-        source, control = _threaded(model, options), options.control(report)
-        own = find_modes(model.spec, source, control, options.rng, pooled=model.pooled)
+        source, control = _threaded(observed, options), options.control(report)
+        own = find_modes(specification.spec, source, control, options.rng, pooled=observed.pooled)
     return merged([modes, own])
 
 
-def _threaded(model: MixtureModel, options: FitOptions) -> Source:
-    source = model.source
+def _threaded(observed: Observed, options: FitOptions) -> Source:
+    source = observed.source
     if options.threads is not None:
         source = replace(source, threads=options.threads)
     return cast("Source", source)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from smmix.core.linalg import dependent_columns
+from smmix.core.memory import MemorySource
+from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
+from smmix.fit.options import FitOptions
+from smmix.mixture.observed import Observed
+from smmix.mixture.specification import Specification
 from smmix.search.modes import unit_loglike
 from smmix.search.search import find_modes
-
-if TYPE_CHECKING:
-    from smmix.core.memory import MemorySource
-    from smmix.core.params import MixtureParams
-    from smmix.fit.run import FitOptions
-    from smmix.mixture.base import MixtureModel
 
 __all__ = ["check_part", "cross_validated", "held_out", "make_folds"]
 
@@ -39,12 +37,15 @@ def make_folds(n_units: int, n_folds: int, rng: np.random.Generator) -> list[np.
     return [np.sort(order[i::n_folds]) for i in range(n_folds)]
 
 
-def cross_validated(model: MixtureModel, options: FitOptions, folds: list[np.ndarray]) -> float:
+def cross_validated(
+    specification: Specification, observed: Observed, options: FitOptions, folds: list[np.ndarray]
+) -> float:
     """Log-likelihood of each part of the data under the fit to the others, added up [1]_.
 
     Parameters
     ----------
-    model : MixtureOLS
+    specification : Specification
+    observed : Observed
     options : FitOptions
         How the parts are searched.
     folds : list of ndarray of int
@@ -55,21 +56,21 @@ def cross_validated(model: MixtureModel, options: FitOptions, folds: list[np.nda
     .. [1] Smyth, P. (2000). Model selection for probabilistic clustering using cross-validated
        likelihood. Statistics and Computing 10, 63-72.
     """
-    source: MemorySource = model.source
+    source: MemorySource = observed.source
     if options.threads is not None:
         source = replace(source, threads=options.threads)
     control = options.control(None)
     total = 0.0
     for number, fold in enumerate(folds):
         rest = source.take_units(np.setdiff1d(np.arange(source.n_units), fold))
-        check_part(model, rest, f"The data without part {number} of {len(folds)}")
-        modes = find_modes(model.spec, rest, control, options.rng)
+        check_part(specification, rest, f"The data without part {number} of {len(folds)}")
+        modes = find_modes(specification.spec, rest, control, options.rng)
         params = modes.modes[modes.selected].params
-        total += held_out(model, params, source.take_units(fold))
+        total += held_out(specification, params, source.take_units(fold))
     return total
 
 
-def check_part(model: MixtureModel, part: MemorySource, what: str) -> None:
+def check_part(specification: Specification, part: MemorySource, what: str) -> None:
     """Refuse a part of the data that a model cannot be estimated from.
 
     Raises
@@ -79,19 +80,20 @@ def check_part(model: MixtureModel, part: MemorySource, what: str) -> None:
     """
     dependent = dependent_columns(part.x)
     if dependent:
-        name = model.design.exog_names[dependent[0]]
+        name = specification.exog_names[dependent[0]]
         raise SmmixError(
             f"{what} cannot tell the column {name!r} from the others; the data are too few to be "
             "taken apart."
         )
-    if part.n_units < model.k or part.n_rows < model.k * (model.layout.p + 2):
+    k, p = specification.k, specification.layout.p
+    if part.n_units < k or part.n_rows < k * (p + 2):
         raise SmmixError(
-            f"{what} has too few rows ({part.n_rows}) for k={model.k}; use a lower k, or more "
+            f"{what} has too few rows ({part.n_rows}) for k={k}; use a lower k, or more "
             "data on either side."
         )
 
 
-def held_out(model: MixtureModel, params: MixtureParams, source: MemorySource) -> float:
+def held_out(specification: Specification, params: MixtureParams, source: MemorySource) -> float:
     """Log-likelihood of units that ``params`` was not estimated from, case weights included."""
-    each = unit_loglike(model.spec, params, source)[0]
+    each = unit_loglike(specification.spec, params, source)[0]
     return float(each.sum() if source.weight is None else each @ source.weight)

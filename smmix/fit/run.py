@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,8 @@ from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
 from smmix.fit.checkpoint import recorded
 from smmix.fit.estimable import check_estimable, exact_marked, refuse_far_start
+from smmix.fit.options import FitOptions
 from smmix.formula.rows import by_label
-from smmix.mixture.base import MixtureModel
 from smmix.mixture.evaluate import mixing_shares
 from smmix.mixture.observed import Observed
 from smmix.mixture.specification import Specification
@@ -26,108 +25,27 @@ from smmix.search.em import EMStatus
 from smmix.search.labelling import exchangeable
 from smmix.search.modes import Modes
 from smmix.search.search import SearchControl, climb, find_modes
-from smmix.support.frames import is_pandas, similar_names
+from smmix.support.frames import is_pandas
 from smmix.support.progress import progress_bar
 
 __all__ = [
-    "FitOptions",
     "component_order",
     "opened",
     "search_modes",
 ]
 
-METHODS = ("em-newton", "em")
 #: Mixing proportions that agree to this many digits are tied.
 TIED_DIGITS = 10
 
 
-@dataclass(frozen=True)
-class FitOptions:
-    """The options of fit(), checked.
-
-    Attributes
-    ----------
-    method, n_starts, starts, maxiter, gtol, order, threads, progress, callback, checkpoint
-        As in `MixtureOLS.fit`.
-    rng : Generator
-    """
-
-    method: str
-    n_starts: int
-    starts: Any
-    maxiter: int
-    gtol: float
-    rng: np.random.Generator
-    order: str | None
-    threads: int | None
-    progress: bool | None
-    callback: Callable[[str, int, int, float], Any] | None
-    checkpoint: str | Path | None = None
-
-    @classmethod
-    def checked(cls, model: MixtureModel, rng: Any, **options: Any) -> FitOptions:
-        """The options, refused when one makes no sense for ``model``."""
-        method, order = options["method"], options["order"]
-        if method not in METHODS:
-            raise SmmixError(f"method must be 'em-newton' or 'em', not {method!r}.")
-        for name in ("n_starts", "maxiter"):
-            _check_count(name, options[name])
-        if options["threads"] is not None:
-            _check_count("threads", options["threads"])
-        if method == "em" and not model.specification.em_keeps_restrictions:
-            raise SmmixError(
-                "method='em' cannot keep restrictions of sigmas or mixing logits; leave method out."
-            )
-        gtol = options["gtol"]
-        if not isinstance(gtol, float | int) or not 0.0 < gtol < 1.0:
-            raise SmmixError(f"gtol must be a number between 0 and 1, not {gtol!r}.")
-        keys = ["weight", *model.exog_names, "sigma"]
-        if order is not None and order not in keys:
-            raise SmmixError(
-                f"order={order!r} must be None, 'weight' or the name of a coefficient"
-                f"{similar_names(order, keys)}."
-            )
-        callback = options["callback"]
-        if callback is not None and not callable(callback):
-            raise SmmixError("callback must be a function of (stage, done, total, best).")
-        if not isinstance(options.get("checkpoint"), str | Path | None):
-            raise SmmixError(f"checkpoint must name a file, not {options['checkpoint']!r}.")
-        try:
-            generator = np.random.default_rng(rng)
-        except (TypeError, ValueError) as error:
-            raise SmmixError(
-                f"rng={rng!r} cannot seed a random number generator ({error})."
-            ) from error
-        return cls(rng=generator, **options)
-
-    def control(self, report: Callable[[str, int, int, float], None] | None) -> SearchControl:
-        """What the search needs of them; reports go to the bar and to the callback."""
-        told = [f for f in (report, self.callback) if f is not None]
-
-        def tell(stage: str, done: int, total: int, best: float) -> None:
-            for function in told:
-                function(stage, min(done, total), total, best)
-
-        return SearchControl(
-            n_starts=self.n_starts,
-            method=self.method,
-            maxiter=self.maxiter,
-            gtol=float(self.gtol),
-            progress=tell if told else None,
-        )
-
-
-def _check_count(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise SmmixError(f"{name} must be a whole number of at least 1, not {value!r}.")
-
-
-def search_modes(model: MixtureModel, start_params: Any, options: FitOptions) -> Modes:
+def search_modes(
+    specification: Specification, observed: Observed, start_params: Any, options: FitOptions
+) -> Modes:
     """Modes of the likelihood: from the user's parameters, or from starts of all kinds."""
-    check_estimable(model)
-    start = None if start_params is None else start_vector(model, start_params)
-    starts = starting_posteriors(model, options.starts)
-    source = model.source
+    check_estimable(specification, observed)
+    start = None if start_params is None else start_vector(specification, observed, start_params)
+    starts = starting_posteriors(specification, observed, options.starts)
+    source = observed.source
     if options.threads is not None and not hasattr(source, "threads"):
         raise SmmixError("threads means nothing for a Dask frame: its scheduler shares the work.")
     if options.threads is not None:
@@ -137,14 +55,18 @@ def search_modes(model: MixtureModel, start_params: Any, options: FitOptions) ->
         one_blas_thread(),
         # Runs into a component without variance overflow on their way, and are told by their sigma.
         np.errstate(all="ignore"),
-        recorded(model, source, options, start) as source,
+        recorded(specification, observed, source, options, start) as source,
     ):
         control = options.control(report)
         if start is not None:
-            modes = climb(model.spec, source, model.unpack(start), control, model.pooled)
+            modes = climb(
+                specification.spec, source, specification.unpack(start), control, observed.pooled
+            )
         else:
-            modes = find_modes(model.spec, source, control, options.rng, starts, model.pooled)
-    return exact_marked(model, modes)
+            modes = find_modes(
+                specification.spec, source, control, options.rng, starts, observed.pooled
+            )
+    return exact_marked(specification, observed, modes)
 
 
 def opened(specification: Specification, observed: Observed, modes: Modes, i: int) -> Modes:
@@ -172,22 +94,24 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def start_vector(model: MixtureModel, start_params: Any) -> np.ndarray:
+def start_vector(specification: Specification, observed: Observed, start_params: Any) -> np.ndarray:
     """The user's starting values, inside the restrictions."""
     if isinstance(start_params, pd.Series) and not isinstance(start_params.index, pd.RangeIndex):
-        absent = [name for name in model.param_names if name not in start_params.index]
+        absent = [name for name in specification.param_names if name not in start_params.index]
         if absent:
             raise SmmixError(f"start_params lacks the parameter {absent[0]!r}.")
-        start_params = start_params[model.param_names]
-    start = model.check_params(start_params, "start_params")
-    if model.equalities is not None:
+        start_params = start_params[specification.param_names]
+    start = specification.check_params(start_params, "start_params")
+    if specification.equalities is not None:
         moved = "start_params, moved inside the restrictions"
-        start = model.check_params(model.equalities.nearest(start), moved)
-    refuse_far_start(model, start)
+        start = specification.check_params(specification.equalities.nearest(start), moved)
+    refuse_far_start(specification, observed, start)
     return start
 
 
-def starting_posteriors(model: MixtureModel, starts: Any) -> np.ndarray | None:
+def starting_posteriors(
+    specification: Specification, observed: Observed, starts: Any
+) -> np.ndarray | None:
     """Posteriors (1, k, u) from what the user gave as ``starts``; None for the default."""
     if isinstance(starts, str):
         if starts != "default":
@@ -195,22 +119,22 @@ def starting_posteriors(model: MixtureModel, starts: Any) -> np.ndarray | None:
                 f"starts={starts!r} must be 'default', (n, k) posteriors or (n,) labels."
             )
         return None
-    if not model.observed.in_memory:
+    if not observed.in_memory:
         raise SmmixError(
             "starts must be 'default' for rows that are not in memory; climb from parameters with "
             "start_params instead."
         )
-    values = _matched(starts, model.design.index)
-    n = model.endog.shape[0]
+    values = _matched(starts, observed.rows().index)
+    n, k = observed.design.endog.shape[0], specification.k
     if values.shape[0] != n or values.ndim > 2:
         raise SmmixError(
             f"starts has the shape {values.shape}; it must have one row for each of the {n} rows "
             "of the model: (n, k) posteriors or (n,) labels."
         )
-    posterior = _from_labels(values, model.k) if values.ndim == 1 else _checked(values, model.k)
-    codes = model.group_codes
+    posterior = _from_labels(values, k) if values.ndim == 1 else _checked(values, k)
+    codes = observed.units.codes
     if codes is not None:
-        sums = np.zeros((codes.max() + 1, model.k))
+        sums = np.zeros((codes.max() + 1, k))
         np.add.at(sums, codes, posterior)
         posterior = sums / sums.sum(axis=1, keepdims=True)
     return np.ascontiguousarray(posterior.T)[None]

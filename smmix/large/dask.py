@@ -6,7 +6,7 @@ import pickletools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import cloudpickle
 import dask
@@ -21,10 +21,7 @@ from smmix.large.tables import unit_weight_sum
 from smmix.mixture.rows_away import SlabRows
 from smmix.sources.dask import DaskSource, dask_delayed, persisted, register_size
 
-if TYPE_CHECKING:
-    from smmix.large.predict import SlabPredictor
-
-__all__ = ["DaskTable", "predict_dask"]
+__all__ = ["DaskTable"]
 
 Result = TypeVar("Result")
 
@@ -134,18 +131,3 @@ def _called(
     function: Callable[[pd.DataFrame, str], Any], frame: pd.DataFrame, number: int
 ) -> MemorySource | Any:
     return function(frame, _name(number))
-
-
-def predict_dask(predictor: SlabPredictor, data: Any) -> Any:
-    """Predictions as a Dask frame with the partitions and the index of ``data``."""
-    columns = [name for name in predictor.columns if name in data.columns]
-    kind = "Int64" if predictor.which == "label" else "float64"
-    meta = pd.DataFrame({name: pd.Series(dtype=kind) for name in predictor.names})
-    meta.index = data._meta.index
-    return data[columns].map_partitions(_predicted, predictor, meta=meta)
-
-
-def _predicted(frame: pd.DataFrame, predictor: SlabPredictor) -> pd.DataFrame:
-    made = predictor(frame.reset_index(drop=True), "the data")
-    made.index = frame.index
-    return made

@@ -228,7 +228,20 @@ def predict_large(
         designer, data = observed.slabs.learnt.designer, observed.slabs.data
     predictor = SlabPredictor.of(specification, params, which, q, designer)
     if is_dask(data):
-        from smmix.large.dask import predict_dask
-
         return predict_dask(predictor, data)
     return LazyPrediction(predictor, data)
+
+
+def predict_dask(predictor: SlabPredictor, data: Any) -> Any:
+    """Predictions as a Dask frame with the partitions and the index of ``data``."""
+    columns = [name for name in predictor.columns if name in data.columns]
+    kind = "Int64" if predictor.which == "label" else "float64"
+    meta = pd.DataFrame({name: pd.Series(dtype=kind) for name in predictor.names})
+    meta.index = data._meta.index
+    return data[columns].map_partitions(_predicted, predictor, meta=meta)
+
+
+def _predicted(frame: pd.DataFrame, predictor: SlabPredictor) -> pd.DataFrame:
+    made = predictor(frame.reset_index(drop=True), "the data")
+    made.index = frame.index
+    return made

@@ -10,6 +10,7 @@ import numpy as np
 from smmix.errors import SmmixError
 from smmix.formula import Design
 from smmix.formula.engine import parse
+from smmix.support.checks import check_whole
 from smmix.support.frames import quoted
 
 __all__ = ["check_k", "checked_present", "present_columns", "union_formula"]
@@ -17,8 +18,7 @@ __all__ = ["check_k", "checked_present", "present_columns", "union_formula"]
 
 def check_k(k: Any) -> None:
     """Refuse what is no number of components."""
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-        raise SmmixError(f"k must be a whole number of at least 1, not {k!r}.")
+    check_whole("k", k)
 
 
 def union_formula(formula: Any, k: int) -> tuple[str, list[str] | None]:

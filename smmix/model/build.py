@@ -7,9 +7,9 @@ from typing import Any
 from smmix.errors import SmmixError
 from smmix.formula import build_design
 from smmix.large.build import build_large, is_large
-from smmix.mixture.base import Parts
 from smmix.mixture.kind import Kind
 from smmix.mixture.per_component import check_k, present_columns, union_formula
+from smmix.model.base import Parts
 from smmix.support.frames import as_frame
 
 __all__ = ["build_parts"]

@@ -8,8 +8,8 @@ from typing import Any
 from smmix.core.family import Family
 from smmix.families.gaussian import Gaussian
 from smmix.formula import validate_arrays
-from smmix.mixture.base import Parts
 from smmix.mixture.kind import Kind
+from smmix.model.base import Parts
 from smmix.model.build import build_parts
 from smmix.model.mixture_ols import MixtureOLS
 from smmix.model.regression import MixtureRegression

@@ -7,8 +7,8 @@ from typing import Any
 
 from smmix.families.gaussian import Gaussian
 from smmix.formula import validate_arrays
-from smmix.mixture.base import Parts
 from smmix.mixture.kind import Kind
+from smmix.model.base import Parts
 from smmix.model.build import build_parts
 from smmix.model.regression import MixtureRegression
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from smmix.fit.run import FitOptions, search_modes
+from smmix.fit.options import FitOptions
+from smmix.fit.run import search_modes
 from smmix.fit.warnings import warn_of
 from smmix.inference.covariance import check_cov_type
 from smmix.mixture.fitted import FitRecord
 from smmix.mixture.hypotheses import nothing_free, read_hypotheses
-from smmix.mixture.likelihood import MixtureLikelihood
+from smmix.model.likelihood import MixtureLikelihood
 from smmix.results import MixtureResults, MixtureResultsWrapper
 
 __all__ = ["MixtureRegression"]
@@ -122,7 +123,7 @@ class MixtureRegression(MixtureLikelihood):
         if not self.n_free:
             raise nothing_free()
         options = FitOptions.checked(
-            self,
+            self.specification,
             rng,
             method=method,
             n_starts=n_starts,
@@ -138,7 +139,7 @@ class MixtureRegression(MixtureLikelihood):
         if cov_type is None:
             cov_type = "nonrobust" if self.prob_weights is None else "HC0"
         check_cov_type(cov_type, cov_kwds)
-        modes = search_modes(self, start_params, options)
+        modes = search_modes(self.specification, self.observed, start_params, options)
         kept = start_params is not None and order == "weight"
         record = FitRecord(modes, method, None if kept else order)
         results = MixtureResults(self, record, modes.selected, cov_type, cov_kwds, use_t)

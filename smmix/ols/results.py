@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from statsmodels.regression.linear_model import OLSResults
 
 from smmix.errors import SmmixError
-
-if TYPE_CHECKING:
-    from smmix.ols.model import NormalEquationOLS
 
 __all__ = ["NormalEquationResults"]
 
@@ -26,7 +23,7 @@ class NormalEquationResults(OLSResults):
     (2, 0.7)
     """
 
-    model: NormalEquationOLS
+    model: Any
 
     @property
     def ssr(self) -> float:

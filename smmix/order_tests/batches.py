@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec, project
 from smmix.core.params import MixtureParams, concatenate
 from smmix.fit.from_fewer import moved_apart, twins
+from smmix.mixture.fitted import Fit, fitted_of
 from smmix.resampling.replicates import BatchObjective
 from smmix.resampling.samples import member_rows, members
 from smmix.search.coordinates import working_setting
@@ -67,27 +68,29 @@ class BatchSearch:
         Short runs from starts of all kinds for each data set.
     """
 
-    def __init__(self, results: Any, n_starts: int):
-        model = results.model
-        self.small, self.large = model, model.with_k(results.k + 1)
+    def __init__(self, results: Fit, n_starts: int):
+        fitted = fitted_of(results)
+        self.small, self.data = fitted.specification, fitted.data
+        self.large = fitted.specification.with_k(fitted.k + 1)
+        self.larger = self.large, fitted.data.with_k(fitted.k + 1)
         self.n_starts = n_starts
-        source = replace(model.source, threads=1)
-        setting = working_setting(model.spec, source, model.pooled)
+        source = replace(fitted.data.source, threads=1)
+        setting = working_setting(self.small.spec, source, fitted.data.pooled)
         self.coordinates, self.whole = setting.coordinates, setting.objective
         self.penalty = 1.0 / setting.n_rows
         self.large_spec: MixtureSpec = self.coordinates.spec(self.large.spec)
-        self.fit = self.coordinates.to_working(results.unpacked)
+        self.fit = self.coordinates.to_working(fitted.unpacked)
 
     @property
     def batch_size(self) -> int:
         """Data sets that are best handled together."""
-        rows = min(self.small.source.n_rows, PILOT_UNITS)
+        rows = min(self.data.source.n_rows, PILOT_UNITS)
         each = rows * self.large.k * (self.n_starts + TWINS * self.small.k)
         return int(np.clip(BATCH_DENSITIES // each, 1, BATCH))
 
     def observed(self) -> MemorySource:
         """The observed data as a batch of one."""
-        source = self.small.source
+        source = self.data.source
         return replace(source, y=source.y[None, None], threads=1)
 
     def objective(self, source: MemorySource, spec: MixtureSpec) -> BatchObjective:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from smmix.errors import SmmixError
 
-__all__ = ["checked_fraction", "checked_null", "checked_number", "unwrapped"]
+__all__ = ["checked_fraction", "checked_null", "unwrapped"]
 
 
 def unwrapped(results: Any, what: str) -> Any:
@@ -30,13 +28,6 @@ def checked_null(results: Any, test: str) -> Any:
             "it means nothing. Use a smaller k or variance='equal'."
         )
     return inner
-
-
-def checked_number(name: str, value: Any, least: int = 1) -> int:
-    """A whole number of at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise SmmixError(f"{name} must be a whole number of at least {least}, not {value!r}.")
-    return int(value)
 
 
 def checked_fraction(name: str, value: Any) -> float:

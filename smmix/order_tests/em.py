@@ -17,11 +17,11 @@ from smmix.fit.from_fewer import moved_apart, twins
 from smmix.fit.run import one_blas_thread
 from smmix.mixing.constant import constant_logits
 from smmix.order_tests.batches import BatchSearch, NullFits
-from smmix.order_tests.checks import checked_fraction, checked_null, checked_number
+from smmix.order_tests.checks import checked_fraction, checked_null
 from smmix.order_tests.monte_carlo import MonteCarloTest, null_statistics
-from smmix.resampling.draws import generator
 from smmix.resampling.replicates import BatchObjective
 from smmix.resampling.samples import members, resampling
+from smmix.support.checks import check_whole, generator
 
 __all__ = ["em_test"]
 
@@ -99,11 +99,11 @@ def em_test(
     0.05
     """
     null = checked_null(results, "em_test")
-    checked_number("n_boot", n_boot)
-    checked_number("n_steps", n_steps)
+    check_whole("n_boot", n_boot)
+    check_whole("n_steps", n_steps)
     checked_fraction("alpha", alpha)
     if threads is not None:
-        checked_number("threads", threads)
+        check_whole("threads", threads)
     if null.fitted.specification.concomitant_names is not None:
         raise SmmixError(
             "em_test is not known for component probabilities that depend on concomitant "
@@ -113,7 +113,7 @@ def em_test(
     if not shares:
         raise SmmixError("proportions is empty; give at least one number such as 0.5.")
     test = _Splits(BatchSearch(null, 1), shares, n_steps)
-    check_estimable(test.search.large)
+    check_estimable(*test.search.larger)
     rng = generator(rng)
     with one_blas_thread():
         statistic = float(test.statistics(test.search.observed(), rng.spawn(1))[0])

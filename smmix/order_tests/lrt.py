@@ -14,12 +14,12 @@ from smmix.errors import SmmixError
 from smmix.fit.estimable import check_estimable
 from smmix.fit.run import one_blas_thread
 from smmix.order_tests.batches import BatchSearch
-from smmix.order_tests.checks import checked_fraction, checked_null, checked_number
+from smmix.order_tests.checks import checked_fraction, checked_null
 from smmix.order_tests.monte_carlo import MonteCarloTest, null_statistics
-from smmix.resampling.draws import generator
 from smmix.resampling.samples import resampling
 from smmix.results import FitRecord, MixtureResults, MixtureResultsWrapper
 from smmix.search.search import SearchControl, climb
+from smmix.support.checks import check_whole, generator
 
 __all__ = ["bootstrap_lrt", "sequential_lrt"]
 
@@ -101,13 +101,13 @@ def bootstrap_lrt(
     0.05
     """
     null = checked_null(results, "bootstrap_lrt")
-    checked_number("n_boot", n_boot)
-    checked_number("n_starts", n_starts)
+    check_whole("n_boot", n_boot)
+    check_whole("n_starts", n_starts)
     checked_fraction("alpha", alpha)
     if threads is not None:
-        checked_number("threads", threads)
+        check_whole("threads", threads)
     search = BatchSearch(null, n_starts)
-    check_estimable(search.large)
+    check_estimable(*search.larger)
     rng = generator(rng)
     with one_blas_thread():
         observed = search.pair_fits(search.observed(), rng.spawn(1))
@@ -127,13 +127,13 @@ def bootstrap_lrt(
         threads,
         progress,
     )
-    alternative = _alternative(search, observed.params)
+    alternative = _alternative(null, observed.params)
     return MonteCarloTest.of(TITLE, statistic, replicates, int(null.k), alpha, n_boot, alternative)
 
 
-def _alternative(search: BatchSearch, params: MixtureParams) -> MixtureResultsWrapper:
+def _alternative(null: MixtureResults, params: MixtureParams) -> MixtureResultsWrapper:
     """Results at the observed fit with k + 1 components."""
-    model = search.large
+    model = null.model.with_k(null.k + 1)
     source = replace(model.source, threads=1)
     modes = climb(model.spec, source, params, SearchControl(), model.pooled)
     record = FitRecord(modes, "em-newton", "weight")
@@ -192,7 +192,7 @@ def sequential_lrt(
     >>> [test.k for test in sequential_lrt(results, n_boot=19, max_k=1)]
     [1]
     """
-    checked_number("max_k", max_k)
+    check_whole("max_k", max_k)
     null = checked_null(results, "sequential_lrt")
     if null.k > max_k:
         raise SmmixError(f"The fit has k={null.k} components but max_k is {max_k}; raise max_k.")

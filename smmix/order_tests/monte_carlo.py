@@ -12,7 +12,7 @@ import numpy as np
 
 from smmix.fit.run import one_blas_thread
 from smmix.reporting.tables import MixtureSummary
-from smmix.resampling.draws import generator
+from smmix.support.checks import generator
 from smmix.support.progress import progress_bar
 
 __all__ = ["MonteCarloTest", "exceedances_needed", "null_statistics"]

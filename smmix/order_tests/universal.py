@@ -14,12 +14,13 @@ from smmix.errors import SmmixError
 from smmix.fit.held_out import check_part, held_out
 from smmix.fit.run import one_blas_thread
 from smmix.model import MixtureOLS
-from smmix.order_tests.checks import checked_fraction, checked_number
+from smmix.order_tests.checks import checked_fraction
 from smmix.reporting.tables import MixtureSummary, Section
-from smmix.resampling.draws import generator, observations
+from smmix.resampling.draws import observations
 from smmix.search.control import SearchControl
 from smmix.search.modes import Modes
 from smmix.search.search import find_modes
+from smmix.support.checks import check_whole, generator
 from smmix.support.progress import progress_bar
 
 __all__ = ["ConfidenceSetK", "confidence_set_k"]
@@ -140,12 +141,12 @@ def confidence_set_k(
     2
     """
     _check_model(model)
-    checked_number("max_k", max_k)
+    check_whole("max_k", max_k)
     checked_fraction("alpha", alpha)
-    checked_number("n_splits", n_splits)
-    checked_number("n_starts", n_starts)
+    check_whole("n_splits", n_splits)
+    check_whole("n_starts", n_starts)
     if threads is not None:
-        checked_number("threads", threads)
+        check_whole("threads", threads)
     halves = _Halves(model, max_k, SearchControl(n_starts), generator(rng))
     logs = []
     with progress_bar(progress) as report, one_blas_thread():
@@ -197,7 +198,7 @@ class _Halves:
     def __init__(
         self, model: MixtureOLS, max_k: int, control: SearchControl, rng: np.random.Generator
     ):
-        self.models = [model.with_k(k) for k in range(1, max_k + 1)]
+        self.models = [model.specification.with_k(k) for k in range(1, max_k + 1)]
         self.source, self.control, self.rng = _observations(model), control, rng
 
     def log_evidence(self) -> list[np.ndarray]:

@@ -11,7 +11,7 @@ from scipy.optimize import isotonic_regression
 
 from smmix.plots.partial import Effect, effects
 from smmix.plots.style import GREY, certainty, faded, look, open_panels, sample_rows
-from smmix.resampling.draws import generator
+from smmix.support.checks import generator
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from smmix.errors import SmmixError
-from smmix.plots.style import check_whole, look, open_panels
+from smmix.plots.style import look, open_panels
+from smmix.support.checks import check_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import betaincinv, ndtr, ndtri
 
-from smmix.plots.style import GREY, check_whole, open_panels
-from smmix.support.checks import check_alpha
+from smmix.plots.style import GREY, open_panels
+from smmix.support.checks import check_alpha, check_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

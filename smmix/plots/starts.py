@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from smmix.plots.style import GREY, check_whole, open_panels
+from smmix.plots.style import GREY, open_panels
+from smmix.support.checks import check_whole
 
 __all__ = ["plot_starts"]
 

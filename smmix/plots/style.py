@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from smmix.errors import SmmixError
-from smmix.resampling.draws import generator
+from smmix.support.checks import check_whole, generator
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +20,6 @@ __all__ = [
     "Look",
     "Panels",
     "certainty",
-    "check_whole",
     "faded",
     "look",
     "open_panels",
@@ -97,12 +96,6 @@ def require_matplotlib() -> None:
         raise SmmixError(
             'Plots need matplotlib; install it with: pip install "smmix[plot]".'
         ) from error
-
-
-def check_whole(name: str, value: Any) -> None:
-    """Refuse what is no whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise SmmixError(f"{name} must be a whole number of at least 1, not {value!r}.")
 
 
 def sample_rows(n: int, most: int, rng: Any) -> np.ndarray:

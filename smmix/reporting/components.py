@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -74,7 +74,7 @@ def component_views(fitted: Fitted) -> list[ComponentView]:
     sizes = component_sizes(specification.spec, fitted.unpacked, fitted.data.source)[0]
     table = parameter_table(fitted)
     table["ratio"] = table["estimate"] / table["std_err"]
-    views = []
+    bare, views = replace(fitted, observed=None), []
     for c, row in enumerate(places):
         positions = row[row >= 0]
         own = table.iloc[positions].set_index("term").rename_axis(None)
@@ -86,6 +86,6 @@ def component_views(fitted: Fitted) -> list[ComponentView]:
         )
         parts = (own[column].rename(None) for column in ("estimate", "std_err", "ratio", "p"))
         views.append(
-            ComponentView(c, *parts, float(sizes[c]), fitted.use_t, described, (fitted, positions))
+            ComponentView(c, *parts, float(sizes[c]), fitted.use_t, described, (bare, positions))
         )
     return views

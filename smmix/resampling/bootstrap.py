@@ -14,11 +14,10 @@ from scipy import stats
 from smmix.errors import SmmixError
 from smmix.fit.run import one_blas_thread
 from smmix.mixture.fitted import Fit, fitted_of
-from smmix.resampling.draws import generator
 from smmix.resampling.replicates import Outcome, Replicator, Stop, batch_size, run_batches
 from smmix.resampling.samples import Redraw, Resample, drawn_on_each_pass, resampling
 from smmix.support.callers import user_level
-from smmix.support.checks import check_alpha
+from smmix.support.checks import check_alpha, check_whole, generator
 from smmix.support.progress import progress_bar
 
 __all__ = ["BootstrapResults", "bootstrap"]
@@ -292,10 +291,10 @@ def bootstrap(
     >>> bool(abs(robust.bse / boot.bse - 1).max() < 1e-12)
     True
     """
-    _check_count("n_boot", n_boot, 2)
-    _check_count("n_starts", n_starts, 0)
+    check_whole("n_boot", n_boot, 2)
+    check_whole("n_starts", n_starts, 0)
     threads = (os.cpu_count() or 1) if threads is None else threads
-    _check_count("threads", threads, 1)
+    check_whole("threads", threads, 1)
     fitted = fitted_of(results)
     data = fitted.data
     seeds = _seeds(generator(rng), n_boot)
@@ -319,11 +318,6 @@ def bootstrap(
     found = _collected(outcomes, size, params, kind, n_boot)
     _warn_of(found)
     return found
-
-
-def _check_count(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise SmmixError(f"{name} must be a whole number of at least {least}, not {value!r}.")
 
 
 def _seeds(rng: np.random.Generator, number: int) -> list[np.random.SeedSequence]:

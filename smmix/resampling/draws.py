@@ -14,25 +14,12 @@ from smmix.formula import Design
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.mixture.prediction import Law, Rows, new_rows, own_rows
 from smmix.mixture.specification import Specification
+from smmix.support.checks import check_whole, generator
 from smmix.support.frames import as_frame, is_pandas
 
 __all__ = [
-    "ResponseLaw", "generator", "observations", "pick_component", "simulate", "take_rows",
+    "ResponseLaw", "observations", "pick_component", "simulate", "take_rows",
 ]  # fmt: skip
-
-
-def generator(rng: Any) -> np.random.Generator:
-    """A generator of random numbers from a seed, or the generator itself (SPEC 7).
-
-    Raises
-    ------
-    SmmixError
-        If ``rng`` cannot seed one.
-    """
-    try:
-        return np.random.default_rng(rng)
-    except (TypeError, ValueError) as error:
-        raise SmmixError(f"rng={rng!r} cannot seed a random number generator ({error}).") from error
 
 
 def pick_component(prior: np.ndarray, uniform: np.ndarray) -> np.ndarray:
@@ -190,8 +177,7 @@ def take_rows(rows: Rows, positions: np.ndarray) -> Rows:
 
 
 def _checked_nobs(nobs: Any, rows: Rows) -> int:
-    if isinstance(nobs, bool) or not isinstance(nobs, int | np.integer) or nobs < 1:
-        raise SmmixError(f"nobs must be a whole number of at least 1, not {nobs!r}.")
+    check_whole("nobs", nobs)
     if rows.group_codes is not None:
         raise SmmixError(
             "Rows that form groups cannot be taken one by one; pass the groups that you want as "

@@ -10,7 +10,8 @@ import pandas as pd
 
 from smmix.errors import SmmixError
 from smmix.mixing.constant import softmax
-from smmix.resampling.draws import generator, pick_component
+from smmix.resampling.draws import pick_component
+from smmix.support.checks import check_whole, generator
 
 __all__ = ["Simulation", "simulate_mixture"]
 
@@ -102,7 +103,7 @@ def simulate_mixture(
     ['x1', 'y', 'component']
     """
     rng = generator(rng)
-    n = _count("n", n)
+    n = check_whole("n", n)
     coef = _coefficients(coef, n_features, k, rng)
     k = coef.shape[0]
     sigma = _by_component("sigma", sigma, k)
@@ -132,12 +133,6 @@ def simulate_mixture(
     return Simulation(pd.DataFrame(columns), coef, sigma, weights, mixing)
 
 
-def _count(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise SmmixError(f"{name} must be a whole number of at least 1, not {value!r}.")
-    return int(value)
-
-
 def _numbers(name: str, values: Any) -> np.ndarray:
     try:
         array = np.array(values, dtype=float)
@@ -153,7 +148,7 @@ def _coefficients(
 ) -> np.ndarray:
     if coef is None:
         columns = 1 + (DEFAULT_FEATURES if n_features is None else _features(n_features))
-        rows = DEFAULT_COMPONENTS if k is None else _count("k", k)
+        rows = DEFAULT_COMPONENTS if k is None else check_whole("k", k)
         return COEF_SCALE * rng.standard_normal((rows, columns))
     if isinstance(coef, pd.DataFrame) and coef.columns.name == "component":
         coef = coef.T
@@ -163,7 +158,7 @@ def _coefficients(
             f"coef has the shape {array.shape}; it must be (k, p), a row for each component with "
             "its intercept first."
         )
-    if k is not None and _count("k", k) != array.shape[0]:
+    if k is not None and check_whole("k", k) != array.shape[0]:
         raise SmmixError(f"coef has {array.shape[0]} rows but k is {k}; leave k out.")
     if n_features is not None and _features(n_features) != array.shape[1] - 1:
         raise SmmixError(
@@ -174,7 +169,7 @@ def _coefficients(
 
 
 def _features(n_features: Any) -> int:
-    return 0 if n_features == 0 else _count("n_features", n_features)
+    return 0 if n_features == 0 else check_whole("n_features", n_features)
 
 
 def _by_component(name: str, values: Any, k: int) -> np.ndarray:
@@ -219,7 +214,7 @@ def _groups(n: int, n_groups: Any) -> np.ndarray | None:
     """Group of each row, those of a group side by side."""
     if n_groups is None:
         return None
-    n_groups = _count("n_groups", n_groups)
+    n_groups = check_whole("n_groups", n_groups)
     if n_groups > n:
         raise SmmixError(f"There cannot be {n_groups} groups of {n} rows; lower n_groups.")
     return np.arange(n) * n_groups // n

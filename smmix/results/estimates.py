@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -16,9 +16,10 @@ from smmix.errors import SmmixError
 from smmix.inference import intervals
 from smmix.inference.criteria import Criteria, classification_table
 from smmix.inference.table import parameter_table
-from smmix.mixture.base import MixtureModel
 from smmix.mixture.fitted import FitRecord, Fitted
+from smmix.mixture.observed import Observed
 from smmix.mixture.prediction import component_means, labels_of, own_rows, predict_rows
+from smmix.mixture.specification import Specification
 from smmix.reporting.components import ComponentView, component_views
 from smmix.reporting.page import report
 from smmix.reporting.summary import METHOD_NAMES
@@ -26,6 +27,13 @@ from smmix.results.compute import fitted_mode
 from smmix.support.docstrings import documented_by
 
 __all__ = ["FitRecord", "MixtureEstimates"]
+
+
+class Model(Protocol):
+    """statsmodels' face of what was fitted."""
+
+    specification: Specification
+    observed: Observed
 
 
 def _shown(name: str, doc: str) -> Any:
@@ -50,7 +58,7 @@ class MixtureEstimates(GenericLikelihoodModelResults):
 
     def __init__(
         self,
-        model: MixtureModel,
+        model: Model,
         record: FitRecord,
         row: int,
         cov_type: str = "nonrobust",

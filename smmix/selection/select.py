@@ -20,12 +20,10 @@ from smmix.fit.from_fewer import (
     search_from_fewer,
 )
 from smmix.fit.held_out import cross_validated, make_folds
-from smmix.fit.run import FitOptions
+from smmix.fit.options import FitOptions
 from smmix.fit.warnings import warn_of
 from smmix.inference.covariance import check_cov_type
 from smmix.model import MixtureOLS
-from smmix.reporting.tables import MixtureSummary
-from smmix.resampling.draws import generator
 from smmix.results import FitRecord, MixtureResults, MixtureResultsWrapper
 from smmix.search.modes import Modes
 from smmix.selection.options import (
@@ -37,7 +35,8 @@ from smmix.selection.options import (
     refuse_parts,
     split,
 )
-from smmix.selection.report import plot_selection, summarize_selection
+from smmix.selection.selection import Selection
+from smmix.support.checks import generator
 from smmix.support.progress import progress_bar
 
 __all__ = ["Selection", "select_k"]
@@ -50,86 +49,6 @@ FIRST = (
 TINY_SHARE = 0.05
 #: With k="auto", fits beyond the best one before the scan ends.
 PATIENCE = 2
-
-
-@dataclass(frozen=True, eq=False)
-class Selection:
-    """Fits with several numbers of components, and the one that a criterion prefers.
-
-    Attributes
-    ----------
-    table : DataFrame, index k
-        ``llf``, ``df``, ``aic``, ``bic``, ``icl``, ``entropy_r2``, ``min_weight``, ``converged``,
-        ``hits`` (starts that led to the fit), then all other criteria, and ``warning``: what is
-        doubtful about a fit, empty when nothing is.
-    criterion : str
-    best_k : int
-        Of the fits that are not degenerate, the one of best criterion.
-    fits : dict of int to MixtureResults
-    interrupted : bool
-        Whether the scan was cut short from the keyboard.
-
-    See Also
-    --------
-    select_k : makes it.
-    """
-
-    table: pd.DataFrame
-    criterion: str
-    best_k: int
-    fits: Mapping[int, MixtureResultsWrapper]
-    interrupted: bool = False
-
-    @property
-    def best(self) -> MixtureResultsWrapper:
-        """The fit with ``best_k`` components."""
-        return self.fits[self.best_k]
-
-    def summary(self) -> MixtureSummary:
-        """The table, with notes on doubtful fits.
-
-        Returns
-        -------
-        MixtureSummary
-            Prints as text, HTML, LaTeX or CSV.
-
-        Examples
-        --------
-        >>> import statsmodels.api as sm
-        >>> import smmix
-        >>> data = sm.datasets.engel.load_pandas().data
-        >>> selection = smmix.select_k("foodexp ~ income", data, k=[1, 2])
-        >>> selection.summary().as_text().splitlines()[0].strip()
-        'Number of Components'
-        """
-        return summarize_selection(self)
-
-    def plot(self, ax: Any = None) -> Any:
-        """Draw the criteria by k, and how well the posteriors tell the components apart.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            Where to draw; a new figure by default.
-
-        Returns
-        -------
-        Axes
-            That of the criteria; entropy R2 has an axis of its own on the right.
-
-        Examples
-        --------
-        >>> import statsmodels.api as sm
-        >>> import smmix
-        >>> data = sm.datasets.engel.load_pandas().data
-        >>> selection = smmix.select_k("foodexp ~ income", data, k=[1, 2])
-        >>> selection.plot().get_xlabel()
-        'Number of components'
-        """
-        return plot_selection(self, ax)
-
-    def _repr_html_(self) -> str:
-        return str(self.summary().as_html())
 
 
 @dataclass
@@ -254,7 +173,8 @@ def select_k(
     search = _Searches(base, fit_with, checked_criterion(base, criterion), folds)
     if not automatic:
         for number in numbers:
-            check_estimable(search.model(number))
+            model = search.model(number)
+            check_estimable(model.specification, model.observed)
     scan = _Scan(criterion)
     with progress_bar(progress) as report:
         for number in numbers:
@@ -309,21 +229,23 @@ class _Searches:
         model, fewer = self.model(k), scan.fewer(k)
         options = self._search_options(model)
         tell = None if report is None else _named(report, k)
-        modes = search_from_fewer(model, fewer, options, tell)
+        modes = search_from_fewer(model.specification, model.observed, fewer, options, tell)
         own = {}
         if self.criterion == "cv":
-            own["cv"] = cross_validated(model, options, self.folds)
+            own["cv"] = cross_validated(model.specification, model.observed, options, self.folds)
         self._enter(model, modes, own, scan)
         if fewer is None or not left_to_sample(k, model.source) or scan.best_k != k:
             return
         # The fit that may be chosen is no lower than that of fit() with the same seed.
-        more = search_also(modes, model, self._search_options(model), tell)
+        more = search_also(
+            modes, model.specification, model.observed, self._search_options(model), tell
+        )
         self._enter(model, more, own, scan)
 
     def _search_options(self, model: MixtureOLS) -> FitOptions:
         names = ("method", "n_starts", "starts", "maxiter", "gtol", "order", "threads", "callback")
         taken = {name: self.options[name] for name in names}
-        return FitOptions.checked(model, self.options["rng"], progress=False, **taken)
+        return FitOptions.checked(model.specification, self.options["rng"], progress=False, **taken)
 
     def _enter(
         self, model: MixtureOLS, modes: Modes, own: Mapping[str, float], scan: _Scan

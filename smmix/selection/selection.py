@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from smmix.inference.criteria import CRITERIA
 from smmix.plots import GREY, look, open_panels
 from smmix.reporting.tables import MixtureSummary, Section
+from smmix.results import MixtureResultsWrapper
 
-if TYPE_CHECKING:
-    from smmix.selection.select import Selection
-
-__all__ = ["plot_selection", "summarize_selection"]
+__all__ = ["Selection"]
 
 #: Criteria that are drawn, besides the one that chose.
 DRAWN = ("aic", "bic", "icl")
@@ -21,6 +22,86 @@ LABELS = {
     "llf": "Log-Lik.", "df": "Df", "min_weight": "Min. wt",
     "cv": "CV llf",
 }  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """Fits with several numbers of components, and the one that a criterion prefers.
+
+    Attributes
+    ----------
+    table : DataFrame, index k
+        ``llf``, ``df``, ``aic``, ``bic``, ``icl``, ``entropy_r2``, ``min_weight``, ``converged``,
+        ``hits`` (starts that led to the fit), then all other criteria, and ``warning``: what is
+        doubtful about a fit, empty when nothing is.
+    criterion : str
+    best_k : int
+        Of the fits that are not degenerate, the one of best criterion.
+    fits : dict of int to MixtureResults
+    interrupted : bool
+        Whether the scan was cut short from the keyboard.
+
+    See Also
+    --------
+    select_k : makes it.
+    """
+
+    table: pd.DataFrame
+    criterion: str
+    best_k: int
+    fits: Mapping[int, MixtureResultsWrapper]
+    interrupted: bool = False
+
+    @property
+    def best(self) -> MixtureResultsWrapper:
+        """The fit with ``best_k`` components."""
+        return self.fits[self.best_k]
+
+    def summary(self) -> MixtureSummary:
+        """The table, with notes on doubtful fits.
+
+        Returns
+        -------
+        MixtureSummary
+            Prints as text, HTML, LaTeX or CSV.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> selection = smmix.select_k("foodexp ~ income", data, k=[1, 2])
+        >>> selection.summary().as_text().splitlines()[0].strip()
+        'Number of Components'
+        """
+        return summarize_selection(self)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the criteria by k, and how well the posteriors tell the components apart.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        Axes
+            That of the criteria; entropy R2 has an axis of its own on the right.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> selection = smmix.select_k("foodexp ~ income", data, k=[1, 2])
+        >>> selection.plot().get_xlabel()
+        'Number of components'
+        """
+        return plot_selection(self, ax)
+
+    def _repr_html_(self) -> str:
+        return str(self.summary().as_html())
 
 
 def summarize_selection(selection: Selection) -> MixtureSummary:
