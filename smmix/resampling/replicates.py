@@ -235,7 +235,8 @@ class Replicator:
     ) -> tuple[MixtureParams, EMStatus] | None:
         """The best mode of a replicate from fresh starts; None where there is nothing to find."""
         pooled = pooled_fit(rows)
-        if not (pooled.sigma > 0.0 and solve_gram(pooled.gram, np.zeros(rows.n_columns))[1]):
+        exact = self.specification.family.location_scale and not pooled.sigma > 0.0
+        if exact or not solve_gram(pooled.gram, np.zeros(rows.n_columns))[1]:
             return None
         spec, starts = self.specification.spec, None
         control = SearchControl(self.n_starts or SEARCH_STARTS, progress=self.tick)
