@@ -169,9 +169,8 @@ class Observed:
 
 def without_rows(design: Design) -> Design:
     """The names of a design, and how many rows it lacked."""
-    nothing = dict.fromkeys(
-        ("concomitant", "groups", "freq_weights", "prob_weights", "offset", "known", "frame")
-    )
+    gone = ("concomitant", "groups", "freq_weights", "prob_weights", "offset", "known", "frame")
+    nothing: dict[str, Any] = dict.fromkeys(gone)
     empty = np.empty((0, len(design.exog_names)))
     index = pd.RangeIndex(0)
     return replace(design, endog=np.empty(0), exog=empty, index=index, **nothing)
