@@ -11,7 +11,7 @@ True
 """
 
 from smmix.errors import DegenerateComponentWarning, SmmixError
-from smmix.model import MixtureOLS, from_formula
+from smmix.model import MixtureGLM, MixtureOLS, from_formula
 from smmix.ols import NormalEquationOLS, solve_normal_equations
 from smmix.order_tests import (
     bootstrap_lrt,
@@ -30,6 +30,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DegenerateComponentWarning",
+    "MixtureGLM",
     "MixtureOLS",
     "MixtureResults",
     "NormalEquationOLS",

@@ -101,7 +101,6 @@ class TestArrays:
             ("endog is not numeric", frame["g"], x, {}),
             ("exog column 0 is infinite in row 0", y, np.full((40, 1), np.inf), {}),
             ("indices of endog and exog differ", frame["y"], frame[["x1"]].iloc[::-1], {}),
-            ("named 'sigma', which is the name", y, frame[["w"]].set_axis(["sigma"], axis=1), {}),
             ("'mixing.x'", y, frame[["w"]].set_axis(["mixing.x"], axis=1), {}),
             (r"'x\[0\]'", y, frame[["w", "o"]].set_axis(["x", "x[0]"], axis=1), {}),
             ("Two columns of the design are named 'x1'", y, frame[["x1", "x1"]], {}),

@@ -39,6 +39,8 @@ class Block(NamedTuple):
         Products of the columns of ``x`` when they are kept between passes.
     start : int
         Position of the first unit in the data.
+    aux : ndarray, (m, a), or None
+        What the family must know of each row besides, such as the trials of a binomial response.
     """
 
     y: np.ndarray
@@ -51,6 +53,7 @@ class Block(NamedTuple):
     membership: np.ndarray | None = None
     products: np.ndarray | None = None
     start: int = 0
+    aux: np.ndarray | None = None
 
     @property
     def n_units(self) -> int:

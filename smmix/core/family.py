@@ -76,18 +76,32 @@ class Family(Protocol):
 
     # -- identity ---------------------------------------------------------------------------------
 
-    name: str
-    #: What a summary calls components of this kind, such as "Poisson regressions".
-    label: str
-    #: Whether y -> (y - x'b) / s maps the family to itself, with b and s known.
-    location_scale: bool
-    #: Whether y takes whole numbers only.
-    discrete: bool
-    #: Arguments of the model that fill ``aux``, among "trials", "event" and "inflate".
-    takes: tuple[str, ...]
-    #: (i, power): the spread of the errors is nuisance parameter i to that power, and the
-    #: likelihood grows without limit as it vanishes; None where the likelihood is bounded.
-    scale: tuple[int, float] | None
+    @property
+    def name(self) -> str:
+        """Name in the registry."""
+
+    @property
+    def label(self) -> str:
+        """What a summary calls components of this kind, such as "Poisson regressions"."""
+
+    @property
+    def location_scale(self) -> bool:
+        """Whether y -> (y - x'b) / s maps the family to itself, with b and s known."""
+
+    @property
+    def discrete(self) -> bool:
+        """Whether y takes whole numbers only."""
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """Arguments of the model that fill ``aux``, among "trials", "event" and "inflate"."""
+
+    @property
+    def scale(self) -> tuple[Any, Any] | None:
+        """(i, power): the spread of the errors is nuisance parameter i to that power.
+
+        The likelihood grows without limit as it vanishes; None where the likelihood is bounded.
+        """
 
     @property
     def nuisance(self) -> tuple[Nuisance, ...]:
@@ -95,7 +109,11 @@ class Family(Protocol):
 
     @property
     def link(self) -> Any:
-        """The link (see `smmix.families.links`)."""
+        """The link (see `smmix.families.links`); None where nothing depends on the regressors."""
+
+    @property
+    def stages(self) -> tuple[Family, ...]:
+        """Families with second derivatives that approach one without, bluntest first."""
 
     def to_plain(self) -> dict[str, Any]:
         """Options as JSON values, for ``family(name, **options)``."""
@@ -179,6 +197,11 @@ class Family(Protocol):
         self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
     ) -> np.ndarray:
         """P(Y < y), (S, K, m): the cdf itself where y is continuous."""
+
+    def log_tails(
+        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Logs of P(Y <= y) and of P(Y > y), (S, K, m), each with the digits of a small tail."""
 
     def quantile(
         self, q: float, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray

@@ -17,10 +17,10 @@ from functools import cached_property
 import numpy as np
 
 from smmix.core.blocks import Block
+from smmix.core.derivatives import Parts
 from smmix.core.grams import weighted_grams
-from smmix.core.linalg import diagonals
 from smmix.core.mixture import MixtureSpec
-from smmix.core.params import MixtureParams, ParamLayout
+from smmix.core.params import MixtureParams
 from smmix.core.statistics import InfoStats
 
 
@@ -43,7 +43,7 @@ def information(
         In the full natural parameter vector; ``opg`` is None without ``cross_products``.
     """
     terms = _Terms(spec, params, block)
-    hessian, complete = terms.second_derivatives()
+    hessian, complete, sizes = terms.second_derivatives()
     opg = None
     if cross_products:
         scores = terms.scores()
@@ -60,7 +60,7 @@ def information(
         hessian,
         opg,
         complete,
-        terms.sizes,
+        sizes,
     )
 
 
@@ -81,25 +81,12 @@ class _Terms:
 
     def __init__(self, spec: MixtureSpec, params: MixtureParams, block: Block):
         self.spec, self.params, self.block = spec, params, block
-        posterior, self.log_likelihood, self.prior, working = spec.posterior(params, block)
+        posterior, self.log_likelihood, self.prior, evaluated = spec.posterior(params, block)
         self.posterior = posterior
         self.weighted_posterior = posterior if block.weight is None else posterior * block.weight
-        self.derivatives = spec.family.derivatives(block.y, working, params.nuisance)
+        self.derivatives = spec.components.derivatives(params, block, evaluated)
         self.z = unit_design(block)
-        self.component_scores = self._component_scores()
         self.expected = self._expected_scores()
-
-    def _component_scores(self) -> np.ndarray | None:
-        """Complete-data scores of the groups, (S, K, p + d, u); None when rows are units."""
-        if self.block.group is None:
-            return None
-        first = self.derivatives.first
-        rows = np.concatenate(
-            [first[0][:, :, None] * self.block.x.T, *(d[:, :, None] for d in first[1:])], axis=2
-        )
-        if self.block.repeat is not None:
-            rows *= self.block.repeat
-        return self.block.to_units(rows)
 
     def _expected_scores(self) -> np.ndarray:
         """Scores of the units with tau z, not (tau - pi) z, in the logits' part, (S, F, u)."""
@@ -109,14 +96,7 @@ class _Terms:
         coef = out[:, layout.coef].reshape(size, k, layout.p, n_units)
         nuisance = out[:, layout.nuisance].reshape(size, k, layout.d, n_units)
         logits = out[:, layout.mixing].reshape(size, k - 1, layout.q, n_units)
-        if self.component_scores is None:
-            first = self.derivatives.first
-            np.multiply((tau * first[0])[:, :, None], self.block.x.T, out=coef)
-            for i, derivative in enumerate(first[1:]):
-                np.multiply(tau, derivative, out=nuisance[:, :, i])
-        else:
-            scores = self.component_scores * tau[:, :, None]
-            coef[:], nuisance[:] = scores[:, :, : layout.p], scores[:, :, layout.p :]
+        self.derivatives.fill_scores(tau, coef, nuisance)
         np.multiply(tau[:, 1:, None], self.z.T, out=logits)
         return out
 
@@ -152,74 +132,19 @@ class _Terms:
         total[:, layout.mixing] -= expected.reshape(total.shape[0], -1)
         return total
 
-    def second_derivatives(self) -> tuple[np.ndarray, np.ndarray]:
-        """Hessian and expected complete-data information, (S, F, F) each."""
+    def second_derivatives(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Hessian and expected complete-data information, (S, F, F) each, and sizes (S, K)."""
         layout, block = self.spec.layout, self.block
         hessian = self.weighted @ np.swapaxes(self.expected, 1, 2)
         np.negative(hessian, out=hessian)
         complete = np.zeros_like(hessian)
         parts = Parts(layout, hessian)
-        self._add_component_terms(parts, complete)
-        if self.component_scores is not None:
-            self._add_group_terms(parts, self.component_scores)
+        sizes = self.derivatives.add_second(self.weighted_posterior, parts, Parts(layout, complete))
         self._add_mixing_terms(parts)
         prior = self.spec.mixing.information(self.prior, block.z, block.weight, block.n_units)
         hessian[:, layout.mixing, layout.mixing] -= prior
         complete[:, layout.mixing, layout.mixing] += prior
-        return hessian, complete
-
-    @cached_property
-    def row_posterior(self) -> np.ndarray:
-        """Posteriors of the rows times their case weights, (S, K, m)."""
-        return self.block.to_rows(self.weighted_posterior)
-
-    @cached_property
-    def sizes(self) -> np.ndarray:
-        """Rows of each component, (S, K)."""
-        return np.asarray(self.row_posterior.sum(axis=2))
-
-    def _row_moment(self, i: int, j: int) -> np.ndarray:
-        """S_c S_c' + C_c in coordinates i and j of the rows, C_c where rows are no units."""
-        second = self.derivatives.second[i][j]
-        if self.component_scores is not None:
-            return second
-        moment = self.derivatives.first[i] * self.derivatives.first[j]
-        moment += second
-        return moment
-
-    def _add_component_terms(self, hessian: Parts, complete: np.ndarray) -> None:
-        """Add sum_c tau_c (S_c S_c' + C_c) over the coordinates of each regression."""
-        layout, block, tau = self.spec.layout, self.block, self.row_posterior
-        weights = np.empty((2, *tau.shape))
-        np.multiply(self._row_moment(0, 0), tau, out=weights[0])
-        np.multiply(self.derivatives.information, tau, out=weights[1])
-        grams = weighted_grams(weights, block.x, block.products)
-        hessian.coef += grams[0]
-        coef = (layout.coef.start, layout.p)
-        component_blocks(complete, coef, coef, layout.k)[:] += grams[1]
-        for i in range(layout.d):
-            cross = np.multiply(self._row_moment(i + 1, 0), tau, out=weights[0])
-            cross = _rows_times(cross, block.x)
-            hessian.coef_nuisance[..., i] += cross
-            hessian.nuisance_coef[..., i, :] += cross
-            for j in range(i + 1):
-                value = np.multiply(self._row_moment(i + 1, j + 1), tau, out=weights[0])
-                value = value.sum(axis=2)
-                hessian.nuisance[..., i, j] += value
-                if j < i:
-                    hessian.nuisance[..., j, i] += value
-        expected = self.spec.family.nuisance_information(self.sizes, self.params.nuisance)
-        expected = (expected / self.params.nuisance**2).reshape(len(complete), -1)
-        diagonals(complete)[:, layout.nuisance] += expected
-
-    def _add_group_terms(self, hessian: Parts, scores: np.ndarray) -> None:
-        """Add sum_c tau_c S_c S_c' of units that are groups."""
-        moments = (scores * self.weighted_posterior[:, :, None]) @ np.swapaxes(scores, 2, 3)
-        p = self.spec.layout.p
-        hessian.coef += moments[..., :p, :p]
-        hessian.coef_nuisance += moments[..., :p, p:]
-        hessian.nuisance_coef += moments[..., p:, :p]
-        hessian.nuisance += moments[..., p:, p:]
+        return hessian, complete, sizes
 
     def _add_mixing_terms(self, hessian: Parts) -> None:
         """Add sum_c tau_c (S_c z' and z z') between a component's regression and its logits."""
@@ -229,8 +154,8 @@ class _Terms:
             sums = self.totals[:, :, None]
         else:
             sums = self.weighted[:, : layout.mixing.start] @ self.z
-        coef = sums[:, layout.coef].reshape(size, k, layout.p, -1)[:, 1:]
-        nuisance = sums[:, layout.nuisance].reshape(size, k, layout.d, -1)[:, 1:]
+        coef = sums[:, layout.coef].reshape(size, k, layout.p, layout.q)[:, 1:]
+        nuisance = sums[:, layout.nuisance].reshape(size, k, layout.d, layout.q)[:, 1:]
         hessian.coef_logits += coef
         hessian.logits_coef += np.swapaxes(coef, 2, 3)
         hessian.nuisance_logits += nuisance
@@ -239,52 +164,3 @@ class _Terms:
             hessian.logits += sums[:, layout.mixing, :, None]
         else:
             hessian.logits += weighted_grams(self.weighted_posterior[:, 1:], self.z, None)
-
-
-class Parts:
-    """Writable views of the blocks of a full matrix (S, F, F) that belong to one component each.
-
-    ``coef`` is (S, K, p, p), ``coef_nuisance`` (S, K, p, d), ``nuisance_coef`` (S, K, d, p),
-    ``nuisance`` (S, K, d, d), ``logits`` (S, K - 1, q, q), and between a component's regression
-    and its logits ``coef_logits`` (S, K - 1, p, q), ``nuisance_logits`` (S, K - 1, d, q) and
-    their transposes.
-    """
-
-    def __init__(self, layout: ParamLayout, matrix: np.ndarray):
-        k, p, d, q = layout.k, layout.p, layout.d, layout.q
-        coef, nuisance = (layout.coef.start, p), (layout.nuisance.start, d)
-        self.coef = component_blocks(matrix, coef, coef, k)
-        self.coef_nuisance = component_blocks(matrix, coef, nuisance, k)
-        self.nuisance_coef = component_blocks(matrix, nuisance, coef, k)
-        self.nuisance = component_blocks(matrix, nuisance, nuisance, k)
-        coef, nuisance, logits = (p, p), (nuisance[0] + d, d), (layout.mixing.start, q)
-        self.logits = component_blocks(matrix, logits, logits, k - 1)
-        self.coef_logits = component_blocks(matrix, coef, logits, k - 1)
-        self.logits_coef = component_blocks(matrix, logits, coef, k - 1)
-        self.nuisance_logits = component_blocks(matrix, nuisance, logits, k - 1)
-        self.logits_nuisance = component_blocks(matrix, logits, nuisance, k - 1)
-
-
-def component_blocks(
-    matrix: np.ndarray, left: tuple[int, int], right: tuple[int, int], k: int
-) -> np.ndarray:
-    """Writable view (S, k, height, width) of blocks along a diagonal of ``matrix`` (S, F, F).
-
-    ``left`` and ``right`` are where the first block's rows and columns begin, and how many.
-    """
-    (row, height), (column, width) = left, right
-    batch, down, across = matrix.strides
-    if 0 in (k, height, width):
-        return np.empty((matrix.shape[0], k, height, width))
-    return np.ndarray(
-        (matrix.shape[0], k, height, width),
-        matrix.dtype,
-        matrix,
-        row * down + column * across,
-        (batch, height * down + width * across, down, across),
-    )
-
-
-def _rows_times(rows: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """``rows`` (S, K, m) times ``x`` (m, p), by one matrix product."""
-    return (rows.reshape(-1, rows.shape[-1]) @ x).reshape(*rows.shape[:-1], -1)

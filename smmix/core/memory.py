@@ -36,6 +36,7 @@ class MemorySource:
     group : ndarray of int, (u,), or None
         First row of each group.
     membership : ndarray, (u, K), or None
+    aux : ndarray, (n, a), or None
     threads : int
         Threads that share a pass; the sums do not depend on it. With few columns NumPy's calls on
         a block are so short that threads lose what they gain by waiting for each other.
@@ -49,6 +50,7 @@ class MemorySource:
     offset: np.ndarray | None = None
     group: np.ndarray | None = None
     membership: np.ndarray | None = None
+    aux: np.ndarray | None = None
     threads: int = 1
 
     @property
@@ -119,6 +121,7 @@ class MemorySource:
             membership=cut(self.membership, units),
             products=cut(self._products, rows),
             start=start,
+            aux=cut(self.aux, rows),
         )
 
     def reduce(self, step: Callable[[Block], Stats], width: int = 1) -> Stats:
@@ -166,6 +169,7 @@ class MemorySource:
             offset=cut(self.offset, rows),
             group=group,
             membership=cut(self.membership, units),
+            aux=cut(self.aux, rows),
         )
 
     def mapped(self, function: Callable[[MemorySource], MemorySource]) -> MemorySource:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from smmix.core.blocks import Block
-from smmix.core.grams import weighted_grams
-from smmix.core.linalg import solve_gram
+from smmix.core.components import Components, Evaluated, RowComponents
+from smmix.core.family import Family
+from smmix.core.mixing import Mixing, Prior
 from smmix.core.params import LinearMap, MixtureParams, ParamLayout
-from smmix.core.statistics import ComponentStats, EStats
-
-if TYPE_CHECKING:
-    from smmix.core.family import Family, Working
-    from smmix.core.mixing import Mixing, Prior
+from smmix.core.scale import is_bounded, penalty, spread
+from smmix.core.statistics import EStats
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,10 @@ class MixtureSpec:
         What linear restrictions leave free; None leaves every parameter free.
     coef_basis : ndarray, (K p, r), or None
         Basis of the coefficients that homogeneous restrictions on coefficients alone leave free.
-    shared : set of str
+    shared : frozenset of str
         Nuisance parameters that all components share.
+    start : ndarray, (1 or K, d), or None
+        Nuisance parameters of one regression of all rows, where runs begin; None stands for ones.
     """
 
     family: Family
@@ -42,48 +43,68 @@ class MixtureSpec:
     restriction: LinearMap | None = None
     coef_basis: np.ndarray | None = None
     shared: frozenset[str] = frozenset()
+    start: np.ndarray | None = None
 
-    def log_density(self, params: MixtureParams, block: Block) -> Working:
-        """The family's log-density and working regression of every row and component."""
-        eta = self.linear_predictor(params, block)
-        return self.family.evaluate(block.y, eta, params.nuisance)
+    @cached_property
+    def components(self) -> Components:
+        """What the engine knows of the components."""
+        return RowComponents(self.family, self.shared, self.coef_basis, self._reference)
 
-    @staticmethod
-    def linear_predictor(params: MixtureParams, block: Block) -> np.ndarray:
-        """X'b of every row and component plus its offset, (S, K, m)."""
-        size, k, p = params.coef.shape
-        eta = (params.coef.reshape(size * k, p) @ block.x.T).reshape(size, k, -1)
-        if block.offset is not None:
-            eta += block.offset
-        return eta
+    @cached_property
+    def _reference(self) -> Any:
+        """Spread of one regression of all rows."""
+        return 1.0 if self.start is None else spread(self.family, self.start[None])
+
+    @cached_property
+    def bounded(self) -> bool:
+        """Whether the likelihood has an upper bound."""
+        return is_bounded(self.family, self.shared)
+
+    def penalty(
+        self, params: MixtureParams, strength: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Penalty on small scales (S,), and its derivatives (S, K, d) in working coordinates."""
+        strength = 0.0 if self.bounded else strength
+        return penalty(self.family, params.nuisance, strength, self._reference)
+
+    def base(self, size: int) -> MixtureParams:
+        """Parameters of no effect, (size, ..): all coefficients and logits zero."""
+        layout = self.layout
+        nuisance = np.ones((size, layout.k, layout.d))
+        if self.start is not None:
+            nuisance[:] = self.start
+        return MixtureParams(
+            np.zeros((size, layout.k, layout.p)),
+            nuisance,
+            np.zeros((size, layout.k - 1, layout.q)),
+        )
 
     def posterior(
         self, params: MixtureParams, block: Block
-    ) -> tuple[np.ndarray, np.ndarray, Prior, Working]:
-        """Posterior (S, K, u), log-likelihood of the units (S, 1, u), prior, working terms."""
-        working = self.log_density(params, block)
-        joint = working.log_density
-        if block.group is not None:
-            joint = block.to_units(joint if block.repeat is None else joint * block.repeat)
+    ) -> tuple[np.ndarray, np.ndarray, Prior, Evaluated]:
+        """Posterior (S, K, u), log-likelihood of the units (S, 1, u), prior, what is behind it."""
+        evaluated = self.components.evaluate(params, block)
+        joint = evaluated.log_density
         prior = self.mixing.prior(params.mixing, block.z)
         joint[:, 1:] += prior.logits
         if block.membership is not None:
             joint += block.membership.T
         log_likelihood = normalise(joint)
         log_likelihood -= prior.log_total
-        return joint, log_likelihood, prior, working
+        return joint, log_likelihood, prior, evaluated
 
     def e_step(self, params: MixtureParams, block: Block) -> EStats:
         """Log-likelihood at ``params`` and the statistics of the next M-step."""
-        posterior, log_likelihood, prior, working = self.posterior(params, block)
+        posterior, log_likelihood, prior, evaluated = self.posterior(params, block)
         if block.weight is None:
             loglike = log_likelihood.sum(axis=2)[:, 0]
         else:
             loglike = (log_likelihood * block.weight).sum(axis=2)[:, 0]
             posterior *= block.weight
-        component = wls_statistics(block, block.to_rows(posterior), working)
         return EStats(
-            loglike, component, self.mixing.accumulate(prior, block.z, posterior, block.weight)
+            loglike,
+            self.components.statistics(params, block, evaluated, posterior),
+            self.mixing.accumulate(prior, block.z, posterior, block.weight),
         )
 
     def m_step(
@@ -93,39 +114,21 @@ class MixtureSpec:
         penalty: float = 0.0,
         cautious: np.ndarray | None = None,
     ) -> MixtureParams:
-        """Parameters that maximise the (penalised) expected complete-data log-likelihood."""
-        wls = stats.component
-        if self.coef_basis is None:
-            step, _ = solve_gram(wls.xwx, wls.xwr)
-        else:
-            step = self._restricted_step(params, wls)
-        fitted = np.einsum("skp,skp->sk", step, wls.xwr)
-        deviance = np.maximum(wls.rwr - fitted, 0.0)
+        """Parameters that raise the (penalised) expected complete-data log-likelihood.
+
+        Where ``cautious`` (S,) holds the mixing model makes a step that cannot lower it.
+        """
+        coef, nuisance = self.components.update(params, stats.component, penalty)
         if cautious is None:
             cautious = np.zeros(params.size, dtype=bool)
-        return MixtureParams(
-            params.coef + step,
-            self.family.update_nuisance(wls, deviance, params.nuisance, penalty),
-            self.mixing.update(params.mixing, stats.prior, cautious),
-        )
+        mixing = self.mixing.update(params.mixing, stats.prior, cautious)
+        return MixtureParams(coef, nuisance, mixing)
 
-    def _restricted_step(self, params: MixtureParams, wls: ComponentStats) -> np.ndarray:
-        """Coefficient increments along ``coef_basis``: least squares stacked over components."""
-        assert self.coef_basis is not None, "without restrictions the steps are separate"
-        size, k, p = params.coef.shape
-        precision = self._precision(params)
-        basis = self.coef_basis.reshape(k, p, -1)
-        rhs = np.einsum("kpr,skp,sk->sr", basis, wls.xwr, precision)
-        weighted = np.einsum("skpq,kqr,sk->skpr", wls.xwx, basis, precision)
-        gram = np.einsum("kpa,skpr->sar", basis, weighted)
-        free, _ = solve_gram(gram, rhs)
-        return (free @ self.coef_basis.T).reshape(size, k, p)
-
-    def _precision(self, params: MixtureParams) -> np.ndarray:
-        """Relative weight (S, K) of the components' sums of squares."""
-        if not self.layout.d:
-            return np.ones(params.coef.shape[:2])
-        return params.nuisance[:, :, 0] ** -2.0
+    def score(self, params: MixtureParams, stats: EStats) -> np.ndarray:
+        """Score (S, F) of the full parameter vector, from the statistics of an E-step."""
+        coef, nuisance = self.components.score(params, stats.component)
+        mixing = self.mixing.score(params.mixing, stats.prior)
+        return self.layout.pack(MixtureParams(coef, nuisance, mixing))
 
     def free(self) -> MixtureSpec:
         """The same mixture without restrictions."""
@@ -144,32 +147,18 @@ def normalise(joint: np.ndarray) -> np.ndarray:
     return total
 
 
-def wls_statistics(block: Block, weight: np.ndarray, working: Working) -> ComponentStats:
-    """Sums of the working regression under row weights (S, K, m)."""
-    size, k, m = weight.shape
-    nobs = weight.sum(axis=2)
-    if working.weight is not None:
-        weight = weight * working.weight
-    weighted_residual = weight * working.residual
-    return ComponentStats(
-        nobs,
-        weighted_grams(weight, block.x, block.products),
-        (weighted_residual.reshape(size * k, m) @ block.x).reshape(size, k, -1),
-        np.vecdot(weighted_residual, working.residual),
-    )
-
-
 def given_posterior(
     spec: MixtureSpec, params: MixtureParams, block: Block, posterior: np.ndarray
 ) -> EStats:
     """Statistics of a block under posteriors (S, K, u) that were chosen, not computed."""
     if block.weight is not None:
         posterior = posterior * block.weight
-    working = spec.log_density(params, block)
-    rows = np.ascontiguousarray(block.to_rows(posterior))
+    posterior = np.ascontiguousarray(posterior)
+    evaluated = spec.components.evaluate(params, block)
+    component = spec.components.statistics(params, block, evaluated, posterior)
     prior = spec.mixing.prior(params.mixing, block.z)
     stats = spec.mixing.accumulate(prior, block.z, posterior, block.weight)
-    return EStats(np.zeros(params.size), wls_statistics(block, rows, working), stats)
+    return EStats(np.zeros(params.size), component, stats)
 
 
 def project(spec: MixtureSpec, params: MixtureParams) -> MixtureParams:
@@ -178,7 +167,9 @@ def project(spec: MixtureSpec, params: MixtureParams) -> MixtureParams:
         return params
     layout: ParamLayout = spec.layout
     full = layout.pack(params)
-    restricted = spec.restriction.full(spec.restriction.free(full))
-    nuisance = restricted[:, layout.nuisance]
-    restricted[:, layout.nuisance] = np.where(nuisance > 0.0, nuisance, full[:, layout.nuisance])
-    return layout.unpack(restricted)
+    restricted = layout.unpack(spec.restriction.full(spec.restriction.free(full)))
+    nuisance = restricted.nuisance
+    for i, parameter in enumerate(spec.family.nuisance):
+        inside = parameter.transform.allows(nuisance[..., i])
+        nuisance[..., i] = np.where(inside, nuisance[..., i], params.nuisance[..., i])
+    return restricted

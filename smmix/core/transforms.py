@@ -19,7 +19,9 @@ class Transform(Protocol):
     Every method takes and gives arrays of any shape.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Name of the coordinates."""
 
     def working(self, value: np.ndarray) -> np.ndarray:
         """W of a natural value."""
@@ -28,7 +30,7 @@ class Transform(Protocol):
         """Natural value of w."""
 
     def slope(self, value: np.ndarray) -> np.ndarray:
-        """dv / dw at a natural value."""
+        """Dv / dw at a natural value."""
 
     def bend(self, value: np.ndarray) -> np.ndarray:
         """d2v / dw2 at a natural value."""

@@ -1,0 +1,149 @@
+"""Families of component distributions, and how users name them.
+
+A family is named, given as one of these objects (with a link, or nuisance parameters that are
+held), as a family object of statsmodels, or as a list with one for each component.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from smmix.core.family import Family
+from smmix.core.family_list import FamilyList
+from smmix.errors import SmmixError
+from smmix.families.binomial import Binomial
+from smmix.families.censored_gaussian import CensoredGaussian
+from smmix.families.gamma import Gamma
+from smmix.families.gaussian import Gaussian
+from smmix.families.inverse_gaussian import InverseGaussian
+from smmix.families.laplace import Laplace
+from smmix.families.poisson import Poisson
+from smmix.families.student_t import StudentT
+
+__all__ = [
+    "ALIASES",
+    "REGISTRY",
+    "Binomial",
+    "CensoredGaussian",
+    "Gamma",
+    "Gaussian",
+    "InverseGaussian",
+    "Laplace",
+    "Poisson",
+    "StudentT",
+    "family_from_plain",
+    "read_family",
+]
+
+#: Every family by its name. A further one is a file of its own and a line here.
+REGISTRY: dict[str, Callable[..., Family]] = {
+    "gaussian": Gaussian,
+    "student_t": StudentT,
+    "laplace": Laplace,
+    "censored_gaussian": CensoredGaussian,
+    "poisson": Poisson,
+    "binomial": Binomial,
+    "gamma": Gamma,
+    "inverse_gaussian": InverseGaussian,
+}
+
+#: Other names in use.
+ALIASES = {
+    "normal": "gaussian",
+    "t": "student_t",
+    "tobit": "censored_gaussian",
+    "bernoulli": "binomial",
+}
+
+#: Names of statsmodels' links that differ from ours when written small.
+STATSMODELS_LINKS = {"inversepower": "inverse_power", "inversesquared": "inverse_squared"}
+#: The same for its families.
+STATSMODELS_FAMILIES = {
+    "negativebinomial": "negative_binomial",
+    "inversegaussian": "inverse_gaussian",
+}
+
+
+def read_family(family: Any, k: int | None = None) -> Family:
+    """A family from what users may write.
+
+    Parameters
+    ----------
+    family : str, Family, family object of statsmodels, or sequence of these
+        A sequence has one for each component.
+    k : int, optional
+        Number of components, for the length of a sequence.
+
+    Returns
+    -------
+    Family
+
+    Raises
+    ------
+    SmmixError
+        If a name is unknown, an object has not the contract of a family, or a link is none that
+        the family has.
+
+    Examples
+    --------
+    >>> from smmix.families import read_family
+    >>> read_family("t").nuisance[1].name
+    'df'
+    >>> read_family(["poisson", "gaussian"]).label
+    'regressions of different families'
+    """
+    if isinstance(family, Sequence) and not isinstance(family, str):
+        parts = [read_family(part) for part in family]
+        if k is not None and len(parts) != k:
+            raise SmmixError(
+                f"family lists {len(parts)} families but k={k}; give one for each component."
+            )
+        if all(part == parts[0] for part in parts[1:]):
+            return parts[0]
+        return FamilyList(tuple(parts))
+    if isinstance(family, str):
+        return _maker(family)()
+    if type(family).__module__.startswith("statsmodels."):
+        return _from_statsmodels(family)
+    if isinstance(family, type) and family in REGISTRY.values():
+        return family()
+    if not all(hasattr(family, name) for name in ("evaluate", "derivatives", "nuisance", "link")):
+        raise SmmixError(
+            f"family must be a name, an object of smmix.families or of statsmodels, or a list of "
+            f"these, not {type(family).__name__}; see docs/extend/family.md to write your own."
+        )
+    return family  # type: ignore[no-any-return]
+
+
+def _maker(name: str) -> Callable[..., Family]:
+    key = name.lower().replace("-", "_").replace(" ", "_")
+    key = ALIASES.get(key, key)
+    if key not in REGISTRY:
+        near = difflib.get_close_matches(key, [*REGISTRY, *ALIASES], n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else f": {', '.join(REGISTRY)}."
+        raise SmmixError(f"family={name!r} is none of smmix's families{hint}")
+    return REGISTRY[key]
+
+
+def _from_statsmodels(family: Any) -> Family:
+    """The family that an object of statsmodels stands for, with its link."""
+    name = type(family).__name__.lower()
+    key = STATSMODELS_FAMILIES.get(name, name)
+    if key not in REGISTRY:
+        raise SmmixError(
+            f"smmix has no family like statsmodels' {type(family).__name__}; it has "
+            f"{', '.join(REGISTRY)}."
+        )
+    link = type(family.link).__name__.lower()
+    link = STATSMODELS_LINKS.get(link, link)
+    return REGISTRY[key](link=link)
+
+
+def family_from_plain(plain: dict[str, Any]) -> Family:
+    """The family whose name and options (`Family.to_plain`) are given."""
+    options = {key: value for key, value in plain.items() if key != "name"}
+    if plain["name"] == FamilyList.name:
+        return FamilyList(tuple(map(family_from_plain, options["families"])))
+    return _maker(plain["name"])(**options)

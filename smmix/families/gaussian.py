@@ -1,45 +1,102 @@
-"""Gaussian components: y | x, c ~ N(x'b_c, sigma_c^2), with free or equal variances."""
+"""Gaussian components: y | x, c ~ N(mean, sigma_c^2)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from scipy.special import log_ndtr, ndtr, ndtri
 
-from smmix.core.family import Derivatives, Working
+from smmix.core.family import Derivatives, Penalty, Working
 from smmix.core.statistics import ComponentStats
+from smmix.errors import SmmixError
+from smmix.families.links import LINKS
+from smmix.families.location_scale import (
+    LOG_SQRT_2PI,
+    LocationScale,
+    sigma_score,
+    spread,
+    updated_sigma,
+)
 
-LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
-#: Below this, in units of the pooled residual standard deviation, a sigma counts as zero.
-SMALLEST_SIGMA = 1e-150
+__all__ = ["Gaussian"]
 
 
 @dataclass(frozen=True)
-class Gaussian:
-    """Normal linear regressions by maximum likelihood.
+class Gaussian(LocationScale):
+    """Normal regressions by maximum likelihood.
 
-    Attributes
+    Parameters
     ----------
-    equal_variance : bool
-        Whether one sigma serves all components.
+    link : Link or str
+        "identity", or "log": the mean is exp(x'b).
+
+    Raises
+    ------
+    SmmixError
+        For another link.
+
+    Examples
+    --------
+    >>> from smmix.families.gaussian import Gaussian
+    >>> Gaussian().nuisance[0].name
+    'sigma'
+    >>> Gaussian("log").to_plain()
+    {'link': 'log'}
     """
 
-    equal_variance: bool = False
+    link: Any = LINKS["identity"]
     name = "gaussian"
-    nuisance_names = ("sigma",)
-    location_scale = True
+    label = "normal regressions"
 
-    def evaluate(self, y: np.ndarray, eta: np.ndarray, nuisance: np.ndarray) -> Working:
-        residual = np.subtract(y, eta, out=eta)
+    def __post_init__(self) -> None:
+        name = getattr(self.link, "name", self.link)
+        if name not in ("identity", "log"):
+            raise SmmixError(
+                f"The Gaussian family has the links 'identity' and 'log', not {name!r}; "
+                "give one of them as link."
+            )
+        object.__setattr__(self, "link", LINKS[name])
+        # With another link y - x'b means nothing: the rows keep their own units.
+        object.__setattr__(self, "location_scale", name == "identity")
+
+    def to_plain(self) -> dict[str, Any]:
+        return {"link": self.link.name}
+
+    def start_response(self, y: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
+        """The response, or its log; values that have none count as a hundredth of the mean size."""
+        if self.location_scale:
+            return y
+        size = float(np.abs(y).mean())
+        return np.log(np.maximum(y, 0.01 * size if size > 0.0 else 1.0))
+
+    def start_nuisance(self, y: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
+        return np.array([spread(y - y.mean())])
+
+    def evaluate(
+        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
+    ) -> Working:
+        slope = None
+        if not self.location_scale:
+            slope = eta = self.link.mean(eta)  # exp is its own derivative
+            residual = y - eta
+        else:
+            residual = np.subtract(y, eta, out=eta)
         log_density = residual * residual
         log_density *= -0.5 / nuisance**2
         log_density -= np.log(nuisance) + LOG_SQRT_2PI
-        return Working(log_density, residual, None)
+        if slope is None:
+            return Working(log_density, residual)
+        return Working(log_density, residual / slope, slope * slope, (residual, slope))
 
-    def derivatives(self, y: np.ndarray, working: Working, nuisance: np.ndarray) -> Derivatives:
+    def derivatives(
+        self, y: np.ndarray, aux: np.ndarray | None, working: Working, nuisance: np.ndarray
+    ) -> Derivatives:
         precision = 1.0 / nuisance
         variance_inverse = precision**2
-        e = working.residual * precision
+        residual = working.residual if working.state is None else working.state[0]
+        e = residual * precision
         in_sigma = e * e
         twice_in_sigma = in_sigma * (-3.0 * variance_inverse)
         twice_in_sigma += variance_inverse
@@ -47,58 +104,50 @@ class Gaussian:
         in_sigma *= precision
         mixed = e * (-2.0 * variance_inverse)
         e *= precision
+        information = variance_inverse
+        second = -variance_inverse
+        if working.state is not None:
+            slope = working.state[1]
+            e *= slope
+            mixed *= slope
+            information = slope * slope * variance_inverse
+            second = e - information  # the second derivative of exp is its slope
         return Derivatives(
             first=[e, in_sigma],
-            second=[[-variance_inverse], [mixed, twice_in_sigma]],
-            information=variance_inverse,
+            second=[[second], [mixed, twice_in_sigma]],
+            information=information,
+            nuisance_information=[[2.0 * variance_inverse]],
         )
 
     def update_nuisance(
-        self, stats: ComponentStats, deviance: np.ndarray, nuisance: np.ndarray, penalty: float
+        self,
+        stats: ComponentStats,
+        deviance: np.ndarray,
+        nuisance: np.ndarray,
+        penalty: Penalty,
+        shared: frozenset[str],
     ) -> np.ndarray:
-        """Sigma by the M-step of Chen & Tan's penalised likelihood.
+        return updated_sigma(deviance, stats, penalty, shared)
 
-        The penalty is -a (s^2 / sigma^2 + log(sigma^2 / s^2) - 1) with s = 1, the pooled residual
-        standard deviation of working coordinates [1]_. Equal variances are bounded without it.
+    def score(self, stats: ComponentStats, nuisance: np.ndarray) -> np.ndarray:
+        return sigma_score(stats.rwr, stats.nobs, nuisance)
 
-        References
-        ----------
-        .. [1] Chen, J. and Tan, X. (2009). Inference for multivariate normal mixtures.
-           Journal of Multivariate Analysis 100, 1367-1383.
-        """
-        if self.equal_variance:
-            total = deviance.sum(axis=1, keepdims=True)
-            variance = np.broadcast_to(
-                total / stats.nobs.sum(axis=1, keepdims=True), deviance.shape
-            )
-        else:
-            variance = (deviance + 2.0 * penalty) / np.maximum(
-                stats.nobs + 2.0 * penalty, np.finfo(float).tiny
-            )
-        return np.sqrt(np.maximum(variance, SMALLEST_SIGMA**2))[..., None]
+    def standard_variance(self, nuisance: np.ndarray) -> np.ndarray:
+        return np.ones(1)
 
-    def score(self, stats: ComponentStats, nuisance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        sigma = nuisance[..., 0]
-        precision = sigma**-2.0
-        sigma_score = (stats.rwr * precision - stats.nobs) / sigma
-        return stats.xwr * precision[..., None], sigma_score[..., None]
+    def standard_cdf(self, error: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
+        return ndtr(error)
 
-    def nuisance_information(self, counts: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
-        return 2.0 * counts[..., None]
+    def log_tails(
+        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        error = (y - self.mean(aux, eta, nuisance)) / nuisance
+        return log_ndtr(error), log_ndtr(-error)
 
-    def penalty(
-        self, nuisance: np.ndarray, strength: float
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        if self.equal_variance or strength == 0.0:
-            zero = np.zeros_like(nuisance)
-            return np.zeros(nuisance.shape[0]), zero, zero
-        ratio = nuisance**-2.0
-        value = -strength * (ratio + 2.0 * np.log(nuisance) - 1.0)
-        return value.sum(axis=(1, 2)), -2.0 * strength * (1.0 - ratio), -4.0 * strength * ratio
+    def standard_quantile(self, q: float, nuisance: np.ndarray) -> np.ndarray:
+        return np.asarray(ndtri(q))
 
-    def mean(self, eta: np.ndarray) -> np.ndarray:
-        return eta
-
-    def sample(self, eta: np.ndarray, nuisance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draws with linear predictor ``eta`` and sigma ``nuisance`` of the same shape."""
-        return eta + nuisance * rng.standard_normal(eta.shape)
+    def standard_sample(
+        self, shape: tuple[int, ...], nuisance: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        return rng.standard_normal(shape)

@@ -101,7 +101,7 @@ LINKS = {
         ),
         Link(
             "inverse_squared",
-            lambda e: e**-0.5,
+            lambda e: 1.0 / np.sqrt(e),
             lambda e: -0.5 * e**-1.5,
             lambda e: 0.75 * e**-2.5,
             lambda m: m**-2.0,

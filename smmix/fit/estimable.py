@@ -9,6 +9,7 @@ import numpy as np
 
 from smmix.core.blocks import Block
 from smmix.core.linalg import dependent_columns, solve_gram
+from smmix.core.scale import spread
 from smmix.errors import SmmixError
 from smmix.large.build import doubtful_designs
 from smmix.mixture.observed import Observed
@@ -55,7 +56,8 @@ def check_estimable(specification: Specification, observed: Observed) -> None:
             f"There are {observed.n_groups} groups for k={specification.k} components; each "
             "component needs a group of its own."
         )
-    if observed.pooled.sigma <= EXACT_FIT * max(-low, high):
+    exact = observed.pooled.sigma <= EXACT_FIT * max(-low, high)
+    if specification.family.location_scale and exact:
         raise SmmixError(
             f"The regressors fit {name!r} exactly; there is no variation left for "
             "a mixture to explain."
@@ -64,9 +66,9 @@ def check_estimable(specification: Specification, observed: Observed) -> None:
 
 def exact_marked(specification: Specification, observed: Observed, modes: Modes) -> Modes:
     """Modes, degenerate where the components fit the response exactly: there is no maximum."""
-    for mode in modes.modes:
-        sigma = mode.params.nuisance
-        if sigma.size and sigma.max() <= EXACT_MIXTURE * observed.pooled.sigma:
+    family = specification.family
+    for mode in modes.modes if family.location_scale else []:
+        if spread(family, mode.params.nuisance).max() <= EXACT_MIXTURE * observed.pooled.sigma:
             mode.degenerate = True
             mode.reason = f"{specification.k} regressions fit {specification.endog_name!r} exactly"
     sound = [i for i, mode in enumerate(modes.modes) if not mode.degenerate]

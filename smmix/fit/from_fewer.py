@@ -12,6 +12,7 @@ import numpy as np
 from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec, project
 from smmix.core.params import MixtureParams, concatenate
+from smmix.core.scale import predictor_unit, spread
 from smmix.core.source import Source
 from smmix.fit.estimable import check_estimable
 from smmix.fit.options import FitOptions
@@ -247,15 +248,17 @@ def moved_apart(
         ``S`` parameter sets, entry c of `twins`.
     c : int
     noise : ndarray, (S, p + 1)
-        Standard normal directions: of the coefficients and of log sigma.
+        Standard normal directions: of the coefficients and of the log of the spread.
     """
     coef, nuisance = doubled.coef.copy(), doubled.nuisance.copy()
     step = APART * noise[:, :-1] / x_scale
-    if spec.layout.d:
-        step *= nuisance[:, c, :1]
-        ratio = np.exp(APART * noise[:, -1:])
-        nuisance[:, c] *= ratio
-        nuisance[:, -1] /= ratio
+    unit = predictor_unit(spec.family, coef.shape[1])[c]
+    step *= spread(spec.family, nuisance)[:, c, None] ** unit
+    if spec.family.scale is not None:
+        place, power = (np.ravel(part)[0] for part in spec.family.scale)
+        ratio = np.exp(APART * noise[:, -1] / power)
+        nuisance[:, c, place] *= ratio
+        nuisance[:, -1, place] /= ratio
     coef[:, c] += step
     coef[:, -1] -= step
     return project(spec, MixtureParams(coef, nuisance, doubled.mixing))
@@ -321,5 +324,5 @@ def _same(one: Mode, other: Mode) -> bool:
     return (
         abs(one.loglike - other.loglike) <= SAME_LOGLIKE * (1.0 + abs(one.loglike))
         and bool(np.isclose(one.min_size, other.min_size, rtol=SAME_SIZE))
-        and bool(np.isclose(one.sigma_ratio, other.sigma_ratio, rtol=SAME_SIZE))
+        and bool(np.isclose(one.spread_ratio, other.spread_ratio, rtol=SAME_SIZE))
     )

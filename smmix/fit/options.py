@@ -55,12 +55,13 @@ class FitOptions:
             check_whole("threads", options["threads"])
         if method == "em" and not specification.em_keeps_restrictions:
             raise SmmixError(
-                "method='em' cannot keep restrictions of sigmas or mixing logits; leave method out."
+                "method='em' keeps restrictions of coefficients alone; leave method out."
             )
         gtol = options["gtol"]
         if not isinstance(gtol, float | int) or not 0.0 < gtol < 1.0:
             raise SmmixError(f"gtol must be a number between 0 and 1, not {gtol!r}.")
-        keys = ["weight", *specification.exog_names, "sigma"]
+        further = [parameter.name for parameter in specification.family.nuisance]
+        keys = ["weight", *specification.exog_names, *further]
         if order is not None and order not in keys:
             raise SmmixError(
                 f"order={order!r} must be None, 'weight' or the name of a coefficient"

@@ -179,8 +179,8 @@ def component_order(
     if order == "weight":
         shares = mixing_shares(specification, observed, params)
         keys = [-np.round(shares, TIED_DIGITS), *coef.T]
-    elif order == "sigma":
-        keys = [params.nuisance[0, :, 0], first]
+    elif order in (names := [n.name for n in specification.family.nuisance]):
+        keys = [params.nuisance[0, :, names.index(order)], first]
     else:
         keys = [coef[:, specification.exog_names.index(order)], first]
     rank = np.lexsort(keys[::-1])

@@ -32,6 +32,9 @@ def validate_arrays(
     prob_weights: Any = None,
     offset: Any = None,
     known: Any = None,
+    exposure: Any = None,
+    trials: Any = None,
+    event: Any = None,
     common: Sequence[str] | str | None = None,
     missing: str = "none",
 ) -> Design:
@@ -44,7 +47,7 @@ def validate_arrays(
         Columns are named by a pandas frame, otherwise ``const`` (a constant column) and
         ``x1``, ``x2``, .., as statsmodels does.
     exog_concomitant : (n, q) array-like, optional
-    groups, freq_weights, prob_weights, offset, known : (n,) array-like, optional
+    groups, freq_weights, prob_weights, offset, known, exposure, trials, event : (n,) array-like
         A Series is matched by label when ``endog`` or ``exog`` is of pandas.
     common : list of str, optional
         Names of columns of ``exog``.
@@ -75,7 +78,7 @@ def validate_arrays(
     rows = _common_rows(tables, sources)
     given = {
         "groups": groups, "freq_weights": freq_weights, "prob_weights": prob_weights,
-        "offset": offset, "known": known,
+        "offset": offset, "known": known, "exposure": exposure, "trials": trials, "event": event,
     }  # fmt: skip
     extras, _ = per_row(given, rows)
     positions = weighted_rows(extras, rows, np.arange(len(rows)))
@@ -220,8 +223,8 @@ def check_names(names: Sequence[str]) -> None:
         if name in names[:position]:
             raise SmmixError(f"Two columns of the design are named {name!r}; rename one.")
         stem = name.rpartition("[")[0] if name.endswith("]") else ""
-        component = name[len(stem) + 1 : -1].isdigit() and stem in [*names, "sigma"]
-        if name == "sigma" or name.startswith("mixing.") or (stem and component):
+        component = name[len(stem) + 1 : -1].isdigit() and stem in names
+        if name.startswith("mixing.") or (stem and component):
             raise SmmixError(
                 f"A column of the design is named {name!r}, which is the name of a parameter "
                 "of the model; rename the column."

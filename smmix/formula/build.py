@@ -49,6 +49,9 @@ def build_design(
     prob_weights: Any = None,
     offset: Any = None,
     known: Any = None,
+    exposure: Any = None,
+    trials: Any = None,
+    event: Any = None,
     common: Sequence[str] | str | None = None,
     subset: Any = None,
     missing: str = "drop",
@@ -64,7 +67,7 @@ def build_design(
         n rows.
     concomitant : str, optional
         One-sided formula for the mixing probabilities; the "~" may be left out.
-    groups, freq_weights, prob_weights, offset, known : str or (n,) array-like, optional
+    groups, freq_weights, prob_weights, offset, known, exposure, trials, event : str or array-like
         A column of ``data``, or one value per row: a Series is matched by label, an array by
         position. Rows with weight zero are absent.
     common : list of str, or str, optional
@@ -102,7 +105,7 @@ def build_design(
     columns, scope = resolve(uses, frame.columns, caller, PROVIDED, len(frame))
     given = {
         "groups": groups, "freq_weights": freq_weights, "prob_weights": prob_weights,
-        "offset": offset, "known": known,
+        "offset": offset, "known": known, "exposure": exposure, "trials": trials, "event": event,
     }  # fmt: skip
     extras, column_names = per_row(given, frame.index, frame)
     positions = choose_rows(subset, frame, caller)
@@ -118,7 +121,7 @@ def build_design(
         infos = design_infos(parsed.parts, [kept], scope)
         matrices = design_matrices(infos, kept, used)
     names = design_names(infos)
-    spec = FormulaSpec(formula, concomitant, column_names.get("offset"), infos, kept, scope, caller)
+    spec = FormulaSpec(formula, concomitant, column_names, infos, kept, scope, caller)
     spec.row_dependent = row_dependent(factor_codes(*parsed.parts), kept, scope, used)
     return Design(
         endog=np.ascontiguousarray(matrices[0][:, 0]),

@@ -35,8 +35,13 @@ class Design:
     freq_weights, prob_weights : (n,) ndarray or None
         Positive: rows of weight zero are left out.
     offset : (n,) ndarray or None
+        The log of an exposure included.
     known : (n,) ndarray or None
         Known component of a row, NaN where it is not known.
+    trials : (n,) ndarray or None
+        Trials of a binomial response.
+    event : (n,) ndarray or None
+        Whether a time ended with an event (1) or was cut off (0).
     column_names : dict
         Argument name to column name, for those given as a column.
     index : Index of length n
@@ -55,6 +60,8 @@ class Design:
         Term name to positions of its columns.
     formulas : FormulaSpec or None
         Makes the same columns from new data; None for arrays.
+    aux : (n, a) ndarray or None
+        What the family must know of each row beside its response.
 
     Examples
     --------
@@ -75,6 +82,8 @@ class Design:
     prob_weights: np.ndarray | None
     offset: np.ndarray | None
     known: np.ndarray | None
+    trials: np.ndarray | None
+    event: np.ndarray | None
     column_names: dict[str, str]
     index: pd.Index
     n_dropped: int
@@ -85,6 +94,7 @@ class Design:
     exog_terms: dict[str, list[int]]
     concomitant_terms: dict[str, list[int]]
     formulas: FormulaSpec | None
+    aux: np.ndarray | None = None
 
 
 def refuse_extreme(design: Design) -> None:

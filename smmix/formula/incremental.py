@@ -111,6 +111,8 @@ class SlabDesigner:
             prob_weights=extras["prob_weights"],
             offset=extras["offset"],
             known=extras["known"],
+            trials=extras["trials"],
+            event=extras["event"],
         )
 
     @property
@@ -188,9 +190,7 @@ def learn_design(
     rules = replace(rules, as_float=found.as_float, levels=found.kept_levels)
     sample = _sample_frame(found, rules)
     infos = design_infos(parsed.parts, _teaching_frames(rules, table, uses, sample), scope)
-    spec = FormulaSpec(
-        formula, concomitant, rules.extras.get("offset"), infos, sample, scope, caller
-    )
+    spec = FormulaSpec(formula, concomitant, rules.extras, infos, sample, scope, caller)
     design = _empty_design(parsed, infos, spec, rules, found)
     designer = SlabDesigner(
         rules,
@@ -368,6 +368,8 @@ def _empty_design(
         prob_weights=None,
         offset=None,
         known=None,
+        trials=None,
+        event=None,
         column_names=dict(rules.extras),
         index=pd.RangeIndex(0),
         n_dropped=found.n_chosen - found.n_used,

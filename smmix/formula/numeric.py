@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from smmix.formula.engine import DesignInfo
+from smmix.formula.rows import PER_ROW, exposed
 from smmix.formula.slab_rows import RowRules
 
 __all__ = ["NumericPlan"]
@@ -70,7 +71,7 @@ class NumericPlan:
         for name in names:
             used &= ~np.isnan(values[name])
         for argument, name in self.extras.items():
-            if argument != "offset":
+            if argument in ("freq_weights", "prob_weights"):
                 used &= values[name] > 0
         if not used.all():
             values = {name: column[used] for name, column in values.items()}
@@ -85,8 +86,9 @@ class NumericPlan:
                     else:
                         matrix[:, j] = values[name]
             matrices.append(matrix)
-        extras: dict[str, np.ndarray | None] = dict.fromkeys(
-            ("groups", "freq_weights", "prob_weights", "offset", "known")
-        )
+        extras: dict[str, np.ndarray | None] = dict.fromkeys(PER_ROW)
         extras |= {argument: values[name] for argument, name in self.extras.items()}
+        exposure = extras.pop("exposure")
+        if exposure is not None:
+            extras["offset"] = exposed(extras["offset"], exposure, frame.index[used])
         return matrices, extras, used

@@ -19,11 +19,13 @@ from smmix.support.frames import (
 )
 
 __all__ = [
+    "PER_ROW",
     "by_label",
     "check_missing_option",
     "checked_weights",
     "choose_rows",
     "complete_rows",
+    "exposed",
     "per_row",
     "query_rows",
     "refuse_infinite",
@@ -32,7 +34,13 @@ __all__ = [
     "weighted_rows",
 ]
 
+#: Arguments of a model that have one value for each row.
+PER_ROW = (
+    "groups", "freq_weights", "prob_weights", "offset", "known", "exposure", "trials", "event",
+)  # fmt: skip
 _WEIGHTS = ("freq_weights", "prob_weights")
+#: Those of them that leave a row out where they are missing.
+_NEEDED = ("groups", "offset", "exposure", "trials", "event")
 Labelled = TypeVar("Labelled", pd.Series, pd.DataFrame)
 
 
@@ -370,13 +378,11 @@ def row_values(
         for argument, column in values.items()
     }
     masks: dict[str, np.ndarray] = {
-        argument: taken[argument].isna().to_numpy()
-        for argument in ("groups", "offset")
-        if argument in taken
+        argument: taken[argument].isna().to_numpy() for argument in _NEEDED if argument in taken
     }
-    for argument in ("offset", "known"):
+    for argument in ("offset", "known", "exposure", "trials", "event"):
         if argument in taken:
-            array = numbers(taken[argument], argument, rows, booleans=argument == "offset")
+            array = numbers(taken[argument], argument, rows, booleans=argument != "known")
             refuse_infinite(array, argument, rows)
             taken[argument] = pd.Series(array)
     return taken, masks
@@ -385,9 +391,12 @@ def row_values(
 def values_used(
     taken: Mapping[str, pd.Series], complete: np.ndarray, rows: pd.Index
 ) -> dict[str, np.ndarray | None]:
-    """Return the per-row arguments of the complete rows as arrays, None for those not given."""
+    """Return the per-row arguments of the complete rows as arrays, None for those not given.
+
+    The log of an exposure is added to the offset.
+    """
     used: dict[str, np.ndarray | None] = {}
-    for argument in ("groups", "freq_weights", "prob_weights", "offset", "known"):
+    for argument in PER_ROW:
         column = taken.get(argument)
         if column is None:
             used[argument] = None
@@ -395,4 +404,25 @@ def values_used(
             used[argument] = plain(column[complete]).to_numpy()
         else:
             used[argument] = numbers(column[complete], argument, rows[complete], booleans=True)
+    exposure = used.pop("exposure")
+    if exposure is not None:
+        used["offset"] = exposed(used["offset"], exposure, rows[complete])
     return used
+
+
+def exposed(offset: np.ndarray | None, exposure: np.ndarray, rows: pd.Index) -> np.ndarray:
+    """An offset with the log of an exposure added.
+
+    Raises
+    ------
+    SmmixError
+        If an exposure is not positive.
+    """
+    if (exposure <= 0.0).any():
+        position = int(np.argmax(exposure <= 0.0))
+        raise SmmixError(
+            f"exposure is {exposure[position]:g} in {row_name(rows, position)}; it must be "
+            "positive, for its log is the offset."
+        )
+    log = np.log(exposure)
+    return log if offset is None else offset + log

@@ -22,7 +22,7 @@ from smmix.formula.engine import (
 )
 from smmix.formula.names import category_column
 from smmix.formula.pack import is_plain, pack_names, unpack_names
-from smmix.formula.rows import refuse_infinite
+from smmix.formula.rows import exposed, refuse_infinite
 from smmix.formula.safety import NUMPY_FUNCTIONS, check_factor
 from smmix.formula.terms import check_finite, factor_columns, factor_values, missing_masks
 from smmix.support.frames import as_frame, map_columns, numbers, placed, plain, take_columns
@@ -31,8 +31,8 @@ __all__ = ["FormulaSpec", "NewRows"]
 
 #: Attributes that hold plain values.
 _PLAIN_STATE = (
-    "formula", "concomitant_formula", "offset_name", "exog_names", "concomitant_names", "_columns",
-    "_levels", "_frozen",
+    "formula", "concomitant_formula", "offset_name", "exposure_name", "exog_names",
+    "concomitant_names", "_columns", "_levels", "_frozen",
 )  # fmt: skip
 
 
@@ -79,8 +79,8 @@ class FormulaSpec:
     ----------
     formula : str
     concomitant_formula : str or None
-    offset_name : str or None
-        The column that the offset was taken from.
+    offset_name, exposure_name : str or None
+        The columns that the offset and the exposure were taken from.
     exog_names : list of str
     concomitant_names : list of str or None
     row_dependent : tuple of str
@@ -96,12 +96,13 @@ class FormulaSpec:
     """
 
     row_dependent: tuple[str, ...] = ()
+    exposure_name: str | None = None
 
     def __init__(
         self,
         formula: str,
         concomitant_formula: str | None,
-        offset_name: str | None,
+        column_names: Mapping[str, str],
         infos: Sequence[DesignInfo],
         frame: pd.DataFrame,
         scope: dict[str, Any],
@@ -109,7 +110,8 @@ class FormulaSpec:
     ) -> None:
         self.formula = formula
         self.concomitant_formula = concomitant_formula
-        self.offset_name = offset_name
+        self.offset_name = column_names.get("offset")
+        self.exposure_name = column_names.get("exposure")
         self.exog_names = list(infos[1].column_names)
         self.concomitant_names = list(infos[2].column_names) if len(infos) == 3 else None
         self._infos: list[DesignInfo] | None = list(infos)
@@ -252,12 +254,21 @@ class FormulaSpec:
         return pd.Series(pd.Categorical(column, categories=levels), index=column.index)
 
     def _offset(self, frame: pd.DataFrame, rows: pd.Index) -> np.ndarray | None:
-        if self.offset_name is None:
+        """The offset of new rows, the log of an exposure included."""
+        offset = self._extra(frame, self.offset_name, "offset", rows)
+        exposure = self._extra(frame, self.exposure_name, "exposure", rows)
+        return offset if exposure is None else exposed(offset, exposure, rows)
+
+    @staticmethod
+    def _extra(
+        frame: pd.DataFrame, name: str | None, what: str, rows: pd.Index
+    ) -> np.ndarray | None:
+        if name is None:
             return None
-        column = take_columns(frame, [self.offset_name], "the new data").iloc[:, 0]
-        offset = numbers(column, f"the offset {self.offset_name!r}", rows, booleans=True)
-        refuse_infinite(offset, f"the offset {self.offset_name!r}", rows)
-        return offset
+        column = take_columns(frame, [name], "the new data").iloc[:, 0]
+        values = numbers(column, f"the {what} {name!r}", rows, booleans=True)
+        refuse_infinite(values, f"the {what} {name!r}", rows)
+        return values
 
     def _ready(self) -> tuple[list[DesignInfo], dict[str, Any]]:
         if self._infos is None or self._scope is None:
@@ -317,6 +328,7 @@ class FormulaSpec:
             for code in codes:
                 check_factor(code, columns, given["values"], set(addresses) - modules, modules)
         spec = cls.__new__(cls)
+        given = {"exposure_name": None, **given}
         for name in _PLAIN_STATE:
             setattr(spec, name, given[name.removeprefix("_")])
         spec._numeric = set(given["numeric"])

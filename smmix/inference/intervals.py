@@ -6,18 +6,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import log_ndtr, logsumexp, ndtri_exp
 
 from smmix.errors import SmmixError
 from smmix.inference.influence import Influence, influence
+from smmix.inference.scores import normal_scores
+from smmix.inference.surface import mean_surface
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.mixture.prediction import (
+    Law,
     Rows,
-    component_means,
-    mixture_quantile,
     new_rows,
     own_rows,
-    prior_probabilities,
 )
 
 __all__ = [
@@ -42,26 +41,18 @@ class MixturePrediction:
     """
 
     def __init__(self, fitted: Fitted, rows: Rows):
-        params = fitted.unpacked
         self._fitted = fitted
-        self._prior = prior_probabilities(fitted.specification, params, rows)
-        self._means = component_means(params, rows)
-        self._sigma = params.nuisance[0, :, 0]
+        self._law = Law.of(fitted.specification, fitted.unpacked, rows)
         self.row_labels = rows.index
-        self.predicted_mean = (self._prior * self._means).sum(axis=1)
+        self.predicted_mean = self._law.mean
         self.se_mean = self._standard_errors(rows)
 
     def _standard_errors(self, rows: Rows) -> np.ndarray:
         """Errors of sum_c pi_c mu_c; its derivatives are pi_c x and pi_c (mu_c - mean) z."""
         specification, matrix = self._fitted.specification, self._fitted.covariance
-        m, layout = len(rows.exog), specification.layout
         if matrix is None:
-            return np.full(m, np.nan)
-        z = np.ones((m, 1)) if rows.concomitant is None else rows.concomitant
-        jacobian = np.zeros((m, layout.size))
-        jacobian[:, layout.coef] = (self._prior[:, :, None] * rows.exog[:, None, :]).reshape(m, -1)
-        pull = self._prior * (self._means - self.predicted_mean[:, None])
-        jacobian[:, layout.mixing] = (pull[:, 1:, None] * z[:, None, :]).reshape(m, -1)
+            return np.full(len(rows.exog), np.nan)
+        jacobian = mean_surface(specification, self._fitted.unpacked, rows).jacobian
         visible = jacobian @ specification.expand.basis
         variance = np.einsum("ij,ij->i", visible @ matrix, visible)
         return np.sqrt(np.maximum(variance, 0.0))
@@ -98,10 +89,7 @@ class MixturePrediction:
         """
         reach = self._fitted.quantile(alpha)
         if obs:
-            ends = [
-                mixture_quantile(q, self._means, self._sigma, self._prior)
-                for q in (alpha / 2.0, 1.0 - alpha / 2.0)
-            ]
+            ends = [self._law.quantile(q) for q in (alpha / 2.0, 1.0 - alpha / 2.0)]
             return np.column_stack(ends)
         return np.column_stack(
             [self.predicted_mean - reach * self.se_mean, self.predicted_mean + reach * self.se_mean]
@@ -228,12 +216,8 @@ def quantile_residuals(results: Fit) -> pd.Series:
     [-0.84, -1.1, -1.32]
     """
     fitted = fitted_of(results)
-    rows, params = own_rows(fitted.data), fitted.unpacked
+    rows = own_rows(fitted.data)
+    law = Law.of(fitted.specification, fitted.unpacked, rows)
     assert rows.endog is not None, "the rows of a fit have their response"
-    scaled = (rows.endog[:, None] - component_means(params, rows)) / params.nuisance[0, :, 0]
-    prior = prior_probabilities(fitted.specification, params, rows)
-    # Far from every component one tail is 1 in floating point, so each side has its own.
-    below = logsumexp(log_ndtr(scaled), axis=1, b=prior)
-    above = logsumexp(log_ndtr(-scaled), axis=1, b=prior)
-    values = np.where(below < above, ndtri_exp(below), -ndtri_exp(above))
-    return pd.Series(values, rows.index, name="quantile_residual")
+    scores = normal_scores(law, rows.endog, np.random.default_rng(0))
+    return pd.Series(scores, rows.index, name="quantile_residual")

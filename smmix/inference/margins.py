@@ -115,7 +115,7 @@ class _Surface:
     def level(self, rows: Rows) -> _Effect:
         """Average mean of the response over the rows."""
         prior = prior_probabilities(self.fitted.specification, self.params, rows)
-        means = component_means(self.params, rows)
+        means = component_means(self.fitted.specification, self.params, rows)
         overall = (prior * means).sum(axis=1)
         weight = self.weight
         coef = np.einsum("n,nc,np->cp", weight, prior, rows.exog)
@@ -128,7 +128,7 @@ class _Surface:
         params, weight, x, z = self.params, self.weight, rows.exog, self.mixing_rows(rows)
         prior = prior_probabilities(self.fitted.specification, params, rows)
         gamma = np.vstack([np.zeros(params.mixing.shape[2]), params.mixing[0]])
-        means = component_means(params, rows)
+        means = component_means(self.fitted.specification, params, rows)
         means = means - (prior * means).sum(axis=1)[:, None]
         direct, pull = dx @ params.coef[0].T, dz @ gamma.T
         pull = pull - (prior * pull).sum(axis=1)[:, None]

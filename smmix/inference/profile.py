@@ -110,7 +110,7 @@ class _Surface:
         spec = self.coordinates.spec(natural)
         start = project(spec, self.coordinates.to_working(params))
         ascent = newton(replace(self.objective, spec=spec), start, EMControl(maxiter=200))
-        if ascent.status[0] not in (EMStatus.CONVERGED, EMStatus.STALLED):
+        if ascent.status[0] not in (EMStatus.CONVERGED, EMStatus.BOUNDARY, EMStatus.STALLED):
             raise SmmixError(
                 "The profile likelihood could not be followed: with the parameter held, the fit "
                 f"{ascent.status[0].value}; use conf_int or bootstrap."

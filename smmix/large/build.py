@@ -15,8 +15,10 @@ from smmix.core.linalg import merge_r, solve_gram
 from smmix.core.source import Source
 from smmix.formula import refuse_extreme_response
 from smmix.formula.incremental import learn_design
+from smmix.formula.rows import PER_ROW
 from smmix.formula.terms import factor_columns
 from smmix.large.tables import ParquetTable, designed_width
+from smmix.mixture.kind import Kind
 from smmix.mixture.observed import Observed, without_rows
 from smmix.mixture.per_component import present_columns
 from smmix.mixture.rows_away import LargeRows, SlabRows
@@ -49,7 +51,7 @@ def is_dask(data: Any) -> bool:
 
 
 #: Arguments that are a column of the table.
-EXTRAS = ("groups", "freq_weights", "prob_weights", "offset", "known")
+EXTRAS = PER_ROW
 
 
 def build_large(
@@ -57,6 +59,7 @@ def build_large(
     parts: list[str] | None,
     data: Any,
     k: int,
+    kind: Kind,
     env: int,
     options: Mapping[str, Any],
     given: Mapping[str, Any],
@@ -86,7 +89,7 @@ def build_large(
     what = repr(design.endog_name) + (" less the offset" if extras["offset"] else "")
     refuse_extreme_response(what, found.low, found.high, found.frequency)
     scale = found.frequency / found.sampling if found.sampling else 1.0
-    build = SlabRows(learnt.designer, k, scale)
+    build = SlabRows(learnt.designer, k, scale, kind.family)
     source = table.source(learnt, build, np.array([slab.n_units for slab in found.slabs]))
     if np.isnan(source.weight_sum):
         source = replace(source, weight_sum=float(source.reduce(_weights)))
@@ -97,6 +100,8 @@ def build_large(
     specification = Specification.of(
         design,
         k,
+        family=kind.family,
+        shared=kind.shared,
         present=present,
         k_constant=int(constant),
         grouped=grouped,

@@ -10,7 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from smmix.core.family_list import FamilyList
+from smmix.core.mixture import MixtureSpec
 from smmix.core.params import MixtureParams
+from smmix.core.scale import spread
 from smmix.core.statistics import InfoStats
 from smmix.errors import SmmixError
 from smmix.mixture.evaluate import mean_prior, mixing_shares
@@ -18,8 +21,10 @@ from smmix.mixture.observed import Observed, refuse_rows
 from smmix.mixture.separation import Separation, separation
 from smmix.mixture.specification import Specification
 from smmix.search.conditioning import Directions
+from smmix.search.control import SearchControl
 from smmix.search.labelling import exchangeable
 from smmix.search.modes import Mode, Modes
+from smmix.search.search import find_modes
 from smmix.support.checks import check_alpha
 
 __all__ = ["Face", "Fit", "FitRecord", "Fitted", "fitted_of"]
@@ -192,8 +197,36 @@ class Fitted:
 
     @property
     def sigma(self) -> pd.Series:
-        """Standard deviation of the errors of each component."""
-        return pd.Series(self.unpacked.nuisance[0, :, 0], self.components, name="sigma")
+        """Sigma of each component; NaN for components of families without one.
+
+        Raises
+        ------
+        SmmixError
+            If no component has a sigma.
+        """
+        values = self.nuisance
+        if "sigma" not in values.index:
+            raise SmmixError(
+                f"{self.specification.family.label.capitalize()} have no sigma; see "
+                "results.nuisance for the parameters that they have beside the coefficients."
+            )
+        return values.loc["sigma"].rename("sigma")
+
+    @property
+    def nuisance(self) -> pd.DataFrame:
+        """Parameters beside the coefficients, parameters x components; NaN where there is none."""
+        family = self.specification.family
+        values = self.unpacked.nuisance[0].T.copy()
+        if isinstance(family, FamilyList):
+            values[~family.present.T] = np.nan
+        names = [parameter.name for parameter in family.nuisance]
+        return pd.DataFrame(values, pd.Index(names, name="parameter"), self.components)
+
+    @property
+    def spread(self) -> pd.Series:
+        """Spread of the errors of each component, relative to the largest; ones without a scale."""
+        values = spread(self.specification.family, self.unpacked.nuisance)[0]
+        return pd.Series(values / values.max(), self.components, name="spread")
 
     @cached_property
     def mean_prior(self) -> tuple[np.ndarray, np.ndarray]:
@@ -248,9 +281,15 @@ class Fitted:
 
     @cached_property
     def llf_single(self) -> float:
-        """Log-likelihood of one regression."""
-        variance = self.data.pooled.sigma**2
-        return -0.5 * self.nobs * (float(np.log(2.0 * np.pi * variance)) + 1.0)
+        """Log-likelihood of one regression; NaN where components are of different families."""
+        specification, data = self.specification, self.data
+        if isinstance(specification.family, FamilyList):
+            return np.nan
+        layout = replace(specification.layout, k=1)
+        single = MixtureSpec(specification.family, specification.mixing, layout)
+        rng = np.random.default_rng(0)
+        modes = find_modes(single, data.source, SearchControl(), rng, pooled=data.pooled)
+        return modes.modes[0].loglike
 
     @cached_property
     def starts(self) -> pd.DataFrame:
@@ -261,7 +300,7 @@ class Fitted:
                 "llf": [mode.loglike for mode in modes],
                 "hits": [mode.hits for mode in modes],
                 "min_weight": [mixing_shares(*seen, mode.params).min() for mode in modes],
-                "sigma_ratio": [mode.sigma_ratio for mode in modes],
+                "sigma_ratio": [mode.spread_ratio for mode in modes],
                 "degenerate": [mode.degenerate for mode in modes],
                 "selected": np.arange(len(modes)) == self.row,
             }

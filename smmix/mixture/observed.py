@@ -13,6 +13,7 @@ from smmix.core.memory import MemorySource
 from smmix.core.source import Source
 from smmix.errors import SmmixError
 from smmix.formula import Design
+from smmix.formula.rows import PER_ROW
 from smmix.mixture.rows_away import LargeRows
 from smmix.mixture.units import Units, make_source
 from smmix.search.coordinates import PooledFit, pooled_fit
@@ -169,8 +170,8 @@ class Observed:
 
 def without_rows(design: Design) -> Design:
     """The names of a design, and how many rows it lacked."""
-    gone = ("concomitant", "groups", "freq_weights", "prob_weights", "offset", "known", "frame")
-    nothing: dict[str, Any] = dict.fromkeys(gone)
+    nothing: dict[str, Any] = dict.fromkeys(("concomitant", *PER_ROW, "frame"))
+    del nothing["exposure"]
     empty = np.empty((0, len(design.exog_names)))
     index = pd.RangeIndex(0)
     return replace(design, endog=np.empty(0), exog=empty, index=index, **nothing)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from smmix.core.family import Nuisance
+from smmix.core.family_list import FamilyList
 from smmix.core.params import LinearMap, ParamLayout
 from smmix.core.transforms import IDENTITY, Transform
 from smmix.errors import SmmixError
@@ -63,10 +64,13 @@ class ParameterTable:
     rows : tuple of Parameter
     layout : ParamLayout
         Of the full vector.
+    held : tuple of float
+        Values of the entries of the full vector that no parameter stands for; empty for zeros.
     """
 
     rows: tuple[Parameter, ...]
     layout: ParamLayout
+    held: tuple[float, ...] = ()
 
     @classmethod
     def of(
@@ -79,6 +83,7 @@ class ParameterTable:
         shared: frozenset[str] = frozenset(),
         common: Sequence[str] = (),
         present: np.ndarray | None = None,
+        families: FamilyList | None = None,
     ) -> ParameterTable:
         """Lay out the visible vector.
 
@@ -93,6 +98,8 @@ class ParameterTable:
             Columns whose coefficient all components share.
         present : ndarray of bool, (k, p), optional
             Which component has which column; by default all have all.
+        families : FamilyList, optional
+            Which component has which nuisance parameter; by default all have all.
 
         Raises
         ------
@@ -111,14 +118,14 @@ class ParameterTable:
             present = np.ones((layout.k, layout.p), dtype=bool)
         rows = [
             *_coefficients(layout, columns, frozenset(common), present),
-            *_nuisance(layout, nuisance, shared),
+            *_nuisance(layout, nuisance, shared, families),
         ]
         for c in range(1, layout.k):
             start = layout.mixing.start + (c - 1) * layout.q
             for j, term in enumerate(mixing_columns):
                 rows.append(Parameter(f"mixing.{term}[{c}]", MIXING, term, c, (start + j,)))
         _refuse_duplicates([row.name for row in rows])
-        return cls(tuple(rows), layout)
+        return cls(tuple(rows), layout, _held(layout, families))
 
     @classmethod
     def placed(
@@ -129,6 +136,7 @@ class ParameterTable:
         columns: Sequence[str],
         mixing_columns: Sequence[str],
         nuisance: Sequence[Nuisance],
+        families: FamilyList | None = None,
     ) -> ParameterTable:
         """The table of ``names`` when the full vector (F,) holds them at ``places``, -1 for none.
 
@@ -148,7 +156,7 @@ class ParameterTable:
             like = whole.rows[whole.visible[own[0]]]
             owner = None if own.size > 1 else like.component
             rows.append(replace(like, name=name, component=owner, places=tuple(own.tolist())))
-        return cls(tuple(rows), layout)
+        return cls(tuple(rows), layout, _held(layout, families))
 
     @property
     def size(self) -> int:
@@ -169,7 +177,7 @@ class ParameterTable:
         basis = np.zeros((self.layout.size, self.size))
         for i, row in enumerate(self.rows):
             basis[list(row.places), i] = 1.0
-        return LinearMap(basis, np.zeros(self.layout.size))
+        return LinearMap(basis, np.array(self.held or np.zeros(self.layout.size)))
 
     @cached_property
     def first(self) -> np.ndarray:
@@ -256,15 +264,29 @@ def _coefficients(
 
 
 def _nuisance(
-    layout: ParamLayout, nuisance: Sequence[Nuisance], shared: frozenset[str]
+    layout: ParamLayout,
+    nuisance: Sequence[Nuisance],
+    shared: frozenset[str],
+    families: FamilyList | None,
 ) -> Iterator[Parameter]:
     for i, (name, transform, _) in enumerate(nuisance):
-        places = [layout.nuisance.start + c * layout.d + i for c in range(layout.k)]
+        owners = range(layout.k) if families is None else np.flatnonzero(families.present[:, i])
+        places = {int(c): layout.nuisance.start + int(c) * layout.d + i for c in owners}
         if name in shared:
-            yield Parameter(name, NUISANCE, name, _owner(layout.k), tuple(places), transform)
+            own = _owner(layout.k)
+            yield Parameter(name, NUISANCE, name, own, tuple(places.values()), transform)
         else:
-            for c, place in enumerate(places):
+            for c, place in places.items():
                 yield Parameter(f"{name}[{c}]", NUISANCE, name, c, (place,), transform)
+
+
+def _held(layout: ParamLayout, families: FamilyList | None) -> tuple[float, ...]:
+    """Full vector of the values at which nuisance parameters that components lack are held."""
+    if families is None:
+        return ()
+    held = np.zeros(layout.size)
+    held[layout.nuisance] = np.where(families.present, 0.0, families.neutral).ravel()
+    return tuple(held.tolist())
 
 
 def _owner(k: int) -> int | None:

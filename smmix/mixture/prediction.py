@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr, ndtri
 
+from smmix.core.family import Family
 from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
 from smmix.formula import FormulaSpec
@@ -20,7 +21,13 @@ from smmix.support.frames import as_frame, numbers, row_name
 
 __all__ = ["WHICH", "Rows", "new_rows", "own_rows", "predict_rows", "with_response"]
 
-WHICH = ("mean", "components", "prob", "posterior", "label", "cdf", "quantile")
+WHICH = (
+    "mean", "components", "linear", "variance", "prob", "posterior", "label", "cdf", "quantile",
+)  # fmt: skip
+#: Those of them that mean nothing without the response.
+NEED_RESPONSE = ("posterior", "label", "cdf")
+#: Stands for a response that is not known; what it gives is thrown away.
+START = 1.0
 #: Most halvings of the bracket of a quantile; they end when no number lies between its ends.
 BISECTIONS = 2000
 
@@ -43,6 +50,8 @@ class Rows:
         How often each row stands in its group.
     membership : ndarray, (m, k), or None
         Log indicators of the components that a row may belong to.
+    aux : ndarray, (m, a), or None
+        What the family must know of each row beside its response.
     """
 
     exog: np.ndarray
@@ -53,6 +62,7 @@ class Rows:
     index: pd.Index
     repeat: np.ndarray | None = None
     membership: np.ndarray | None = None
+    aux: np.ndarray | None = None
 
 
 def own_rows(observed: Observed) -> Rows:
@@ -68,6 +78,7 @@ def own_rows(observed: Observed) -> Rows:
         design.index,
         design.freq_weights,
         None if membership is None else units.to_rows(membership),
+        design.aux,
     )
 
 
@@ -141,7 +152,7 @@ def _from_frame(
     if groups is None and group_name is not None and group_name in frame.columns:
         groups = frame[group_name]
     extras = {}
-    for argument in ("freq_weights", "known"):
+    for argument in ("freq_weights", "known", "trials", "event"):
         name = model.column_names.get(argument)
         if name is not None and name in frame.columns:
             extras[argument] = _vector(frame[name], made.index, f"the column {name!r}")
@@ -155,8 +166,25 @@ def _from_frame(
         made.index,
         extras.get("freq_weights"),
         None if known is None else log_indicators(known, model.k, made.index),
+        _trials(model, extras.get("trials"), response is not None or endog is not None),
     )
+    event = extras.get("event")
+    if event is not None and response is not None:
+        rows = replace(rows, endog=np.where(event == 0.0, -response, response))
     return _with_extras(model, rows, endog, offset, groups)
+
+
+def _trials(
+    model: Specification, trials: np.ndarray | None, has_response: bool
+) -> np.ndarray | None:
+    """Trials (m, 1) of new rows; rows without them have one each, which a response may not."""
+    name = model.column_names.get("trials")
+    if trials is None and name is not None and has_response:
+        raise SmmixError(
+            f"The new data have a response but no column {name!r} of its trials; add it, or leave "
+            f"out the column {model.endog_name!r}."
+        )
+    return None if trials is None else trials[:, None]
 
 
 def _with_extras(model: Specification, rows: Rows, endog: Any, offset: Any, groups: Any) -> Rows:
@@ -231,15 +259,20 @@ def _vector(values: Any, index: pd.Index, what: str) -> np.ndarray:
     return array
 
 
-def component_means(params: MixtureParams, rows: Rows) -> np.ndarray:
+def linear_predictors(params: MixtureParams, rows: Rows) -> np.ndarray:
+    """X'b of each component plus its offset, (m, k)."""
+    eta: np.ndarray = rows.exog @ params.coef[0].T
+    return eta if rows.offset is None else eta + rows.offset[:, None]
+
+
+def component_means(model: Specification, params: MixtureParams, rows: Rows) -> np.ndarray:
     """Mean of y within each component, (m, k)."""
-    means: np.ndarray = rows.exog @ params.coef[0].T
-    return means if rows.offset is None else means + rows.offset[:, None]
+    return Law.of(model, params, rows).means
 
 
 def prior_probabilities(model: Specification, params: MixtureParams, rows: Rows) -> np.ndarray:
     """P(component | z), (m, k); NaN where the concomitant variables are."""
-    probability = model.spec.mixing.prior(params.mixing, rows.concomitant).probability[0].T
+    probability = model.mixing.prior(params.mixing, rows.concomitant).probability[0].T
     if probability.shape[0] == 1:
         probability = np.tile(probability, (len(rows.index), 1))
         # A row that cannot be predicted for has no other prediction either.
@@ -247,15 +280,100 @@ def prior_probabilities(model: Specification, params: MixtureParams, rows: Rows)
     return probability
 
 
+@dataclass(frozen=True)
+class Law:
+    """The distribution of y in rows under one parameter set.
+
+    Attributes
+    ----------
+    family : Family
+    aux : ndarray, (m, a), or None
+    eta : ndarray, (1, k, m)
+        Linear predictors; NaN where a row is incomplete.
+    nuisance : ndarray, (1, k, d)
+    prior : ndarray, (m, k)
+        Probabilities of the components.
+    """
+
+    family: Family
+    aux: np.ndarray | None
+    eta: np.ndarray
+    nuisance: np.ndarray
+    prior: np.ndarray
+
+    @classmethod
+    def of(cls, model: Specification, params: MixtureParams, rows: Rows) -> Law:
+        """The law of rows at parameters (S = 1)."""
+        eta = np.ascontiguousarray(linear_predictors(params, rows).T)[None]
+        prior = prior_probabilities(model, params, rows)
+        return cls(model.family, rows.aux, eta, params.nuisance, prior)
+
+    @cached_property
+    def means(self) -> np.ndarray:
+        """Mean within each component, (m, k)."""
+        return self._rows(self.family.mean(self.aux, self.eta, self.nuisance))
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Mean of the mixture, (m,)."""
+        return np.asarray((self.prior * self.means).sum(axis=1))
+
+    @property
+    def variance(self) -> np.ndarray:
+        """Variance of the mixture, (m,): within the components and between their means."""
+        within = self._rows(self.family.variance(self.aux, self.eta, self.nuisance))
+        between = (self.means - self.mean[:, None]) ** 2
+        return np.asarray((self.prior * (within + between)).sum(axis=1))
+
+    def log_density(self, y: np.ndarray) -> np.ndarray:
+        """Log-density of y within each component, (m, k)."""
+        with np.errstate(all="ignore"):
+            working = self.family.evaluate(y, self.aux, self.eta.copy(), self.nuisance)
+        return self._rows(working.log_density)
+
+    def cdf(self, y: np.ndarray, *, below: bool = False) -> np.ndarray:
+        """P(Y <= y), or P(Y < y) with ``below``, under the mixture, (m,)."""
+        function = self.family.cdf_below if below else self.family.cdf
+        values = self._rows(function(y, self.aux, self.eta, self.nuisance))
+        return np.asarray((self.prior * values).sum(axis=1))
+
+    def log_tails(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Logs of P(Y <= y) and P(Y > y) within each component, (m, k)."""
+        with np.errstate(divide="ignore"):
+            lower, upper = self.family.log_tails(y, self.aux, self.eta, self.nuisance)
+        return self._rows(lower), self._rows(upper)
+
+    def quantile(self, q: float) -> np.ndarray:
+        """Smallest y with P(Y <= y) >= q under the mixture, (m,).
+
+        By bisection between the quantiles of the components.
+        """
+        ends = self._rows(self.family.quantile(q, self.aux, self.eta, self.nuisance))
+        lower, upper = ends.min(axis=1), ends.max(axis=1)
+        found = self.cdf(lower) >= q
+        with np.errstate(invalid="ignore"):
+            for _ in range(BISECTIONS):
+                middle = lower + 0.5 * (upper - lower)
+                if not ((lower < middle) & (middle < upper) & ~found).any():
+                    break
+                below = self.cdf(middle) < q
+                lower, upper = np.where(below, middle, lower), np.where(below, upper, middle)
+        return np.where(found, ends.min(axis=1), upper)
+
+    @staticmethod
+    def _rows(values: np.ndarray) -> np.ndarray:
+        """Values (1, k, m) as (m, k)."""
+        return np.ascontiguousarray(np.asarray(values)[0].T)
+
+
 def posterior_probabilities(model: Specification, params: MixtureParams, rows: Rows) -> np.ndarray:
     """P(component | y, x, z), (m, k); the prior where y is not known."""
-    prior = prior_probabilities(model, params, rows)
-    if rows.endog is None and rows.membership is None:
-        return prior
-    sigma = params.nuisance[0, :, 0]
+    law = Law.of(model, params, rows)
+    prior = law.prior
     y = np.full(len(rows.index), np.nan) if rows.endog is None else rows.endog
-    scaled = (y[:, None] - component_means(params, rows)) / sigma
-    told = np.where(np.isnan(y)[:, None], 0.0, -0.5 * scaled**2 - np.log(sigma))
+    unknown = np.isnan(y)
+    told = law.log_density(np.where(unknown, START, y))
+    told[unknown] = 0.0
     told[np.isnan(prior).any(axis=1)] = np.nan
     if rows.group_codes is not None and rows.repeat is not None:
         told *= rows.repeat[:, None]
@@ -283,29 +401,6 @@ def _shared(
     return np.where(complete[:, None], sums[codes], np.nan), log_prior[first][codes]
 
 
-def mixture_cdf(
-    y: np.ndarray, means: np.ndarray, sigma: np.ndarray, prior: np.ndarray
-) -> np.ndarray:
-    """Distribution function of the mixture at y, (m,)."""
-    result: np.ndarray = (prior * ndtr((y[:, None] - means) / sigma)).sum(axis=1)
-    return result
-
-
-def mixture_quantile(
-    q: float, means: np.ndarray, sigma: np.ndarray, prior: np.ndarray
-) -> np.ndarray:
-    """Quantile of the mixture, (m,), by bisection between those of its components."""
-    lower = (means + sigma * ndtri(q)).min(axis=1)
-    upper = (means + sigma * ndtri(q)).max(axis=1)
-    for _ in range(BISECTIONS):
-        middle = 0.5 * (lower + upper)
-        if not ((lower < middle) & (middle < upper)).any():
-            break
-        below = mixture_cdf(middle, means, sigma, prior) < q
-        lower, upper = np.where(below, middle, lower), np.where(below, upper, middle)
-    return 0.5 * (lower + upper)
-
-
 def predict_rows(
     model: Specification, params: MixtureParams, rows: Rows, which: str, q: Any = 0.5
 ) -> pd.Series | pd.DataFrame:
@@ -324,6 +419,11 @@ def predict_rows(
     Returns
     -------
     Series, or DataFrame with a column per component (or per level)
+
+    Raises
+    ------
+    SmmixError
+        If there is no such prediction, or it needs a response that is not given.
     """
     if which not in WHICH:
         raise SmmixError(f"which must be one of {', '.join(map(repr, WHICH))}, not {which!r}.")
@@ -331,21 +431,26 @@ def predict_rows(
     if which == "prob":
         prior = prior_probabilities(model, params, rows)
         return pd.DataFrame(prior, rows.index, components)
+    if which in NEED_RESPONSE and rows.endog is None:
+        advice = "" if which == "cdf" else "; for probabilities without it use which='prob'"
+        raise SmmixError(
+            f"which={which!r} needs the response: put {model.endog_name!r} into the new data, or "
+            f"pass it as endog={advice}."
+        )
     if which in ("posterior", "label"):
         posterior = posterior_probabilities(model, params, rows)
         table = pd.DataFrame(posterior, rows.index, components)
         return table if which == "posterior" else labels_of(posterior, rows.index)
-    means = component_means(params, rows)
+    if which == "linear":
+        return pd.DataFrame(linear_predictors(params, rows), rows.index, components)
+    law = Law.of(model, params, rows)
     if which == "components":
-        return pd.DataFrame(means, rows.index, components)
-    prior, sigma = prior_probabilities(model, params, rows), params.nuisance[0, :, 0]
-    if which == "mean":
-        return pd.Series((prior * means).sum(axis=1), rows.index, name="mean")
+        return pd.DataFrame(law.means, rows.index, components)
     if which == "cdf":
-        if rows.endog is None:
-            raise SmmixError("which='cdf' needs the response: pass it as endog=.")
-        return pd.Series(mixture_cdf(rows.endog, means, sigma, prior), rows.index, name="cdf")
-    return _quantiles(q, means, sigma, prior, rows.index)
+        return pd.Series(law.cdf(rows.endog), rows.index, name="cdf")
+    if which == "quantile":
+        return _quantiles(q, law, rows.index)
+    return pd.Series(law.mean if which == "mean" else law.variance, rows.index, name=which)
 
 
 def labels_of(posterior: np.ndarray, index: pd.Index) -> pd.Series:
@@ -356,9 +461,7 @@ def labels_of(posterior: np.ndarray, index: pd.Index) -> pd.Series:
     return series.astype("Int64").mask(unknown) if unknown.any() else series
 
 
-def _quantiles(
-    q: Any, means: np.ndarray, sigma: np.ndarray, prior: np.ndarray, index: pd.Index
-) -> pd.Series | pd.DataFrame:
+def _quantiles(q: Any, law: Law, index: pd.Index) -> pd.Series | pd.DataFrame:
     try:
         levels = np.asarray(q, dtype=float)
     except (TypeError, ValueError):
@@ -366,8 +469,5 @@ def _quantiles(
     if not ((levels > 0.0) & (levels < 1.0)).all():
         raise SmmixError(f"q must lie strictly between 0 and 1, not {q!r}.")
     if levels.ndim == 0:
-        return pd.Series(
-            mixture_quantile(float(levels), means, sigma, prior), index, name="quantile"
-        )
-    columns = {float(q): mixture_quantile(float(q), means, sigma, prior) for q in levels}
-    return pd.DataFrame(columns, index)
+        return pd.Series(law.quantile(float(levels)), index, name="quantile")
+    return pd.DataFrame({float(level): law.quantile(float(level)) for level in levels}, index)

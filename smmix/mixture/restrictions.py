@@ -206,8 +206,9 @@ def tied(restriction: LinearMap, table: ParameterTable) -> frozenset[str]:
     found = set()
     for i in range(layout.d if layout.k > 1 else 0):
         places = np.arange(layout.size)[layout.nuisance][i :: layout.d]
+        places = places[table.visible[places] >= 0]
         basis = restriction.basis[places]
-        one_free = (basis == basis[0]).all() and basis[0].any()
-        if one_free and not restriction.origin[places].any():
+        one_free = (basis == basis[:1]).all() and basis[:1].any()
+        if one_free and len(places) > 1 and not restriction.origin[places].any():
             found.add(table.rows[table.visible[places[0]]].term)
     return frozenset(found)

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from smmix.core.family import Family
 from smmix.core.memory import MemorySource
 from smmix.formula.incremental import LearntDesign, SlabDesigner
+from smmix.mixture.kind import suited
 from smmix.mixture.units import Units, make_source
 
 __all__ = ["LargeRows", "SlabRows"]
@@ -26,16 +28,19 @@ class SlabRows:
     k : int
     sampling_scale : float
         Brings the sampling weights of all rows to a mean of one.
+    family : Family
     """
 
     designer: SlabDesigner
     k: int
     sampling_scale: float
+    family: Family
 
     def __call__(self, frame: pd.DataFrame, where: str) -> MemorySource | None:
         design = self.designer(frame, where)
         if design is None:
             return None
+        design, _ = suited(design, self.family)
         units = Units.of(design.groups)
         rows = make_source(design, units, self.k)
         given, weight = design.prob_weights, rows.weight

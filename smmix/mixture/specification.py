@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from smmix.core.family import Family, Nuisance
+from smmix.core.family import Family
+from smmix.core.family_list import FamilyList
 from smmix.core.mixing import Mixing
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import LinearMap, MixtureParams, ParamLayout
 from smmix.core.transforms import LOG
 from smmix.errors import SmmixError
-from smmix.families.gaussian import Gaussian
+from smmix.families import family_from_plain
 from smmix.formula import Design, FormulaSpec
 from smmix.mixing.constant import ConstantMixing
 from smmix.mixing.multinomial import MultinomialMixing
@@ -31,18 +32,6 @@ from smmix.mixture.restrictions import (
 
 __all__ = ["Specification"]
 
-VARIANCES = ("free", "equal")
-
-
-def family_of(shared: frozenset[str]) -> Family:
-    """The family of components that share some nuisance parameters."""
-    return Gaussian(equal_variance="sigma" in shared)
-
-
-def nuisance_of(family: Family) -> tuple[Nuisance, ...]:
-    """The nuisance parameters of a family."""
-    return tuple(Nuisance(name, LOG, 1) for name in family.nuisance_names)
-
 
 @dataclass(frozen=True, eq=False)
 class Specification:
@@ -50,6 +39,7 @@ class Specification:
 
     Attributes
     ----------
+    family : Family
     mixing : Mixing
     shared : set of str
         Nuisance parameters that all components share by the model itself.
@@ -87,6 +77,7 @@ class Specification:
         All further linear equalities of the parameters.
     """
 
+    family: Family
     mixing: Mixing
     shared: frozenset[str]
     parameters: ParameterTable
@@ -116,7 +107,8 @@ class Specification:
         design: Design,
         k: int,
         *,
-        variance: str = "free",
+        family: Family,
+        shared: frozenset[str] = frozenset(),
         fixed: Any = None,
         present: Any = None,
         **about: Any,
@@ -127,7 +119,9 @@ class Specification:
         ----------
         design : Design
         k : int
-        variance : {"free", "equal"}
+        family : Family
+        shared : set of str
+            Nuisance parameters that all components share.
         fixed : dict, optional
         present : array_like of bool, (k, p), optional
         **about
@@ -138,15 +132,13 @@ class Specification:
         SmmixError
             If an option makes no sense for the design.
         """
-        if variance not in VARIANCES:
-            raise SmmixError(f"variance must be 'free' or 'equal', not {variance!r}.")
-        shared = frozenset(("sigma",) if variance == "equal" else ())
         names = design.concomitant_names
         mask = checked_present(present, k, design)
         free = cls(
+            family,
             MultinomialMixing() if names is not None else ConstantMixing(),
             shared,
-            _table(k, design.exog_names, names, shared, design.common_names, mask),
+            _table(family, k, design.exog_names, names, shared, design.common_names, mask),
             design.endog_name,
             design.exog_names,
             names,
@@ -193,9 +185,8 @@ class Specification:
     @cached_property
     def spec(self) -> MixtureSpec:
         """The mixture as the engine reads it."""
-        free = MixtureSpec(family_of(self.shared), self.mixing, self.layout, shared=self.shared)
-        found = restricted(free, self.parameters, self.equalities)
-        return replace(found, family=family_of(found.shared))
+        free = MixtureSpec(self.family, self.mixing, self.layout, shared=self.shared)
+        return restricted(free, self.parameters, self.equalities)
 
     @cached_property
     def tangent(self) -> tuple[np.ndarray, np.ndarray]:
@@ -314,8 +305,19 @@ class Specification:
         if k == self.k:
             return self
         present = np.ones((k, len(self.exog_names)), dtype=bool)
+        if isinstance(self.family, FamilyList):
+            raise SmmixError(
+                "The model lists a family for each component, which means nothing for another "
+                "number of components."
+            )
         table = _table(
-            k, self.exog_names, self.concomitant_names, self.shared, self.common, present
+            self.family,
+            k,
+            self.exog_names,
+            self.concomitant_names,
+            self.shared,
+            self.common,
+            present,
         )
         return replace(self, parameters=table, present=present)
 
@@ -336,6 +338,8 @@ class Specification:
             "d": layout.d,
             "q": layout.q,
             "variance": self.variance,
+            "family": {"name": self.family.name, **self.family.to_plain()},
+            "shared": sorted(self.shared),
             "param_names": list(self.param_names),
             "places": self.parameters.visible.tolist(),
             "endog_name": self.endog_name,
@@ -357,21 +361,25 @@ class Specification:
             If the description does not hold together, or a formula in it is refused.
         """
         layout = ParamLayout(*(int(given[name]) for name in ("k", "p", "d", "q")))
-        shared = frozenset(("sigma",) if given["variance"] == "equal" else ())
+        # Version 0.1.0 had one family, and said nothing of it.
+        family = family_from_plain(given.get("family", {"name": "gaussian"}))
+        equal = ["sigma"] if given["variance"] == "equal" else []
+        shared = frozenset(given.get("shared", equal))
         columns, mixing = list(given["exog_names"]), given["concomitant_names"]
-        nuisance = nuisance_of(family_of(shared))
         table = ParameterTable.placed(
             layout,
             list(given["param_names"]),
             np.asarray(given["places"], dtype=int),
             columns,
             mixing or ["Intercept"],
-            nuisance,
+            family.nuisance,
+            family if isinstance(family, FamilyList) else None,
         )
         formulas = None
         if given["formulas"] is not None:
             formulas = FormulaSpec.from_plain(given["formulas"], trust=trust)
         return cls(
+            family,
             MultinomialMixing() if mixing else ConstantMixing(),
             shared,
             table,
@@ -389,6 +397,7 @@ class Specification:
 
 
 def _table(
+    family: Family,
     k: int,
     columns: list[str],
     mixing_columns: list[str] | None,
@@ -396,9 +405,16 @@ def _table(
     common: list[str],
     present: np.ndarray,
 ) -> ParameterTable:
-    nuisance = nuisance_of(family_of(shared))
+    nuisance = family.nuisance
     terms = ["Intercept"] if mixing_columns is None else mixing_columns
     layout = ParamLayout(k, len(columns), len(nuisance), len(terms))
     return ParameterTable.of(
-        layout, columns, terms, nuisance, shared=shared, common=common, present=present
+        layout,
+        columns,
+        terms,
+        nuisance,
+        shared=shared,
+        common=common,
+        present=present,
+        families=family if isinstance(family, FamilyList) else None,
     )

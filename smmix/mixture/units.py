@@ -76,7 +76,15 @@ def make_source(design: Design, units: Units, k: int) -> MemorySource:
         if frequency is not None:
             weight = frequency if weight is None else frequency * weight
         return MemorySource(
-            design.endog, design.exog, z, weight, None, design.offset, None, membership
+            design.endog,
+            design.exog,
+            z,
+            weight,
+            None,
+            design.offset,
+            None,
+            membership,
+            design.aux,
         )
     order = units.order
 
@@ -92,6 +100,7 @@ def make_source(design: Design, units: Units, k: int) -> MemorySource:
         sort(design.offset),
         group_starts(units.codes[order]),
         membership,
+        sort(design.aux),
     )
 
 

@@ -15,6 +15,7 @@ from smmix.core.mixture import MixtureSpec
 from smmix.core.params import LinearMap, MixtureParams, ParamLayout
 from smmix.formula import Design, refuse_extreme
 from smmix.formula.terms import factor_columns
+from smmix.mixture.kind import Kind, suited
 from smmix.mixture.observed import Observed
 from smmix.mixture.per_component import check_k
 from smmix.mixture.rows_away import LargeRows
@@ -46,7 +47,7 @@ class Parts:
         design: Design,
         k: int,
         *,
-        variance: str,
+        kind: Kind,
         fixed: Mapping[str, float] | None,
         present: Any,
         hasconst: bool | None,
@@ -62,6 +63,7 @@ class Parts:
         """
         check_k(k)
         refuse_extreme(design)
+        design, family = suited(design, kind.family)
         data = handle_data(
             pd.Series(design.endog, design.index, name=design.endog_name, copy=False),
             pd.DataFrame(design.exog, design.index, design.exog_names, copy=False),
@@ -72,7 +74,8 @@ class Parts:
         specification = Specification.of(
             design,
             int(k),
-            variance=variance,
+            family=family,
+            shared=kind.shared,
             fixed=fixed,
             present=present,
             hasconst=hasconst,

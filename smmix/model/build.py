@@ -7,6 +7,7 @@ from typing import Any
 from smmix.errors import SmmixError
 from smmix.formula import build_design
 from smmix.large.build import build_large, is_large
+from smmix.mixture.kind import Kind
 from smmix.mixture.per_component import check_k, present_columns, union_formula
 from smmix.model.base import Parts
 from smmix.support.frames import as_frame
@@ -19,7 +20,7 @@ def build_parts(
     data: Any,
     k: int,
     *,
-    variance: str,
+    kind: Kind,
     fixed: Any,
     hasconst: bool | None,
     eval_env: int,
@@ -34,14 +35,13 @@ def build_parts(
     check_k(k)
     whole, parts = union_formula(formula, k)
     given = {
-        "variance": variance,
         "fixed": fixed,
         "hasconst": hasconst,
         "formula": whole if parts is None else formula,
         "concomitant": options["concomitant"],
     }
     if is_large(data):
-        return Parts(*build_large(whole, parts, data, k, eval_env + 1, options, given))
+        return Parts(*build_large(whole, parts, data, k, kind, eval_env + 1, options, given))
     design = build_design(whole, data, env=eval_env + 2, **options)
     present = None
     if parts is not None:
@@ -49,4 +49,4 @@ def build_parts(
         for part in parts:
             names.append(build_design(part, design.frame, env=eval_env + 2).exog_names)
         present = present_columns(design, names)
-    return Parts.of(design, k, present=present, table=as_frame(data), **given)
+    return Parts.of(design, k, kind=kind, present=present, table=as_frame(data), **given)

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from smmix.core.components import RowComponents
 from smmix.core.memory import MemorySource
 from smmix.core.mixture import project
 from smmix.core.params import MixtureParams, concatenate
+from smmix.core.scale import spread
 from smmix.core.statistics import EStats
 from smmix.errors import SmmixError
 from smmix.fit.estimable import check_estimable
@@ -187,7 +189,7 @@ class _Splits:
             self.search.whole.z_scale,
         )
         parents = np.r_[np.arange(null.params.k), c]
-        target = null.params.nuisance[owner][:, parents, 0] ** 2
+        target = spread(self.spec.family, null.params.nuisance[owner][:, parents])
         params = self._with_share(params, objective.expectations(params), share, c)
         for step in range(HELD_PASSES + self.n_steps):
             stats = objective.expectations(params)
@@ -198,15 +200,14 @@ class _Splits:
         return loglike
 
     def _m_step(self, params: MixtureParams, stats: EStats, target: np.ndarray) -> MixtureParams:
-        """EM step with variances drawn a little towards those of the components split."""
+        """EM step with spreads drawn a little towards those of the components split."""
         new = self.spec.m_step(params, stats)
-        if getattr(self.spec.family, "equal_variance", False):
+        if self.spec.bounded:
             return project(self.spec, new)
-        count = stats.component.nobs
-        left = count * new.nuisance[..., 0] ** 2
-        pull = 2.0 * self.strength
-        variance = (left + pull * target) / (count + pull)
-        return MixtureParams(new.coef, np.sqrt(variance)[..., None], new.mixing)
+        spec = self.spec
+        drawn = RowComponents(spec.family, spec.shared, spec.coef_basis, target)
+        _, nuisance = drawn.update(params, stats.component, self.strength)
+        return MixtureParams(new.coef, nuisance, new.mixing)
 
     @staticmethod
     def _with_share(

@@ -196,12 +196,12 @@ def _sharp_note(fitted: Fitted) -> str:
     """A word on a small component that is much sharper than the others, if sound by the rule."""
     if fitted.k == 1 or selected(fitted.starts)["degenerate"]:
         return ""
-    share = (fitted.sigma / fitted.sigma.max())[_tiny(fitted).index]
+    share = fitted.spread[_tiny(fitted).index]
     if share.empty or not share.min() < SHARP:
         return ""
     c = share.idxmin()
     return (
-        f"The sigma of component {c} is {share[c]:.2g} of the largest, on few units: rows that are "
+        f"The spread of component {c} is {share[c]:.2g} of the largest, on few rows: those that are "
         f"in line by chance look the same. Ask bootstrap_lrt whether k = {fitted.k - 1} is enough."
     )
 

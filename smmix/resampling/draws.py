@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from smmix.core.family import Family
+from smmix.core.family_list import members
 from smmix.errors import SmmixError
 from smmix.formula import Design
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
-from smmix.mixture.prediction import Rows, component_means, new_rows, own_rows, prior_probabilities
+from smmix.mixture.prediction import Law, Rows, new_rows, own_rows
 from smmix.mixture.specification import Specification
 from smmix.support.checks import check_whole, generator
 from smmix.support.frames import as_frame, is_pandas
@@ -35,21 +35,16 @@ class ResponseLaw:
 
     Attributes
     ----------
-    family : Family
+    law : Law
     prior : ndarray, (g, k)
         Probabilities of the components of each group of rows (a row by itself is one).
     codes : ndarray of int, (m,)
         Group of each row.
-    means : ndarray, (m, k)
-        NaN where the row is incomplete.
-    sigma : ndarray, (k,)
     """
 
-    family: Family
+    law: Law
     prior: np.ndarray
     codes: np.ndarray
-    means: np.ndarray
-    sigma: np.ndarray
 
     @classmethod
     def of(cls, fitted: Fitted, rows: Rows) -> ResponseLaw:
@@ -58,23 +53,30 @@ class ResponseLaw:
         Rows of a group share one component, drawn from the probabilities of the group's first
         row; rows whose component is known keep it.
         """
-        specification, params = fitted.specification, fitted.unpacked
-        prior = prior_probabilities(specification, params, rows)
+        law = Law.of(fitted.specification, fitted.unpacked, rows)
         codes = np.arange(len(rows.index)) if rows.group_codes is None else rows.group_codes
         _, first, codes = np.unique(codes, return_index=True, return_inverse=True)
-        prior = prior[first]
+        prior = law.prior[first]
         if rows.membership is not None:
             prior = prior * np.exp(rows.membership[first])
             prior = prior / prior.sum(axis=1, keepdims=True)
-        means = component_means(params, rows)
-        means[np.isnan(prior).any(axis=1)[codes]] = np.nan
-        return cls(specification.spec.family, prior, codes, means, params.nuisance[0, :, 0])
+        return cls(law, prior, codes)
 
     def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """A response (m,), NaN where the row is incomplete, and a component (m,) for each row."""
         component = pick_component(self.prior, rng.random(len(self.prior)))[self.codes]
-        eta = self.means[np.arange(component.size), component]
-        return self.family.sample(eta, self.sigma[component], rng), component
+        eta, nuisance = self.law.eta, self.law.nuisance
+        unknown = np.isnan(eta[0]).any(axis=0) | np.isnan(self.prior).any(axis=1)[self.codes]
+        response = np.full(component.size, np.nan)
+        families = members(self.law.family, nuisance.shape[1])
+        slots = [parameter.name for parameter in self.law.family.nuisance]
+        for c, family in enumerate(families):
+            rows = np.flatnonzero((component == c) & ~unknown)
+            own = [slots.index(parameter.name) for parameter in family.nuisance]
+            aux = None if self.law.aux is None else self.law.aux[rows]
+            at = nuisance[:, c : c + 1][..., own]
+            response[rows] = family.sample(aux, eta[:, c : c + 1, rows], at, rng)[0, 0]
+        return response, component
 
 
 def simulate(

@@ -220,7 +220,7 @@ class Replicator:
         for how, reason, good in zip(status, reasons, identified, strict=True):
             if reason:
                 words.append(reason)
-            elif how is not EMStatus.CONVERGED:
+            elif how not in (EMStatus.CONVERGED, EMStatus.BOUNDARY):
                 words.append(how.value)
             else:
                 words.append("converged" if good else "a coefficient is not identified")
@@ -235,7 +235,8 @@ class Replicator:
     ) -> tuple[MixtureParams, EMStatus] | None:
         """The best mode of a replicate from fresh starts; None where there is nothing to find."""
         pooled = pooled_fit(rows)
-        if not (pooled.sigma > 0.0 and solve_gram(pooled.gram, np.zeros(rows.n_columns))[1]):
+        exact = self.specification.family.location_scale and not pooled.sigma > 0.0
+        if exact or not solve_gram(pooled.gram, np.zeros(rows.n_columns))[1]:
             return None
         spec, starts = self.specification.spec, None
         control = SearchControl(self.n_starts or SEARCH_STARTS, progress=self.tick)

@@ -86,7 +86,7 @@ def _observations(data: Observed) -> tuple[MemorySource, np.ndarray]:
         return None if values is None else np.ascontiguousarray(values[row])
 
     rows = replace(source, y=source.y[row], x=np.ascontiguousarray(source.x[row]), repeat=None)
-    rows = replace(rows, offset=cut(source.offset))
+    rows = replace(rows, offset=cut(source.offset), aux=cut(source.aux))
     if source.group is not None:
         before = np.concatenate([[0], np.cumsum(counts)])
         return replace(rows, group=before[source.group]), order[row]

@@ -174,7 +174,9 @@ class MixtureEstimates(GenericLikelihoodModelResults):
     def resid_component(self) -> pd.DataFrame:
         """The response minus its mean under each component, n x k."""
         design = self.model.kept_design
-        means = component_means(self.unpacked, own_rows(self.model.observed))
+        means = component_means(
+            self.fitted.specification, self.unpacked, own_rows(self.model.observed)
+        )
         return pd.DataFrame(design.endog[:, None] - means, design.index, self.fitted.components)
 
     @property

@@ -9,21 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple, overload
+from typing import NamedTuple, overload
 
 import numpy as np
 
 from smmix.core.blocks import Block
+from smmix.core.family import Family
 from smmix.core.grams import weighted_grams
 from smmix.core.information import unit_design
 from smmix.core.linalg import merge_r, solve_gram
+from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import LinearMap, MixtureParams
+from smmix.core.source import Source
 from smmix.search.em import Objective
-
-if TYPE_CHECKING:
-    from smmix.core.memory import MemorySource
-    from smmix.core.source import Source
+from smmix.search.single import with_start
 
 #: Smallest eigenvalue of the column-scaled Gram matrix that Newton's step is trusted with.
 SMALLEST_EIGENVALUE = 1e-8
@@ -169,23 +169,25 @@ class Coordinates:
     scale : float
     rotation : ndarray, (p, p), or None
     z_rotation : ndarray, (q, q), or None
+    unit_powers : tuple of int
+        Powers of the unit of y in which the nuisance parameters are measured.
     """
 
     center: np.ndarray
     scale: float
     rotation: np.ndarray | None = None
     z_rotation: np.ndarray | None = None
+    unit_powers: tuple[int, ...] = (1,)
 
     @classmethod
-    def of(
-        cls, source: Source, pooled: PooledFit, sums: Totals, location_scale: bool = True
-    ) -> Coordinates:
-        """Coordinates that suit a source; the response stays without ``location_scale``."""
+    def of(cls, source: Source, pooled: PooledFit, sums: Totals, family: Family) -> Coordinates:
+        """Coordinates that suit a source; only location-scale families move the response."""
+        powers = tuple(parameter.unit for parameter in family.nuisance)
         z_rotation = orthonormal_factor(source, unit_design, sums.z_gram, SMALLEST_EIGENVALUE)
         rotation = orthonormal_factor(source, lambda b: b.x, pooled.gram, SMALLEST_EIGENVALUE)
-        if not location_scale:
-            return cls(np.zeros_like(pooled.coef), 1.0, rotation, z_rotation)
-        return cls(pooled.coef, pooled.sigma, rotation, z_rotation)
+        if not family.location_scale:
+            return cls(np.zeros_like(pooled.coef), 1.0, rotation, z_rotation, powers)
+        return cls(pooled.coef, pooled.sigma, rotation, z_rotation, powers)
 
     def source(self, source: Source) -> Source:
         """The same data in working coordinates; a design is copied only when rotated."""
@@ -203,7 +205,7 @@ class Coordinates:
         return replace(source, y=residual, x=np.ascontiguousarray(x), z=z, offset=None)
 
     def response(self, working: MemorySource) -> np.ndarray:
-        """The response (n,) of rows in working coordinates, the pooled fit added back."""
+        """The response (n,) of rows in working coordinates, any pooled fit added back."""
         center = self.center / self.scale
         if self.rotation is not None:
             center = self.rotation @ center
@@ -215,12 +217,19 @@ class Coordinates:
             coef = coef @ self.rotation.T
         if self.z_rotation is not None:
             mixing = mixing @ self.z_rotation.T
-        return MixtureParams(coef, params.nuisance / self.scale, mixing)
+        return MixtureParams(coef, params.nuisance / self.factors, mixing)
 
     def from_working(self, params: MixtureParams) -> MixtureParams:
         coef = turned_back(params.coef, self.rotation)
         mixing = turned_back(params.mixing, self.z_rotation)
-        return MixtureParams(self.center + self.scale * coef, params.nuisance * self.scale, mixing)
+        return MixtureParams(
+            self.center + self.scale * coef, params.nuisance * self.factors, mixing
+        )
+
+    @property
+    def factors(self) -> np.ndarray:
+        """The scale to the power of the nuisance parameters' units, (d,)."""
+        return np.asarray(self.scale ** np.array(self.unit_powers, dtype=float))
 
     def spec(self, spec: MixtureSpec) -> MixtureSpec:
         """The mixture with its restrictions expressed in working coordinates."""
@@ -230,14 +239,18 @@ class Coordinates:
         linear = np.eye(layout.size)
         block = np.eye(layout.p) if self.rotation is None else self.rotation
         linear[layout.coef, layout.coef] = np.kron(np.eye(layout.k), block) / self.scale
-        linear[layout.nuisance, layout.nuisance] /= self.scale
+        factors = np.tile(self.factors, layout.k)
+        linear[layout.nuisance, layout.nuisance] /= factors
         if self.z_rotation is not None:
             turn = np.kron(np.eye(layout.k - 1), self.z_rotation)
             linear[layout.mixing, layout.mixing] = turn
         shift = np.zeros(layout.size)
         shift[layout.coef] = np.tile(self.center, layout.k)
-        touches = np.abs(given.basis[: layout.mixing.start]).any(axis=0)
-        basis = linear @ given.basis * np.where(touches, self.scale, 1.0)
+        # A free parameter keeps its unit, so that entries of one stay one.
+        units = np.concatenate([np.full(layout.k * layout.p, self.scale), factors])
+        touched = np.abs(given.basis[: layout.mixing.start]) > 0.0
+        first = np.where(touched.any(axis=0), units[touched.argmax(axis=0)], 1.0)
+        basis = linear @ given.basis * first
         restriction = LinearMap(basis, linear @ (given.origin - shift))
         coef_basis = spec.coef_basis
         if coef_basis is not None:
@@ -266,12 +279,14 @@ def working_setting(spec: MixtureSpec, source: Source, pooled: PooledFit | None 
     """Put a mixture and its data into working coordinates."""
     pooled = pooled_fit(source) if pooled is None else pooled
     sums = totals(source)
-    coordinates = Coordinates.of(source, pooled, sums, spec.family.location_scale)
+    coordinates = Coordinates.of(source, pooled, sums, spec.family)
     x_scale = pooled.x_scale
     if coordinates.rotation is not None:
         x_scale = np.ones(spec.layout.p)
     z_scale = column_scale(sums.units, sums.z_sums, np.diag(sums.z_gram))
     if coordinates.z_rotation is not None:
         z_scale = np.ones(spec.layout.q)
-    objective = Objective(coordinates.spec(spec), coordinates.source(source), x_scale, z_scale)
+    working = coordinates.source(source)
+    started = with_start(coordinates.spec(spec), working)
+    objective = Objective(started, working, x_scale, z_scale)
     return Setting(coordinates, objective, float(sums.rows))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +13,10 @@ from smmix.core.blocks import Block
 from smmix.core.information import information
 from smmix.core.mixture import MixtureSpec, project
 from smmix.core.params import MixtureParams
+from smmix.core.scale import spread
+from smmix.core.source import Source
 from smmix.core.statistics import EStats, InfoStats
+from smmix.search.boundary import LONGEST_DRIFT, drift
 from smmix.search.newton import (
     LocalModel,
     free_units,
@@ -23,14 +26,12 @@ from smmix.search.newton import (
     trust_step,
 )
 
-if TYPE_CHECKING:
-    from smmix.core.source import Source
-
 
 class EMStatus(enum.Enum):
     """How a fit ended; the values are what users read."""
 
     CONVERGED = "converged"
+    BOUNDARY = "at the boundary of the parameter space"
     MAXITER = "stopped at the limit of iterations before the score was small enough"
     STALLED = "stopped where the likelihood could not be raised further in floating point"
     COLLAPSED = "a component collapsed on to a few rows, where the likelihood has no maximum"
@@ -126,14 +127,6 @@ class Objective:
         """What the members of a batch at ``index`` climb: the same, where all share the data."""
         return self
 
-    def single_component(self) -> MixtureParams:
-        """The M-step of one component from posteriors of one."""
-        layout = self.spec.layout
-        base = MixtureParams(
-            np.zeros((1, 1, layout.p)), np.ones((1, 1, layout.d)), np.zeros((1, 0, layout.q))
-        )
-        return self.spec.m_step(base, self.expectations(base), 0.0, np.ones(1, dtype=bool))
-
     def units(self, params: MixtureParams) -> np.ndarray:
         return score_units(self.spec, params, self.x_scale, self.z_scale)
 
@@ -146,9 +139,7 @@ class Objective:
     def score_norm(self, params: MixtureParams, stats: EStats) -> np.ndarray:
         """Largest scale-free score per observation (S,), from the statistics of an E-step."""
         spec = self.spec
-        coef, nuisance = spec.family.score(stats.component, params.nuisance)
-        mixing = spec.mixing.score(params.mixing, stats.prior)
-        score = spec.layout.pack(MixtureParams(coef, nuisance, mixing))
+        score = spec.score(params, stats)
         units = free_units(self.units(params), spec.restriction)
         if spec.restriction is not None:
             score = score @ spec.restriction.basis
@@ -199,24 +190,46 @@ def _em_passes(
 ) -> Iterator[tuple[MixtureParams, np.ndarray, np.ndarray]]:
     """EM without end: parameters, their log-likelihood and score norm, pass by pass.
 
-    Where a step has lowered the likelihood, as a Newton step of the mixing model may, it is taken
-    back and made cautiously.
+    A step that has lowered the objective, as those of iterated least squares and of the mixing
+    model may, is taken back and halved; each step that has not doubles the share again.
     """
     spec = objective.spec
     last = None
+    share = np.ones(params.size)
     while True:
         stats = objective.expectations(params)
-        value = stats.loglike + spec.family.penalty(params.nuisance, control.penalty)[0]
+        value = stats.loglike + spec.penalty(params, control.penalty)[0]
         cautious = np.zeros(params.size, dtype=bool)
         if last is not None:
-            cautious = value < last[0] - 1e-10 * (np.abs(last[0]) + objective.nobs)
+            # A value that is no number is no rise either.
+            cautious = ~(value >= last[0] - 1e-10 * (np.abs(last[0]) + objective.nobs))
             if cautious.any():
                 params = params.where(~cautious, last[1])
                 stats = _where(~cautious, stats, last[2])
                 value = np.where(cautious, last[0], value)
+            share = np.where(cautious, 0.5 * share, np.minimum(2.0 * share, 1.0))
         last = (value, params, stats)
         yield params, stats.loglike, objective.score_norm(params, stats)
-        params = spec.m_step(params, stats, control.penalty, cautious)
+        proposal = spec.m_step(params, stats, control.penalty, cautious)
+        params = proposal if (share == 1.0).all() else partway(spec, params, proposal, share)
+
+
+def partway(
+    spec: MixtureSpec, params: MixtureParams, goal: MixtureParams, share: np.ndarray
+) -> MixtureParams:
+    """Parameters a ``share`` (S,) of the way to a goal; nuisance in their working coordinates."""
+    part = share[:, None, None]
+    nuisance = np.empty_like(params.nuisance)
+    for i, parameter in enumerate(spec.family.nuisance):
+        transform = parameter.transform
+        start, end = (transform.working(each.nuisance[..., i]) for each in (params, goal))
+        moved = transform.natural(start + share[:, None] * (end - start))
+        nuisance[..., i] = np.where(share[:, None] == 1.0, goal.nuisance[..., i], moved)
+    return MixtureParams(
+        params.coef + part * (goal.coef - params.coef),
+        nuisance,
+        params.mixing + part * (goal.mixing - params.mixing),
+    )
 
 
 def _where(mask: np.ndarray, left: EStats, right: EStats) -> EStats:
@@ -269,13 +282,15 @@ def newton(
     except KeyboardInterrupt:
         status = EMStatus.INTERRUPTED
     norm = state.model.score_norm
+    steps = drift(objective.spec, state.model, objective.units(state.params))
+    far = np.abs(steps).max(axis=1, initial=0.0) > LONGEST_DRIFT
     for i in range(params.size):
         if state.n_iter[i] >= control.maxiter:
             state.status[i] = EMStatus.MAXITER
         elif not state.finished[i]:
             state.status[i] = status
         if norm[i] <= control.gtol and state.status[i] is not EMStatus.COLLAPSED:
-            state.status[i] = EMStatus.CONVERGED
+            state.status[i] = EMStatus.BOUNDARY if far[i] else EMStatus.CONVERGED
     return Ascent(state.params, state.loglike, norm, state.status, state.n_iter, trace, len(trace))
 
 
@@ -361,11 +376,11 @@ class _NewtonState:
         self.loglike[chosen] = loglike[good]
 
     def _stop_collapsed(self) -> None:
-        """Stop members whose smallest sigma has fallen out of all proportion."""
-        if not self.spec.family.location_scale:
+        """Stop members whose smallest spread has fallen out of all proportion."""
+        if self.spec.bounded:
             return
-        sigma = self.params.nuisance[:, :, 0]
-        vanished = sigma.min(axis=1) < 1e-5 * sigma.max(axis=1)
+        width = spread(self.spec.family, self.params.nuisance)
+        vanished = width.min(axis=1) < 1e-5 * width.max(axis=1)
         for i in np.flatnonzero(vanished & ~self.finished):
             self.finished[i] = True
             self.status[i] = EMStatus.COLLAPSED

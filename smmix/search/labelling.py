@@ -6,6 +6,7 @@ from itertools import combinations, permutations
 
 import numpy as np
 
+from smmix.core.family_list import members
 from smmix.core.mixture import MixtureSpec, project
 from smmix.core.params import MixtureParams, concatenate
 
@@ -71,6 +72,9 @@ def exchangeable(spec: MixtureSpec, told_apart: frozenset[int] = frozenset()) ->
 def _may_swap(spec: MixtureSpec, one: int, other: int) -> bool:
     """Whether swapping two components maps the restricted parameters onto themselves."""
     restriction, layout = spec.restriction, spec.layout
+    families = members(spec.family, layout.k)
+    if families[one] != families[other]:
+        return False
     if restriction is None:
         return True
     order = np.arange(layout.k)

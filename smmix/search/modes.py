@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from smmix.core.blocks import Block
+from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import MixtureParams
+from smmix.core.scale import spread
+from smmix.core.source import Source
 from smmix.search.em import EMStatus
 from smmix.search.runs import Runs
 
-if TYPE_CHECKING:
-    from smmix.core.memory import MemorySource
-    from smmix.core.source import Source
-
-#: A component is degenerate when its sigma is below this share of the largest ..
-SMALL_SIGMA = 0.2
+#: A component is degenerate when its spread is below this share of the largest ..
+SMALL_SPREAD = 0.2
 #: .. while it holds less than this share of the rows, ..
 SMALL_SHARE = 0.1
+#: .. or when its spread is below this share of the largest.
+VANISHING_SPREAD = 1e-3
 #: Units on which runs that have ended are compared with each other.
 COMPARED_UNITS = 20000
-#: .. or when its sigma is below this share of the largest.
-VANISHING_SIGMA = 1e-3
 
 
 @dataclass
@@ -41,8 +40,8 @@ class Mode:
         Starts that were followed to this mode.
     min_size : float
         Smallest sum of posteriors of a component, in rows.
-    sigma_ratio : float
-        Smallest sigma over the largest; one for families without sigma.
+    spread_ratio : float
+        Smallest spread of a component over the largest; one for families without a scale.
     degenerate : bool
         Whether the mode is one of those that free variances make without limit.
     reason : str
@@ -59,7 +58,7 @@ class Mode:
     loglike: float
     hits: int = 1
     min_size: float = np.nan
-    sigma_ratio: float = 1.0
+    spread_ratio: float = 1.0
     degenerate: bool = False
     reason: str = ""
     status: EMStatus = EMStatus.MAXITER
@@ -108,17 +107,16 @@ def degeneracy(
 ) -> tuple[np.ndarray, list[str]]:
     """Which parameter sets (S,) are degenerate, and a sentence for each that is.
 
-    Equal variances and families without a variance are never degenerate, for their likelihood
-    is bounded.
+    Where no scale is free nothing is degenerate, for the likelihood is bounded.
     """
     bad = degenerate_components(spec, params, sizes)
-    sigma = params.nuisance[:, :, 0] if bad.any() else np.ones_like(sizes)
-    ratio = sigma / sigma.max(axis=1, keepdims=True)
+    width = spread(spec.family, params.nuisance)
+    ratio = width / width.max(axis=1, keepdims=True)
     reasons = [""] * params.size
     for s in np.flatnonzero(bad.any(axis=1)):
         c = np.argmin(np.where(bad[s], sizes[s], np.inf))
         reasons[s] = (
-            f"component {c} rests on {sizes[s, c]:.1f} rows with a sigma "
+            f"component {c} rests on {sizes[s, c]:.1f} rows with a spread "
             f"{ratio[s, c]:.2g} times the largest"
         )
     return np.asarray(bad.any(axis=1)), reasons
@@ -133,14 +131,14 @@ def degenerate_components(
     spec: MixtureSpec, params: MixtureParams, sizes: np.ndarray
 ) -> np.ndarray:
     """Which components (S, K) make the likelihood grow without limit, by their sizes in rows."""
-    if not spec.family.location_scale or getattr(spec.family, "equal_variance", False):
+    if spec.bounded:
         return np.zeros(sizes.shape, dtype=bool)
-    sigma = params.nuisance[:, :, 0]
-    largest = sigma.max(axis=1, keepdims=True)
-    sharp = sigma < SMALL_SIGMA * largest
+    width = spread(spec.family, params.nuisance)
+    largest = width.max(axis=1, keepdims=True)
+    sharp = width < SMALL_SPREAD * largest
     sharp &= sizes < SMALL_SHARE * sizes.sum(axis=1, keepdims=True)
     sharp |= sizes < spec.layout.p + 2
-    sharp |= sigma < VANISHING_SIGMA * largest
+    sharp |= width < VANISHING_SPREAD * largest
     return sharp
 
 
@@ -234,7 +232,7 @@ def distinct(
     """Distinct runs, best penalised log-likelihood first, and that of the best sound one."""
     signature, sizes = compared(spec, runs.params, source)
     degenerate = is_degenerate(spec, runs.params, sizes)
-    value = weighted_sum(signature, source) + spec.family.penalty(runs.params.nuisance, penalty)[0]
+    value = weighted_sum(signature, source) + spec.penalty(runs.params, penalty)[0]
     runs, kept = runs.joined(value, leaders(value, signature, tolerance))
     best = np.max(value[kept], where=~degenerate[kept], initial=-np.inf)
     return replace(runs, degenerate=degenerate[kept]), float(best)
@@ -262,7 +260,7 @@ def describe(
     degenerate, reasons = degeneracy(spec, runs.params, sizes)
     modes = []
     for i in np.flatnonzero(leader == np.arange(leader.size)):
-        sigma = runs.params.nuisance[i, :, 0] if spec.layout.d else np.ones(1)
+        width = spread(spec.family, runs.params.nuisance[i : i + 1])
         collapsed = status[i] is EMStatus.COLLAPSED
         modes.append(
             Mode(
@@ -270,7 +268,7 @@ def describe(
                 loglike=float(loglike[i]),
                 hits=int(runs.hits[leader == i].sum()),
                 min_size=float(sizes[i].min()),
-                sigma_ratio=float(sigma.min() / sigma.max()),
+                spread_ratio=float(width.min() / width.max()),
                 degenerate=bool(degenerate[i] or collapsed),
                 reason=reasons[i] or ("a component collapsed" if collapsed else ""),
                 status=status[i],

@@ -17,7 +17,9 @@ import scipy.linalg.lapack
 from smmix.core.linalg import diagonals
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import LinearMap, MixtureParams
+from smmix.core.scale import predictor_unit, spread
 from smmix.core.statistics import InfoStats
+from smmix.core.transforms import IDENTITY, LOGIT
 
 #: Eigenvalues of the scaled observed information below this are taken as this.
 SMALLEST_CURVATURE = 1e-9
@@ -40,10 +42,21 @@ class LocalModel(NamedTuple):
 
 
 def working_scale(spec: MixtureSpec, params: MixtureParams) -> np.ndarray:
-    """D natural / d working parameter, (S, F): nuisance parameters move on the log scale."""
+    """D natural / d working parameter, (S, F), for nuisance parameters by their transforms."""
     scale = np.ones((params.size, spec.layout.size))
-    scale[:, spec.layout.nuisance] = params.nuisance.reshape(params.size, -1)
+    slopes = np.empty_like(params.nuisance)
+    for i, parameter in enumerate(spec.family.nuisance):
+        slopes[..., i] = parameter.transform.slope(params.nuisance[..., i])
+    scale[:, spec.layout.nuisance] = slopes.reshape(params.size, -1)
     return scale
+
+
+def working_bend(spec: MixtureSpec, params: MixtureParams) -> np.ndarray:
+    """Second derivatives of the natural nuisance parameters in the working ones, (S, K d)."""
+    bends = np.empty_like(params.nuisance)
+    for i, parameter in enumerate(spec.family.nuisance):
+        bends[..., i] = parameter.transform.bend(params.nuisance[..., i])
+    return bends.reshape(params.size, -1)
 
 
 def score_units(
@@ -53,11 +66,14 @@ def score_units(
     size, others = params.size, spec.layout.k - 1
     coef = np.empty(params.coef.shape)
     coef[:] = 1.0 / x_scale
-    if spec.family.location_scale:
-        coef *= params.nuisance[:, :, :1]
+    unit = predictor_unit(spec.family, spec.layout.k)
+    if unit.any():
+        coef *= (spread(spec.family, params.nuisance) ** unit)[:, :, None]
     mixing = np.empty((size, others, spec.layout.q))
     mixing[:] = 1.0 / z_scale
-    return spec.layout.pack(MixtureParams(coef, params.nuisance, mixing))
+    units = spec.layout.pack(MixtureParams(coef, params.nuisance, mixing))
+    units[:, spec.layout.nuisance] = working_scale(spec, params)[:, spec.layout.nuisance]
+    return units
 
 
 def free_units(units: np.ndarray, restriction: LinearMap | None) -> np.ndarray:
@@ -85,14 +101,14 @@ def free_derivatives(
 ) -> Derivatives:
     """Derivatives in working coordinates, along the directions that restrictions leave free."""
     scale = working_scale(spec, params)
-    value, first, second = spec.family.penalty(params.nuisance, penalty)
+    value, first, second = spec.penalty(params, penalty)
     value, second = info.loglike + value, second.reshape(params.size, -1)
     score = info.score * scale
     outer = scale[:, :, None] * scale[:, None, :]
     observed = info.hessian * -outer
     complete = info.complete * outer
     part = spec.layout.nuisance
-    diagonals(observed)[:, part] -= score[:, part] + second
+    diagonals(observed)[:, part] -= info.score[:, part] * working_bend(spec, params) + second
     diagonals(complete)[:, part] -= np.minimum(second, 0.0)
     score[:, part] += first.reshape(params.size, -1)
     natural = score / scale
@@ -199,16 +215,21 @@ def move(spec: MixtureSpec, params: MixtureParams, step: np.ndarray) -> MixtureP
     """Parameters after a step in working coordinates, inside the restrictions."""
     layout = spec.layout
     vector = layout.pack(params)
-    nuisance = layout.nuisance
-    multiplicative = _selects(spec.restriction, nuisance)
-    if not multiplicative:
-        fall = -np.min(step[:, nuisance], axis=1, initial=0.0)
-        step = step * np.minimum(1.0, 0.9 / np.maximum(fall, 1e-300))[:, None]
-    moved = vector + step * working_scale(spec, params)
-    if multiplicative:
-        factor = np.exp(np.minimum(np.maximum(step[:, nuisance], -3.0), 3.0))
-        moved[:, nuisance] = vector[:, nuisance] * factor
-    return layout.unpack(moved)
+    turned = layout.unpack(step).nuisance
+    if _selects(spec.restriction, layout.nuisance):
+        moved = layout.unpack(vector + step * working_scale(spec, params))
+        for i, parameter in enumerate(spec.family.nuisance):
+            value = parameter.transform.moved(params.nuisance[..., i], turned[..., i])
+            moved.nuisance[..., i] = value
+        return moved
+    # Restrictions are linear in the natural parameters, which must stay inside their range.
+    room = np.ones(params.size)
+    for i, parameter in enumerate(spec.family.nuisance):
+        if parameter.transform is not IDENTITY:
+            fall = np.abs(turned[..., i]) if parameter.transform is LOGIT else -turned[..., i]
+            longest = fall.max(axis=1, initial=0.0)
+            room = np.minimum(room, 0.9 / np.maximum(longest, 1e-300))
+    return layout.unpack(vector + room[:, None] * step * working_scale(spec, params))
 
 
 def _selects(restriction: LinearMap | None, rows: slice) -> bool:
@@ -216,8 +237,7 @@ def _selects(restriction: LinearMap | None, rows: slice) -> bool:
     if restriction is None:
         return True
     basis = restriction.basis[rows]
-    single = (np.abs(basis - 1.0) < 1e-12).sum(axis=1) == 1
-    return bool(
-        (single & ((np.abs(basis) > 1e-12).sum(axis=1) == 1)).all()
-        and not restriction.origin[rows].any()
-    )
+    entries = (np.abs(basis) > 1e-12).sum(axis=1)
+    single = (entries == 1) & ((np.abs(basis - 1.0) < 1e-12).sum(axis=1) == 1)
+    free = single & (restriction.origin[rows] == 0.0)
+    return bool((free | (entries == 0)).all())

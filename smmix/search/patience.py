@@ -11,9 +11,9 @@ __all__ = ["clear", "patience"]
 #: followed has met in one mode, fewest when there are also so many rows for each parameter: a
 #: number for each component, but no more than a limit.
 PATIENCE, CLEAR_SHARE, MANY_ROWS, MOST_MANY_ROWS = 6, 0.5, 7.5, 30.0
-#: Rounds at least with equal variances: starts meet in a mode that shares the rows out evenly, and
-#: a few rows far away, which one sigma cannot make a component of, stay with it.
-EQUAL_VARIANCE_ROUNDS = 2
+#: Rounds at least where no scale is free: starts meet in a mode that shares the rows out evenly,
+#: and a few rows far away, which one scale cannot make a component of, stay with it.
+BOUNDED_ROUNDS = 2
 
 
 def patience(runs: Runs, n_rows: int, spec: MixtureSpec) -> int:
@@ -24,7 +24,7 @@ def patience(runs: Runs, n_rows: int, spec: MixtureSpec) -> int:
         return PATIENCE // 3 if agreed else PATIENCE
     if not agreed:
         return PATIENCE // 2
-    return EQUAL_VARIANCE_ROUNDS if getattr(spec.family, "equal_variance", False) else min(k - 2, 1)
+    return BOUNDED_ROUNDS if spec.bounded else min(k - 2, 1)
 
 
 def clear(runs: Runs, n_rows: int, spec: MixtureSpec) -> bool:

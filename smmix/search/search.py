@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
 
+from smmix.core.family_list import FamilyList
+from smmix.core.linalg import solve_gram
+from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec, project
 from smmix.core.params import MixtureParams
+from smmix.core.source import Source
 from smmix.search.control import SearchControl
 from smmix.search.coordinates import PooledFit, working_setting
 from smmix.search.em import (
@@ -34,6 +38,7 @@ from smmix.search.modes import (
 from smmix.search.newton import LocalModel
 from smmix.search.patience import clear, patience
 from smmix.search.runs import Runs
+from smmix.search.single import linear_target
 from smmix.search.starts import (
     Pilot,
     agree_with_known,
@@ -42,10 +47,6 @@ from smmix.search.starts import (
     params_from_labels,
     params_from_posterior,
 )
-
-if TYPE_CHECKING:
-    from smmix.core.memory import MemorySource
-    from smmix.core.source import Source
 
 __all__ = ["SearchControl", "climb", "find_modes"]
 
@@ -129,7 +130,10 @@ class _Search:
     ):
         self.control, self.rng = control, rng
         self.coordinates, self.whole, n_rows = working_setting(spec, source, pooled)
-        self.spec, self.source = self.whole.spec, self.whole.source
+        self.exact, self.source = self.whole.spec, self.whole.source
+        stages = self.exact.family.stages
+        # Short runs and moves climb the bluntest of the families that approach one with kinks.
+        self.spec = replace(self.exact, family=stages[0]) if stages else self.exact
         self.shift = -n_rows * float(np.log(self.coordinates.scale))
         self.penalty = 1.0 / n_rows
         self.named = len(exchangeable(spec)) > 1
@@ -138,10 +142,13 @@ class _Search:
 
     def run(self, starts: np.ndarray | None) -> Modes:
         if self.spec.layout.k == 1:
-            single = self.objective(self.source, self.spec).single_component()
-            return self.finish(Runs.fresh(single))
+            single = params_from_posterior(self.spec, self.source, np.ones((1, 1, 1)), 0.0)
+            runs = Runs.fresh(single)
+            if not self.spec.family.location_scale:
+                runs = self.short(runs, self.source, self.spec)
+            return self.finish(runs)
         if starts is not None:
-            source = cast("MemorySource", self.source)
+            source = cast(MemorySource, self.source)
             params = params_from_posterior(self.spec, source, starts, self.penalty)
             runs = self.short(Runs.fresh(project(self.spec, params)), source, self.spec)
             return self.finish(self.follow(runs, source, self.spec, FOLLOWED))
@@ -163,9 +170,9 @@ class _Search:
     ) -> Runs:
         """Modes on the pilot rows, from short runs of every kind and moves from the best."""
         k = spec.layout.k
-        data = Pilot(pilot, self.coordinates.response(pilot))
+        data = self.start_data(pilot, spec)
         fewer = None
-        if k > 2:
+        if k > 2 and not isinstance(spec.family, FamilyList):
             smaller = replace(spec.free(), layout=replace(spec.layout, k=k - 1))
             free = replace(pilot, membership=None)
             best = self.pilot_modes(free, smaller, max(n_starts // 2, 10)).take(np.arange(1))
@@ -177,6 +184,14 @@ class _Search:
         ends &= pilot.n_units == self.source.n_units
         runs = self.follow(runs, pilot, spec, number, ends)
         return self.improve(runs, data, spec)
+
+    def start_data(self, pilot: MemorySource, spec: MixtureSpec) -> Pilot:
+        """What starts are made from."""
+        target = linear_target(spec, pilot)
+        if spec.family.location_scale:
+            return Pilot(pilot, target, target, self.coordinates.response(pilot))
+        pooled = solve_gram(pilot.x.T @ pilot.x, pilot.x.T @ target)[0]
+        return Pilot(pilot, target, target - pilot.x @ pooled, np.ravel(pilot.y))
 
     def improve(self, runs: Runs, data: Pilot, spec: MixtureSpec) -> Runs:
         """Modes reached from the best by dropping a component and finding another [1]_.
@@ -315,8 +330,24 @@ class _Search:
             ascent = expectation_maximisation(self.whole, runs.params, control)
         else:
             worthwhile = partial(self.worthwhile, n_slow=n_slow)
-            ascent = newton(self.whole, runs.params, control, worthwhile)
+            runs = self.approached(runs, control)
+            ascent = newton(self.last, runs.params, control, worthwhile)
         return self.described(runs, ascent, n_slow)
+
+    @property
+    def last(self) -> Objective:
+        """What is climbed last: the likelihood itself, in a form with second derivatives."""
+        stages = self.exact.family.stages
+        spec = replace(self.exact, family=stages[-1]) if stages else self.exact
+        return self.objective(self.source, spec)
+
+    def approached(self, runs: Runs, control: EMControl) -> Runs:
+        """Runs along the families by which one with kinks is approached, all but the last."""
+        for family in self.exact.family.stages[:-1]:
+            objective = self.objective(self.source, replace(self.exact, family=family))
+            ascent = newton(objective, runs.params, replace(control, polish=False))
+            runs = replace(runs, params=ascent.params)
+        return runs
 
     def worthwhile(
         self, params: MixtureParams, model: LocalModel, n_iter: np.ndarray, n_slow: int
@@ -346,11 +377,11 @@ class _Search:
             status[left & self.degenerate(after, self.source, self.spec)] = EMStatus.COLLAPSED
         lost = status == EMStatus.COLLAPSED
         if not degenerate.all():
-            lost |= degenerate & (status != EMStatus.CONVERGED)
+            lost |= degenerate & (status != EMStatus.CONVERGED) & (status != EMStatus.BOUNDARY)
         after = replace(after, params=after.params.where(~lost, before.params))
         told = np.flatnonzero(~slow)
         after, kinds, norm = after.take(told), status[told].tolist(), norm[told]
-        modes = describe(self.spec, self.source, after, kinds, norm, SAME_MODE)
+        modes = describe(self.exact, self.source, after, kinds, norm, SAME_MODE)
         for mode in modes:
             mode.params = self.coordinates.from_working(mode.params)
             mode.loglike += self.shift

@@ -8,17 +8,21 @@ find a line that hides in a cloud; splits extend the best fit with one component
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from smmix.core.blocks import Block
+from smmix.core.grams import weighted_grams
+from smmix.core.linalg import solve_gram
+from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec, given_posterior
 from smmix.core.params import MixtureParams
-
-if TYPE_CHECKING:
-    from smmix.core.memory import MemorySource
+from smmix.core.source import Source
+from smmix.search.single import linear_target
 
 #: Ridge, relative to the diagonal, that keeps lines through coinciding rows finite.
 NEARLY_SINGULAR = 1e-10
@@ -36,16 +40,18 @@ class Pilot:
     ----------
     source : MemorySource
         Rows in working coordinates.
+    target : ndarray, (n,)
+        The response on the scale of the linear predictor, which lines are laid through.
+    residual : ndarray, (n,)
+        The target less its pooled fit.
     response : ndarray, (n,)
-        The response with its pooled fit added back, in the same units.
+        The response as observed, in any units.
     """
 
     source: MemorySource
+    target: np.ndarray
+    residual: np.ndarray
     response: np.ndarray
-
-    @property
-    def residual(self) -> np.ndarray:
-        return np.ravel(self.source.y)
 
     def to_units(self, rows: np.ndarray) -> np.ndarray:
         """Mean over each unit of values (.., n) of rows."""
@@ -172,7 +178,7 @@ def extension_starts(
     -------
     ndarray of int, (n_starts, u)
     """
-    x, y = pilot.source.x, pilot.residual
+    x, y = pilot.source.x, pilot.target
     new = coef.shape[0]
     label = posterior.argmax(axis=0)
     residual = y - (coef @ x.T)[pilot.to_rows(label), np.arange(y.size)]
@@ -273,18 +279,45 @@ def params_from_labels(
 
 
 def params_from_posterior(
-    spec: MixtureSpec, source: MemorySource, posterior: np.ndarray, penalty: float
+    spec: MixtureSpec, source: Source, posterior: np.ndarray, penalty: float
 ) -> MixtureParams:
-    """M-step from posteriors (S, K, u) of the units of a source."""
-    layout = spec.layout
-    size = posterior.shape[0]
-    base = MixtureParams(
-        np.zeros((size, layout.k, layout.p)),
-        np.ones((size, layout.k, layout.d)),
-        np.zeros((size, layout.k - 1, layout.q)),
-    )
-    stats = source.reduce(
-        lambda b: given_posterior(spec, base, b, posterior[..., b.start : b.start + b.n_units]),
-        size * layout.k,
-    )
-    return spec.m_step(base, stats, penalty, np.ones(size, dtype=bool))
+    """M-step from posteriors (S, K, u) of the units of a source, (S, K, 1) when all have the same.
+
+    Where the family is no location-scale one, a step from coefficients of zero would go far
+    astray: least squares of the response on the scale of the linear predictor comes first.
+    """
+    size, k = posterior.shape[0], spec.layout.k
+    base = spec.base(size)
+
+    def part(block: Block) -> np.ndarray:
+        if posterior.shape[2] == 1:
+            return np.broadcast_to(posterior, (size, k, block.n_units))
+        return posterior[..., block.start : block.start + block.n_units]
+
+    if not spec.family.location_scale:
+        base = base._replace(coef=_least_squares(spec, source, part, size * k))
+    stats = source.reduce(lambda b: given_posterior(spec, base, b, part(b)), size * k)
+    made = spec.m_step(base, stats, penalty, np.ones(size, dtype=bool))
+    return made if spec.family.location_scale else base._replace(mixing=made.mixing)
+
+
+class _NormalEquations(NamedTuple):
+    gram: np.ndarray  # (S, K, p, p)
+    target: np.ndarray  # (S, K, p)
+
+
+def _least_squares(
+    spec: MixtureSpec, source: Source, part: Callable[[Block], np.ndarray], width: int
+) -> np.ndarray:
+    """Coefficients (S, K, p) of the linear target under posteriors of the units."""
+
+    def step(block: Block) -> _NormalEquations:
+        posterior = part(block)
+        if block.weight is not None:
+            posterior = posterior * block.weight
+        rows = np.ascontiguousarray(block.to_rows(posterior))
+        target = (rows * linear_target(spec, block)) @ block.x
+        return _NormalEquations(weighted_grams(rows, block.x, block.products), target)
+
+    sums = source.reduce(step, width)
+    return solve_gram(sums.gram, sums.target)[0]

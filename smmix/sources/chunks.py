@@ -63,4 +63,5 @@ def joined(slabs: Sequence[MemorySource]) -> MemorySource:
         offset=join("offset"),
         group=group,
         membership=join("membership"),
+        aux=join("aux"),
     )

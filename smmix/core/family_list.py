@@ -1,0 +1,307 @@
+"""Components of different families side by side, as one family to the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from smmix.core.family import Derivatives, Family, Nuisance, Penalty, Working
+from smmix.core.statistics import ComponentStats
+
+__all__ = ["FamilyList", "members"]
+
+
+class _Part(NamedTuple):
+    """Components of one family: their numbers, and where their nuisance parameters stand."""
+
+    family: Family
+    components: np.ndarray
+    slots: np.ndarray
+
+
+def members(family: Family, k: int) -> tuple[Family, ...]:
+    """The family of each of ``k`` components."""
+    return family.families if isinstance(family, FamilyList) else (family,) * k
+
+
+@dataclass(frozen=True)
+class FamilyList:
+    """One family for each component.
+
+    The nuisance parameters of all families stand side by side; those that a component's family
+    does not have are held at a value of no effect.
+
+    Attributes
+    ----------
+    families : tuple of Family, of length K
+    """
+
+    families: tuple[Family, ...]
+    name = "list"
+    location_scale = False
+
+    @property
+    def label(self) -> str:
+        return "regressions of different families"
+
+    @property
+    def discrete(self) -> bool:
+        return all(family.discrete for family in self.families)
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for f in self.families for name in f.takes))
+
+    @cached_property
+    def nuisance(self) -> tuple[Nuisance, ...]:
+        return tuple(dict.fromkeys(n for family in self.families for n in family.nuisance))
+
+    @property
+    def link(self) -> Any:
+        return self._widest.link
+
+    @cached_property
+    def scale(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Place and power of each component's spread, (K,); a power of zero where it has none."""
+        position = np.zeros(len(self.families), dtype=int)
+        power = np.zeros(len(self.families))
+        for part in self.parts:
+            if part.family.scale is not None:
+                position[part.components] = part.slots[part.family.scale[0]]
+                power[part.components] = part.family.scale[1]
+        return (position, power) if power.any() else None
+
+    @cached_property
+    def parts(self) -> tuple[_Part, ...]:
+        parts = []
+        for family in dict.fromkeys(self.families):
+            found = [c for c, other in enumerate(self.families) if other == family]
+            slots = [self.nuisance.index(n) for n in family.nuisance]
+            parts.append(_Part(family, np.array(found), np.array(slots, dtype=int)))
+        return tuple(parts)
+
+    @cached_property
+    def present(self) -> np.ndarray:
+        """Which component has which nuisance parameter, (K, d)."""
+        mask = np.zeros((len(self.families), len(self.nuisance)), dtype=bool)
+        for part in self.parts:
+            mask[np.ix_(part.components, part.slots)] = True
+        return mask
+
+    @cached_property
+    def neutral(self) -> np.ndarray:
+        """Values (d,) at which nuisance parameters that a component lacks are held."""
+        zero = np.zeros(1)
+        return np.array([float(n.transform.natural(zero)[0]) for n in self.nuisance])
+
+    @cached_property
+    def stages(self) -> tuple[FamilyList, ...]:
+        longest = max(len(family.stages) for family in self.families)
+        return tuple(
+            FamilyList(tuple(f.stages[i] if f.stages else f for f in self.families))
+            for i in range(longest)
+        )
+
+    def to_plain(self) -> dict[str, Any]:
+        return {"families": [{"name": f.name, **f.to_plain()} for f in self.families]}
+
+    def _own(self, nuisance: np.ndarray, part: _Part) -> np.ndarray:
+        return nuisance[:, part.components][..., part.slots]
+
+    # -- engine -----------------------------------------------------------------------------------
+
+    def refuse(self, y: np.ndarray, aux: np.ndarray | None) -> tuple[int, str] | None:
+        """A row is possible when one of the families can have it."""
+        refusals = [part.family.refuse(y, aux) for part in self.parts]
+        told = [refusal for refusal in refusals if refusal is not None]
+        return max(told, key=lambda refusal: refusal[0]) if len(told) == len(refusals) else None
+
+    def bound(self, y: np.ndarray) -> FamilyList:
+        return FamilyList(tuple(family.bound(y) for family in self.families))
+
+    def start_response(self, y: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
+        return self._widest.start_response(y, aux)
+
+    @property
+    def _widest(self) -> Family:
+        """The family that depends on the regressors first; a point mass does not."""
+        return next((f for f in self.families if f.link is not None), self.families[0])
+
+    def start_nuisance(self, y: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
+        start = np.tile(self.neutral, (len(self.families), 1))
+        for part in self.parts:
+            rows = np.ix_(part.components, part.slots)
+            start[rows] = part.family.start_nuisance(y, aux)
+        return start
+
+    def evaluate(
+        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
+    ) -> Working:
+        shape, dtype = eta.shape, np.result_type(eta, nuisance)
+        log_density, residual = np.empty(shape, dtype), np.empty(shape, dtype)
+        weight, states = np.ones(shape, dtype), []
+        for part in self.parts:
+            at = part.components
+            own = part.family.evaluate(y, aux, eta[:, at], self._own(nuisance, part))
+            log_density[:, at], residual[:, at] = own.log_density, own.residual
+            if own.weight is not None:
+                weight[:, at] = own.weight
+            states.append(own)
+        return Working(log_density, residual, weight, states)
+
+    def _each(self, working: Working, nuisance: np.ndarray) -> Iterator[tuple[_Part, Any, Any]]:
+        for part, own in zip(self.parts, working.state, strict=True):
+            yield part, own, self._own(nuisance, part)
+
+    def sums(
+        self, y: np.ndarray, aux: np.ndarray | None, working: Working, nuisance: np.ndarray
+    ) -> list[np.ndarray]:
+        found = [
+            (part, part.family.sums(y, aux, own, values))
+            for part, own, values in self._each(working, nuisance)
+        ]
+        out = np.zeros((max(len(sums) for _, sums in found), *working.residual.shape))
+        for part, sums in found:
+            for i, value in enumerate(sums):
+                out[i][:, part.components] = value
+        return list(out)
+
+    def derivatives(
+        self, y: np.ndarray, aux: np.ndarray | None, working: Working, nuisance: np.ndarray
+    ) -> Derivatives:
+        shape, dtype = working.residual.shape, working.residual.dtype
+        d = len(self.nuisance)
+        first = [np.zeros(shape, dtype) for _ in range(1 + d)]
+        second = [[np.zeros(shape, dtype) for _ in range(i + 1)] for i in range(1 + d)]
+        information = np.zeros(shape)
+        expected = [[np.zeros(shape) for _ in range(i + 1)] for i in range(d)]
+        for part, own, values in self._each(working, nuisance):
+            at, given = part.components, part.family.derivatives(y, aux, own, values)
+            own_information = given.nuisance_information
+            places = [0, *(part.slots + 1)]
+            information[:, at] = given.information
+            for i, row in enumerate(places):
+                first[row][:, at] = given.first[i]
+                for j, column in enumerate(places[: i + 1]):
+                    high, low = max(row, column), min(row, column)
+                    second[high][low][:, at] = given.second[i][j]
+                    if j:
+                        expected[high - 1][low - 1][:, at] = own_information[i - 1][j - 1]
+        return Derivatives(first, second, information, expected)
+
+    def _of(self, stats: ComponentStats, part: _Part) -> ComponentStats:
+        return ComponentStats(*(None if s is None else s[:, part.components] for s in stats))
+
+    def update_nuisance(
+        self,
+        stats: ComponentStats,
+        deviance: np.ndarray,
+        nuisance: np.ndarray,
+        penalty: Penalty,
+        shared: frozenset[str],
+    ) -> np.ndarray:
+        out = nuisance.copy()
+        reference = np.broadcast_to(penalty.reference, nuisance.shape[:2])
+        for part in self.parts:
+            at, own = part.components, self._own(nuisance, part)
+            reduced = penalty._replace(reference=reference[:, at])
+            made = part.family.update_nuisance(
+                self._of(stats, part), deviance[:, at], own, reduced, shared
+            )
+            for i, slot in enumerate(part.slots):
+                out[:, at, slot] = made[..., i]
+        for i, parameter in enumerate(self.nuisance):
+            if parameter.name in shared:
+                self._tie(out[..., i], stats.nobs, self.present[:, i], parameter)
+        return out
+
+    @staticmethod
+    def _tie(
+        values: np.ndarray, nobs: np.ndarray, present: np.ndarray, parameter: Nuisance
+    ) -> None:
+        """Give components of several families that share a parameter its average, in place."""
+        weight = nobs[:, present] + np.finfo(float).tiny
+        working = parameter.transform.working(values[:, present])
+        mean = np.average(working, axis=1, weights=weight)[:, None]
+        values[:, present] = parameter.transform.natural(mean)
+
+    def score(self, stats: ComponentStats, nuisance: np.ndarray) -> np.ndarray:
+        out = np.zeros_like(nuisance)
+        for part in self.parts:
+            score = part.family.score(self._of(stats, part), self._own(nuisance, part))
+            for i, slot in enumerate(part.slots):
+                out[:, part.components, slot] = score[..., i]
+        return out
+
+    def precision(self, nuisance: np.ndarray) -> np.ndarray:
+        out = np.ones(nuisance.shape[:2], nuisance.dtype)
+        for part in self.parts:
+            out[:, part.components] = part.family.precision(self._own(nuisance, part))
+        return out
+
+    # -- meaning ----------------------------------------------------------------------------------
+
+    def _joined(
+        self,
+        eta: np.ndarray,
+        nuisance: np.ndarray,
+        function: Callable[[Family, np.ndarray, np.ndarray], np.ndarray],
+    ) -> np.ndarray:
+        out = np.empty(eta.shape, np.result_type(eta, nuisance))
+        for part in self.parts:
+            at = part.components
+            out[:, at] = function(part.family, eta[:, at], self._own(nuisance, part))
+        return out
+
+    def mean(self, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
+        return self._joined(eta, nuisance, lambda f, e, n: f.mean(aux, e, n))
+
+    def mean_derivatives(
+        self, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
+    ) -> list[np.ndarray]:
+        out = [np.zeros(eta.shape) for _ in range(1 + len(self.nuisance))]
+        for part in self.parts:
+            at = part.components
+            own = part.family.mean_derivatives(aux, eta[:, at], self._own(nuisance, part))
+            for place, value in zip([0, *(part.slots + 1)], own, strict=True):
+                out[place][:, at] = value
+        return out
+
+    def variance(self, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
+        return self._joined(eta, nuisance, lambda f, e, n: f.variance(aux, e, n))
+
+    def cdf(
+        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
+    ) -> np.ndarray:
+        return self._joined(eta, nuisance, lambda f, e, n: f.cdf(y, aux, e, n))
+
+    def cdf_below(
+        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
+    ) -> np.ndarray:
+        return self._joined(eta, nuisance, lambda f, e, n: f.cdf_below(y, aux, e, n))
+
+    def log_tails(
+        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return (
+            self._joined(eta, nuisance, lambda f, e, n: f.log_tails(y, aux, e, n)[0]),
+            self._joined(eta, nuisance, lambda f, e, n: f.log_tails(y, aux, e, n)[1]),
+        )
+
+    def quantile(
+        self, q: float, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
+    ) -> np.ndarray:
+        return self._joined(eta, nuisance, lambda f, e, n: f.quantile(q, aux, e, n))
+
+    def sample(
+        self,
+        aux: np.ndarray | None,
+        eta: np.ndarray,
+        nuisance: np.ndarray,
+        rng: np.random.Generator,
+    ) -> np.ndarray:
+        return self._joined(eta, nuisance, lambda f, e, n: f.sample(aux, e, n, rng))

@@ -1,0 +1,117 @@
+"""What kind of mixture is asked for, and a response that suits it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from smmix.core.family import Family
+from smmix.errors import SmmixError
+from smmix.families import read_family
+from smmix.formula import Design
+from smmix.support.frames import placed, row_name
+
+__all__ = ["Kind", "suited"]
+
+
+class Kind(NamedTuple):
+    """The distribution of the components.
+
+    Attributes
+    ----------
+    family : Family
+    shared : set of str
+        Nuisance parameters that all components share.
+    """
+
+    family: Family
+    shared: frozenset[str]
+
+    @classmethod
+    def of(cls, family: Any, k: int, variance: str, shared: Sequence[str] | str | None) -> Kind:
+        """What users' arguments ask for.
+
+        Raises
+        ------
+        SmmixError
+            If a name is unknown, or the family has no such parameter.
+        """
+        if variance not in ("free", "equal"):
+            raise SmmixError(f"variance must be 'free' or 'equal', not {variance!r}.")
+        found = read_family(family, k)
+        names = list(dict.fromkeys(parameter.name for parameter in found.nuisance))
+        given = [shared] if isinstance(shared, str) else list(shared or [])
+        if variance == "equal":
+            if "sigma" not in names:
+                has = f"use shared={names!r}" if names else "leave it out"
+                raise SmmixError(
+                    f"variance='equal' ties sigma, which {found.label} do not have; {has}."
+                )
+            given.append("sigma")
+        for name in given:
+            if name not in names:
+                own = f"they have {', '.join(names)}" if names else "they have none"
+                raise SmmixError(
+                    f"shared names {name!r}, which is no parameter of {found.label} beside the "
+                    f"coefficients; {own}."
+                )
+        return cls(found, frozenset(given))
+
+
+def suited(design: Design, family: Family) -> tuple[Design, Family]:
+    """A design with its response as the family reads it, and the family for that response.
+
+    Trials become what goes with each row (``aux``); a time that was cut off is stored as minus
+    the time.
+
+    Raises
+    ------
+    SmmixError
+        If the family cannot have a row, or an argument means nothing to it.
+    """
+    for name in ("trials", "event"):
+        if getattr(design, name) is not None and name not in family.takes:
+            raise SmmixError(
+                f"{name} means nothing for {family.label}; leave it out or choose another family."
+            )
+    y = design.endog
+    if design.event is not None:
+        y = _censored(design, y)
+    aux = None if design.trials is None else np.ascontiguousarray(design.trials[:, None])
+    refusal = family.refuse(y, aux)
+    if refusal is not None:
+        position, need = refusal
+        with placed(design.positions):
+            where = row_name(design.index, position)
+        raise SmmixError(
+            f"The response {design.endog_name!r} is {design.endog[position]:g} in {where}; {need}."
+        )
+    return replace(design, endog=y, aux=aux), family.bound(y)
+
+
+def _censored(design: Design, y: np.ndarray) -> np.ndarray:
+    """Times, those without an event negative."""
+    event = design.event
+    assert event is not None, "only called for times with events"
+    wrong = (event != 0.0) & (event != 1.0)
+    if wrong.any():
+        position = int(np.argmax(wrong))
+        with placed(design.positions):
+            where = row_name(design.index, position)
+        raise SmmixError(
+            f"event is {event[position]:g} in {where}; it must be 1 where the time ended with the "
+            "event and 0 where it was cut off."
+        )
+    low = y <= 0.0
+    if low.any():
+        position = int(np.argmax(low))
+        with placed(design.positions):
+            where = row_name(design.index, position)
+        raise SmmixError(
+            f"The response {design.endog_name!r} is {y[position]:g} in {where}; a time must be "
+            "positive."
+        )
+    return np.where(event == 1.0, y, -y)

@@ -1,0 +1,70 @@
+"""One regression of all rows: where the components of a mixture begin."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from smmix.core.blocks import Block
+from smmix.core.family import Family
+from smmix.core.family_list import members
+from smmix.core.linalg import solve_gram
+from smmix.core.memory import MemorySource
+from smmix.core.mixture import MixtureSpec
+from smmix.core.params import MixtureParams
+from smmix.core.source import Source
+from smmix.search.em import EMControl, Objective, expectation_maximisation
+
+__all__ = ["linear_target", "with_start"]
+
+#: Units from which the nuisance parameters that runs begin with are taken, and passes of EM.
+START_UNITS, START_PASSES = 2000, 15
+
+
+def linear_target(spec: MixtureSpec, block: Block | MemorySource) -> np.ndarray:
+    """The response on the scale of the linear predictor, less the offset, (m,)."""
+    if spec.family.location_scale:
+        target = np.ravel(block.y)
+    else:
+        target = spec.family.start_response(np.ravel(block.y), block.aux)
+    return target if block.offset is None else target - block.offset
+
+
+def with_start(spec: MixtureSpec, source: Source) -> MixtureSpec:
+    """The mixture with the nuisance parameters of one regression of all rows.
+
+    A location-scale family has a scale of one in working coordinates. Others are fitted to a
+    sample: it is but where runs begin, and what a penalty refers to.
+    """
+    family = spec.family
+    if not family.nuisance:
+        return spec
+    sample = source.sample(START_UNITS, np.random.default_rng(0))
+    y = sample.y if sample.y.ndim == 1 else np.ravel(sample.y[0])
+    begin = np.atleast_2d(family.start_nuisance(y, sample.aux))
+    if family.location_scale:
+        units = np.array([parameter.unit for parameter in family.nuisance])
+        return replace(spec, start=np.where(units == 0, begin, 1.0))
+    rows = replace(sample, y=y, weight=None, membership=None, threads=1)
+    target = linear_target(spec, rows)
+    coef = solve_gram(rows.x.T @ rows.x, rows.x.T @ target)[0]
+    for c, member in enumerate(members(family, len(begin))):
+        slots = [family.nuisance.index(parameter) for parameter in member.nuisance]
+        if slots:
+            begin[c, slots] = _single_nuisance(spec, member, rows, coef, begin[c, slots])
+    return replace(spec, start=begin)
+
+
+def _single_nuisance(
+    spec: MixtureSpec, family: Family, rows: MemorySource, coef: np.ndarray, begin: np.ndarray
+) -> np.ndarray:
+    """Nuisance parameters (d,) of one family after a few steps towards a fit to all rows."""
+    layout = replace(spec.layout, k=1, d=len(begin))
+    one = replace(spec.free(), family=family, layout=layout, shared=frozenset(), start=None)
+    ones = np.ones(layout.p), np.ones(layout.q)
+    params = MixtureParams(coef[None, None], begin[None, None], np.zeros((1, 0, layout.q)))
+    ascent = expectation_maximisation(
+        Objective(one, rows, *ones), params, EMControl(), START_PASSES
+    )
+    return ascent.params.nuisance[0, 0]
