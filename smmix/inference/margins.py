@@ -171,11 +171,13 @@ def _formula_effects(fitted: Fitted) -> dict[str, _Effect]:
     """Effects of the columns of the data that the formulas use."""
     surface = _Surface.of(fitted)
     design = fitted.data.rows()
-    frame, rows = design.frame, own_rows(fitted.data)
+    frame, formulas, rows = design.frame, design.formulas, own_rows(fitted.data)
+    assert frame is not None, "models of formulas keep the columns that these use"
+    assert formulas is not None, "models of arrays have effects of columns"
     effects: dict[str, _Effect] = {}
-    for name, levels in design.formulas.variables().items():
+    for name, levels in formulas.variables().items():
         if levels is None:
-            dx, dz = _design_slopes(design.formulas, frame, name, rows)
+            dx, dz = _design_slopes(formulas, frame, name, rows)
             effects[name] = surface.slope(rows, dx, dz)
             continue
         levels = levels or tuple(sorted(frame[name].dropna().unique()))

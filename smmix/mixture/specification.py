@@ -249,8 +249,9 @@ class Specification:
         outside = ~self.parameters.allowed(vector)
         if positive and outside.any():
             i = int(np.argmax(outside))
-            range_ = "positive" if self.parameters.rows[i].transform == LOG else "inside its range"
-            raise SmmixError(f"{what}: {names[i]} = {vector[i]:g} must be {range_}.")
+            positive_only = self.parameters.rows[i].transform.name == LOG.name
+            needed = "positive" if positive_only else "inside its range"
+            raise SmmixError(f"{what}: {names[i]} = {vector[i]:g} must be {needed}.")
         return vector
 
     def satisfied(self, params: np.ndarray) -> np.ndarray:

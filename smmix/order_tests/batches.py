@@ -11,13 +11,12 @@ import numpy as np
 from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec, project
 from smmix.core.params import MixtureParams, concatenate
-from smmix.fit.from_fewer import moved_apart, twins
+from smmix.fit.from_fewer import moved_apart, sound_loglike, twins
 from smmix.mixture.fitted import Fit, fitted_of
 from smmix.resampling.replicates import BatchObjective
 from smmix.resampling.samples import member_rows, members
 from smmix.search.coordinates import working_setting
-from smmix.search.em import Ascent, EMControl, EMStatus, expectation_maximisation, newton
-from smmix.search.modes import component_sizes, degeneracy
+from smmix.search.em import EMControl, expectation_maximisation, newton
 from smmix.search.search import SearchControl, find_modes
 from smmix.search.starts import Pilot, default_starts, params_from_labels
 
@@ -221,14 +220,6 @@ def posteriors(spec: MixtureSpec, params: MixtureParams, source: MemorySource) -
     """Posteriors (K, u) under one parameter set."""
     parts = [spec.posterior(params, block)[0][0] for block in source.blocks(params.k)]
     return np.concatenate(parts, axis=1)
-
-
-def sound_loglike(objective: BatchObjective, ascent: Ascent) -> np.ndarray:
-    """Log-likelihoods (S,); minus infinity for runs that are degenerate or collapsed."""
-    sizes = component_sizes(objective.spec, ascent.params, objective.source)
-    bad, _ = degeneracy(objective.spec, ascent.params, sizes)
-    bad |= np.array([status is EMStatus.COLLAPSED for status in ascent.status])
-    return np.where(bad | ~np.isfinite(ascent.loglike), -np.inf, ascent.loglike)
 
 
 def _leaders(value: np.ndarray, owner: np.ndarray, waiting: np.ndarray) -> np.ndarray:

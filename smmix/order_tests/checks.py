@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from smmix.errors import SmmixError
+from smmix.results import MixtureResults
 
 __all__ = ["checked_fraction", "checked_null", "unwrapped"]
 
 
-def unwrapped(results: Any, what: str) -> Any:
+def unwrapped(results: Any, what: str) -> MixtureResults:
     """The results behind the labels, refused when they are not of a mixture."""
     inner = getattr(results, "_results", results)
-    if not hasattr(getattr(inner, "model", None), "layout"):
+    if not isinstance(inner, MixtureResults):
         raise SmmixError(f"{what} must be the results of a mixture, not {type(results).__name__}.")
     return inner
 
 
-def checked_null(results: Any, test: str) -> Any:
+def checked_null(results: Any, test: str) -> MixtureResults:
     """The fit under the null hypothesis, refused when nothing can be tested against it."""
     inner = unwrapped(results, "results")
     if not inner.fitted.data.in_memory:

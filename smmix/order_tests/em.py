@@ -23,6 +23,7 @@ from smmix.order_tests.checks import checked_fraction, checked_null
 from smmix.order_tests.monte_carlo import MonteCarloTest, null_statistics
 from smmix.resampling.replicates import BatchObjective
 from smmix.resampling.samples import members, resampling
+from smmix.results import MixtureResults, MixtureResultsWrapper
 from smmix.support.checks import check_whole, generator
 
 __all__ = ["em_test"]
@@ -33,7 +34,7 @@ HELD_PASSES = 50
 
 
 def em_test(
-    results: Any,
+    results: MixtureResults | MixtureResultsWrapper,
     n_boot: int = 199,
     *,
     proportions: Sequence[float] = (0.1, 0.3, 0.5),

@@ -27,7 +27,7 @@ TITLE = "Bootstrap Likelihood Ratio Test"
 
 
 def bootstrap_lrt(
-    results: Any,
+    results: MixtureResults | MixtureResultsWrapper,
     n_boot: int = 199,
     *,
     alpha: float = 0.05,
@@ -145,7 +145,7 @@ def _alternative(null: MixtureResults, params: MixtureParams) -> MixtureResultsW
 
 
 def sequential_lrt(
-    results: Any,
+    results: MixtureResults | MixtureResultsWrapper,
     n_boot: int = 199,
     *,
     max_k: int = 6,

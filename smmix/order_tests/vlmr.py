@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from smmix.errors import SmmixError
 from smmix.inference.nested import DATA, same_data, same_regressors
+from smmix.mixture.evaluate import score_obs_at
+from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.order_tests.checks import checked_null, unwrapped
 from smmix.order_tests.imhof import weighted_chi2_sf
 from smmix.reporting.tables import MixtureSummary
+from smmix.results import MixtureResults, MixtureResultsWrapper
 
 __all__ = ["VLMRTest", "vlmr_test"]
 
@@ -84,7 +86,10 @@ class VLMRTest:
         return MixtureSummary("Vuong-Lo-Mendell-Rubin Test", left, right, [], [JEFFRIES])
 
 
-def vlmr_test(results: Any, alternative: Any) -> VLMRTest:
+def vlmr_test(
+    results: MixtureResults | MixtureResultsWrapper,
+    alternative: MixtureResults | MixtureResultsWrapper,
+) -> VLMRTest:
     """Likelihood ratio test of k components by Vuong's distribution for unequal models.
 
     The likelihood ratio is referred to a weighted sum of chi-squared variables [1]_, [2]_.
@@ -158,7 +163,7 @@ def vlmr_test(results: Any, alternative: Any) -> VLMRTest:
     )
 
 
-def _check_pair(null: Any, more: Any) -> None:
+def _check_pair(null: MixtureResults, more: MixtureResults) -> None:
     if more.k <= null.k or more.n_free <= null.n_free:
         raise SmmixError(
             f"The alternative has k={more.k} and the null hypothesis k={null.k}; give the fit with "
@@ -188,9 +193,9 @@ def _check_pair(null: Any, more: Any) -> None:
         )
 
 
-def vuong_weights(null: Any, more: Any) -> np.ndarray:
+def vuong_weights(null: Fit, more: Fit) -> np.ndarray:
     """Eigenvalues of Vuong's matrix, largest first."""
-    scores, inverses = zip(*map(_score_and_inverse, (more, null)), strict=True)
+    scores, inverses = zip(*map(_score_and_inverse, map(fitted_of, (more, null))), strict=True)
     f, g = scores
     rows = [
         np.hstack([-f.T @ f @ inverses[0], -f.T @ g @ inverses[1]]),
@@ -199,22 +204,23 @@ def vuong_weights(null: Any, more: Any) -> np.ndarray:
     return np.sort(np.linalg.eigvals(np.vstack(rows)).real)[::-1]
 
 
-def _score_and_inverse(results: Any) -> tuple[np.ndarray, np.ndarray]:
+def _score_and_inverse(fitted: Fitted) -> tuple[np.ndarray, np.ndarray]:
     """Scores of the observations and the inverse Hessian, along the free directions.
 
     A row of frequency weight w counts as w rows in the sum of cross products.
     """
-    model = results.model
-    full, visible = model.specification.tangent
-    scores = model.score_obs(results.params) @ visible
-    if model.source.weight is not None:
-        scores = scores / np.sqrt(model.source.weight)[:, None]
-    hessian = full.T @ results.info.hessian @ full
+    specification, data, info = fitted.specification, fitted.data, fitted.info
+    assert info is not None, "results know their derivatives"
+    full, visible = specification.tangent
+    scores = score_obs_at(specification, data, fitted.params) @ visible
+    if data.source.weight is not None:
+        scores = scores / np.sqrt(data.source.weight)[:, None]
+    hessian = full.T @ info.hessian @ full
     width = 1.0 / np.sqrt(np.maximum(-np.diag(hessian), np.finfo(float).tiny))
     scaled = hessian * width[:, None] * width
     if np.linalg.eigvalsh(-scaled)[0] < 1e-10:
         raise SmmixError(
-            f"The parameters of the fit with k={results.k} are not identified (its information "
+            f"The parameters of the fit with k={fitted.k} are not identified (its information "
             "matrix is singular), so vlmr_test has no distribution; use bootstrap_lrt."
         )
     return scores, np.linalg.inv(scaled) * width[:, None] * width

@@ -103,7 +103,8 @@ def coefficient_intervals(
     known: dict[str, dict[int | str, tuple[float, float, float]]] = {
         name: {} for name in [*specification.exog_names, *nuisance, "weight", *logits]
     }
-    for row in table.itertuples():
+    rows: list[Any] = list(table.itertuples())
+    for row in rows:
         name = f"mixing.{row.term}" if row.kind == MIXING else row.term
         owners: list[int | str] = ["all" if row.component is pd.NA else int(row.component)]
         if row.kind == NUISANCE and row.component is pd.NA:
@@ -111,7 +112,6 @@ def coefficient_intervals(
         if name in known:
             ends = float(row.estimate), float(row.lower), float(row.upper)
             known[name].update(dict.fromkeys(owners, ends))
-    for c, row in proportions(fitted, alpha).iterrows():
-        ends = float(row["weight"]), float(row["ci_lower"]), float(row["ci_upper"])
-        known["weight"][int(c)] = ends
+    weights = proportions(fitted, alpha)[["weight", "ci_lower", "ci_upper"]].to_numpy()
+    known["weight"] = {c: (a, b, d) for c, (a, b, d) in enumerate(weights.tolist())}
     return {name: rows for name, rows in known.items() if rows}

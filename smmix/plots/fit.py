@@ -9,6 +9,8 @@ import numpy as np
 from scipy import stats
 from scipy.optimize import isotonic_regression
 
+from smmix.mixture.evaluate import posterior_at
+from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.plots.partial import Effect, effects
 from smmix.plots.style import GREY, certainty, faded, look, open_panels, sample_rows
 from smmix.support.checks import generator
@@ -27,7 +29,7 @@ _LABEL_HEIGHT = 9.0
 
 
 def plot_fit(
-    results: Any,
+    results: Fit,
     ax: Any = None,
     *,
     variables: Sequence[str] | None = None,
@@ -82,30 +84,32 @@ def plot_fit(
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('income', 'foodexp')
     """
-    model = results.model
-    n = len(model.kept_design.endog)
+    fitted = fitted_of(results)
+    design, k = fitted.data.rows(), fitted.k
+    n = len(design.endog)
     rng = generator(rng)
     picked = sample_rows(n, max_points, rng)
-    shown = effects(results.fitted, picked, variables, alpha)
+    shown = effects(fitted, picked, variables, alpha)
     size = (6.4, 4.8) if len(shown) < 2 else (4.2, 3.6)
     fewer = f"; or pick some of {', '.join(effect.name for effect in shown)} with variables=[..]"
     panels = open_panels(max(len(shown), 1), ax, size, fewer=fewer)
-    y_name = f"{model.endog_names}{'' if model.kept_design.offset is None else ' - offset'}"
+    y_name = f"{design.endog_name}{'' if design.offset is None else ' - offset'}"
     if not shown:
-        _draw_density(results, panels.axes[0], y_name)
-        panels.legend(_handles(results, "density"))
+        _draw_density(fitted, panels.axes[0], y_name)
+        panels.legend(_handles(fitted, "density"))
         return panels.result()
-    posterior = results.posterior.to_numpy()[picked]
+    units = posterior_at(fitted.specification, fitted.data, fitted.params)
+    posterior = fitted.data.units.to_rows(units)[picked]
     label, strength = posterior.argmax(axis=1), certainty(posterior)
     spread = rng.uniform(-_SPREAD, _SPREAD, len(picked))
     for axes, effect in zip(panels.axes, shown, strict=True):
-        _draw_points(axes, effect, label, strength, spread, results.k)
+        _draw_points(axes, effect, label, strength, spread, k)
         draw = _draw_lines if effect.levels is None else _draw_levels
-        draw(axes, effect, results.k)
+        draw(axes, effect, k)
         axes.set_xlabel(effect.name)
         axes.set_ylabel(y_name if len(shown) == 1 else f"{y_name}, others held")
     caption = "" if len(picked) == n else f"{len(picked):,} of {n:,} rows, drawn at random"
-    panels.legend(_handles(results, "points"), caption)
+    panels.legend(_handles(fitted, "points"), caption)
     return panels.result()
 
 
@@ -202,27 +206,27 @@ def _draw_levels(axes: Axes, effect: Effect, k: int) -> None:
     )
 
 
-def _draw_density(results: Any, axes: Axes, y_name: str) -> None:
-    design = results.model.kept_design
+def _draw_density(fitted: Fitted, axes: Axes, y_name: str) -> None:
+    design = fitted.data.rows()
     y = design.endog if design.offset is None else design.endog - design.offset
     axes.hist(
         y, bins="auto", density=True, weights=design.freq_weights, color="0.85", edgecolor="0.65"
     )
-    sigma = results.sigma.to_numpy()
-    means = results.model.kept_design.exog[0] @ results.unpacked.coef[0].T
+    sigma = fitted.sigma.to_numpy()
+    means = design.exog[0] @ fitted.unpacked.coef[0].T
     grid = np.linspace(y.min(), y.max(), 400)
-    parts = results.mixing_weights.to_numpy() * stats.norm.pdf(grid[:, None], means, sigma)
+    parts = fitted.mixing_weights.to_numpy() * stats.norm.pdf(grid[:, None], means, sigma)
     axes.plot(grid, parts.sum(axis=1), color=GREY, linewidth=1.0)
-    for c in range(results.k):
+    for c in range(fitted.k):
         axes.plot(grid, parts[:, c], color=look(c).color, linestyle=look(c).line, linewidth=1.8)
     axes.set_xlabel(y_name)
     axes.set_ylabel("density")
 
 
-def _handles(results: Any, kind: str) -> list[Any]:
+def _handles(fitted: Fitted, kind: str) -> list[Any]:
     from matplotlib.lines import Line2D
 
-    weights = results.mixing_weights
+    weights = fitted.mixing_weights
     handles = [
         Line2D(
             [],
@@ -232,11 +236,11 @@ def _handles(results: Any, kind: str) -> list[Any]:
             marker=look(c).marker if kind == "points" else "",
             label=f"component {c} ({weights.iloc[c]:.0%})",
         )
-        for c in range(results.k)
+        for c in range(fitted.k)
     ]
     if kind == "density":
         return [*handles, Line2D([], [], color=GREY, linewidth=1.0, label="mixture")]
-    if results.k > 1:
+    if fitted.k > 1:
         pale = faded(GREY, np.array([0.15]))[0]
         handles.append(
             Line2D([], [], linestyle="", marker="o", color=pale, label="uncertain: pale")

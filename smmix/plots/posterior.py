@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from smmix.errors import SmmixError
+from smmix.mixture.fitted import Fit, fitted_of
 from smmix.plots.style import look, open_panels
 from smmix.support.checks import check_whole
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_posterior"]
 
 
-def plot_posterior(results: Any, ax: Any = None, *, bins: int = 20, threshold: float = 1e-4) -> Any:
+def plot_posterior(results: Fit, ax: Any = None, *, bins: int = 20, threshold: float = 1e-4) -> Any:
     """Draw a rootogram of the posterior probabilities of each component.
 
     Peaks at 0 and 1 mean that the units (rows, or groups of them) are told apart; bars in the
@@ -64,7 +65,7 @@ def plot_posterior(results: Any, ax: Any = None, *, bins: int = 20, threshold: f
         raise SmmixError(f"threshold must be at least 0 and below 1, not {threshold!r}.")
     edges = np.linspace(0.0, 1.0, bins + 1)
     every, own, left_out = posterior_counts(results, edges, threshold)
-    k = results.k
+    k = fitted_of(results).k
     panels = open_panels(k, ax, (3.4, 2.8) if k > 1 else (5.0, 3.8), 4)
     top = 1.08 * every.max(initial=1.0)
     for c, axes in enumerate(panels.axes):
@@ -77,7 +78,7 @@ def plot_posterior(results: Any, ax: Any = None, *, bins: int = 20, threshold: f
 
 
 def posterior_counts(
-    results: Any, edges: np.ndarray, threshold: float
+    results: Fit, edges: np.ndarray, threshold: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Units by posterior of each component, weights counted.
 
@@ -94,12 +95,12 @@ def posterior_counts(
         All units, and those of highest posterior in the component.
     left_out : ndarray, (k,)
     """
-    model = results.model
-    k = results.k
+    fitted = fitted_of(results)
+    spec, k = fitted.specification.spec, fitted.k
     every, own = np.zeros((k, edges.size - 1)), np.zeros((k, edges.size - 1))
     left_out = np.zeros(k)
-    for block in model.source.blocks(k):
-        tau = model.spec.posterior(results.unpacked, block)[0][0]
+    for block in fitted.data.source.blocks(k):
+        tau = spec.posterior(fitted.unpacked, block)[0][0]
         weight = np.ones(block.n_units) if block.weight is None else np.ravel(block.weight)
         label = tau.argmax(axis=0)
         for c in range(k):

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import betaincinv, ndtr, ndtri
 
+from smmix.inference.intervals import quantile_residuals
+from smmix.mixture.fitted import Fit, fitted_of
+from smmix.mixture.prediction import own_rows, predict_rows
 from smmix.plots.style import GREY, open_panels
 from smmix.support.checks import check_alpha, check_whole
 
@@ -22,7 +25,7 @@ _BINS, _ROWS_PER_BIN = 12, 30
 
 
 def plot_residuals(
-    results: Any, ax: Any = None, *, max_points: int = 5000, alpha: float = 0.05
+    results: Fit, ax: Any = None, *, max_points: int = 5000, alpha: float = 0.05
 ) -> Any:
     """Draw the quantile residuals against the fitted mean, and their normal QQ plot.
 
@@ -65,15 +68,17 @@ def plot_residuals(
     >>> [ax.get_xlabel() for ax in results.plot_residuals()]
     ['fitted mean of foodexp', 'normal quantile']
     """
-    residual = results.quantile_residuals.to_numpy()
+    fitted = fitted_of(results)
+    residual = quantile_residuals(fitted).to_numpy()
     check_whole("max_points", max_points)
     check_alpha(alpha)
     panels = open_panels(2, ax, (5.0, 4.0))
-    design = results.model.kept_design
+    design = fitted.data.rows()
     weight = np.ones(residual.size) if design.freq_weights is None else design.freq_weights
-    fitted = np.asarray(results.fittedvalues)
-    _draw_against(panels.axes[0], fitted, residual, weight, max_points)
-    panels.axes[0].set_xlabel(f"fitted mean of {results.model.endog_names}")
+    rows = own_rows(fitted.data)
+    mean = predict_rows(fitted.specification, fitted.unpacked, rows, "mean").to_numpy()
+    _draw_against(panels.axes[0], mean, residual, weight, max_points)
+    panels.axes[0].set_xlabel(f"fitted mean of {design.endog_name}")
     _draw_qq(panels.axes[1], residual, weight, alpha)
     return panels.result()
 

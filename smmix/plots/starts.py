@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from smmix.mixture.fitted import Fit, fitted_of
 from smmix.plots.style import GREY, open_panels
 from smmix.support.checks import check_whole
 
 __all__ = ["plot_starts"]
 
 
-def plot_starts(results: Any, ax: Any = None, *, max_modes: int = 25) -> Any:
+def plot_starts(results: Fit, ax: Any = None, *, max_modes: int = 25) -> Any:
     """Draw the distinct modes that the search found: their log-likelihood and their hits.
 
     Modes stand in the order of ``results.starts``, so that the number below a stem opens it by
@@ -51,7 +52,7 @@ def plot_starts(results: Any, ax: Any = None, *, max_modes: int = 25) -> Any:
     from matplotlib.ticker import MaxNLocator
 
     axes = panels.axes[0]
-    found = results.starts
+    found = fitted_of(results).starts
     starts = found.iloc[: max(max_modes, int(np.argmax(found["selected"])) + 1)]
     rank, llf, hits = np.arange(len(starts)), starts["llf"].to_numpy(), starts["hits"].to_numpy()
     degenerate, selected = (

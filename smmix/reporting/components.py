@@ -84,8 +84,17 @@ def component_views(fitted: Fitted) -> list[ComponentView]:
             exog_names=names,
             data=SimpleNamespace(param_names=names),
         )
-        parts = (own[column].rename(None) for column in ("estimate", "std_err", "ratio", "p"))
         views.append(
-            ComponentView(c, *parts, float(sizes[c]), fitted.use_t, described, (bare, positions))
+            ComponentView(
+                c,
+                own["estimate"].rename(None),
+                own["std_err"].rename(None),
+                own["ratio"].rename(None),
+                own["p"].rename(None),
+                float(sizes[c]),
+                fitted.use_t,
+                described,
+                (bare, positions),
+            )
         )
     return views

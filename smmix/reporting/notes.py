@@ -160,7 +160,7 @@ def _mode_notes(fitted: Fitted) -> list[str]:
     if others.empty:
         return found
     best = others["llf"].idxmax()
-    distance = others.loc[best, "llf"] - chosen["llf"]
+    distance = others["llf"].max() - chosen["llf"]
     if distance > -RIVAL_DISTANCE:
         found.append(
             f"A rival mode has a log-likelihood {_higher(distance)}; open it with "

@@ -17,6 +17,8 @@ import pandas as pd
 
 from smmix import plots
 from smmix.errors import SmmixError
+from smmix.mixture.fitted import Fit, Fitted, fitted_of
+from smmix.reporting.summary import summarize
 
 __all__ = ["report"]
 
@@ -53,7 +55,7 @@ footer { margin-top: 3rem; color: #666; font-size: .85rem; }
 
 
 def report(
-    results: Any,
+    results: Fit,
     path: str | Path | None = None,
     *,
     selection: Any = None,
@@ -96,7 +98,7 @@ def report(
     >>> page.startswith("<!DOCTYPE html>")
     True
     """
-    page = _page(results, selection, title, alpha)
+    page = _page(fitted_of(results), selection, title, alpha)
     if path is None:
         return page
     try:
@@ -108,16 +110,15 @@ def report(
     return None
 
 
-def _page(results: Any, selection: Any, title: str | None, alpha: float) -> str:
-    model = results.model
-    formula = model.formula
-    what = str(formula) if isinstance(formula, str) else str(model.endog_names)
-    heading = title if title is not None else f"Mixture of regressions: {what}, k = {results.k}"
-    sections = [("summary", "Summary", _scrolling(results.summary(alpha=alpha).as_html()))]
-    sections += _pictures(results, alpha)
+def _page(fitted: Fitted, selection: Any, title: str | None, alpha: float) -> str:
+    formula = fitted.specification.formula
+    what = formula if isinstance(formula, str) else fitted.specification.endog_name
+    heading = title if title is not None else f"Mixture of regressions: {what}, k = {fitted.k}"
+    sections = [("summary", "Summary", _scrolling(summarize(fitted, alpha).as_html()))]
+    sections += _pictures(fitted, alpha)
     if selection is not None:
         sections.append(("selection", "Number of components", _selection(selection)))
-    sections.append(("modes", "Modes found", _modes(results)))
+    sections.append(("modes", "Modes found", _modes(fitted)))
     links = " ".join(f'<a href="#{key}">{html.escape(name)}</a>' for key, name, _ in sections)
     body = "\n".join(
         f'<section id="{key}"><h2>{html.escape(name)}</h2>\n{content}</section>'
@@ -133,8 +134,8 @@ def _page(results: Any, selection: Any, title: str | None, alpha: float) -> str:
 </head>
 <body>
 <header><h1>{html.escape(heading)}</h1>
-<p class="lead">{html.escape(_lead(results))}</p>
-{_warning(results)}<nav>{links}</nav></header>
+<p class="lead">{html.escape(_lead(fitted))}</p>
+{_warning(fitted)}<nav>{links}</nav></header>
 <main>
 {body}
 </main>
@@ -144,22 +145,22 @@ def _page(results: Any, selection: Any, title: str | None, alpha: float) -> str:
 """
 
 
-def _lead(results: Any) -> str:
-    weights = ", ".join(f"{weight:.1%}" for weight in results.mixing_weights)
-    groups = results.model.group_labels
-    size = f"{results.nobs:,.10g} observations"
+def _lead(fitted: Fitted) -> str:
+    weights = ", ".join(f"{weight:.1%}" for weight in fitted.mixing_weights)
+    groups = fitted.data.n_groups
+    size = f"{fitted.nobs:,.10g} observations"
     if groups is not None:
-        size = f"{size} in {len(groups):,} groups"
-    if results.k == 1:
-        return f"{size}; log-likelihood {results.llf:.2f}."
-    return f"{size}; components of {weights}; log-likelihood {results.llf:.2f}."
+        size = f"{size} in {groups:,} groups"
+    if fitted.k == 1:
+        return f"{size}; log-likelihood {fitted.llf:.2f}."
+    return f"{size}; components of {weights}; log-likelihood {fitted.llf:.2f}."
 
 
-def _warning(results: Any) -> str:
-    starts = results.starts
+def _warning(fitted: Fitted) -> str:
+    starts = fitted.starts
     said = []
-    if not results.converged:
-        said.append(f"The fit did not converge: {results.status}.")
+    if not fitted.converged:
+        said.append(f"The fit did not converge: {fitted.status}.")
     if starts.loc[starts["selected"], "degenerate"].any():
         said.append("The fit is degenerate: use fewer components or equal variances.")
     return f'<p class="warn">{html.escape(" ".join(said))}</p>\n' if said else ""
@@ -178,9 +179,9 @@ def _scrolling(content: str) -> str:
 # -- pictures -----------------------------------------------------------------------------------
 
 
-def _pictures(results: Any, alpha: float) -> Iterator[tuple[str, str, str]]:
+def _pictures(fitted: Fitted, alpha: float) -> Iterator[tuple[str, str, str]]:
     level = f"{1.0 - alpha:.0%}"
-    if not results.model.observed.in_memory:
+    if not fitted.data.in_memory:
         text = "The rows are not in memory, so neither they nor their residuals are drawn."
         yield "fit", "Fit", f"<p>{text}</p>"
     else:
@@ -188,7 +189,7 @@ def _pictures(results: Any, alpha: float) -> Iterator[tuple[str, str, str]]:
             "fit",
             "Fit",
             _figure(
-                lambda: plots.plot_fit(results, alpha=alpha),
+                lambda: plots.plot_fit(fitted, alpha=alpha),
                 "Rows and regression lines of the components",
                 f"The regressions of the components with {level} confidence bands. Each row is "
                 "marked by its most probable component, the paler the less certain that is. With "
@@ -200,29 +201,29 @@ def _pictures(results: Any, alpha: float) -> Iterator[tuple[str, str, str]]:
         "coefficients",
         "Coefficients",
         _figure(
-            lambda: plots.plot_coef(results, alpha=alpha),
+            lambda: plots.plot_coef(fitted, alpha=alpha),
             "Coefficients of the components with intervals",
             f"Estimates with {level} intervals, component by component.",
         ),
     )
-    if results.k > 1:
+    if fitted.k > 1:
         yield (
             "classification",
             "How clearly the components separate",
             _figure(
-                lambda: plots.plot_posterior(results),
+                lambda: plots.plot_posterior(fitted),
                 "Histograms of the posterior probabilities of each component",
                 "Posterior probabilities of each component on a root scale. Bars at 0 and 1 are "
                 "rows that are told apart, those between are not; coloured are the rows assigned "
                 "to the component.",
             ),
         )
-    if results.model.observed.in_memory:
+    if fitted.data.in_memory:
         yield (
             "residuals",
             "Residuals",
             _figure(
-                lambda: plots.plot_residuals(results, alpha=alpha),
+                lambda: plots.plot_residuals(fitted, alpha=alpha),
                 "Quantile residuals against the fitted mean, and their normal QQ plot",
                 "Quantile residuals, which are standard normal if the model holds: without pattern "
                 "against the fitted mean, and on the line within the band.",
@@ -257,11 +258,11 @@ def _svg(draw: Callable[[], Any]) -> tuple[str, float]:
 # -- tables -------------------------------------------------------------------------------------
 
 
-def _modes(results: Any) -> str:
-    starts = results.starts
+def _modes(fitted: Fitted) -> str:
+    starts = fitted.starts
     shown = starts.head(_MODES)
     picture = _figure(
-        lambda: plots.plot_starts(results),
+        lambda: plots.plot_starts(fitted),
         "Log-likelihood of the modes that the search found",
         "The distinct modes of the likelihood that the starts led to. A fit that stands alone on "
         "top and was hit often deserves more trust; look at a rival close below, too.",

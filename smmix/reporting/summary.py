@@ -120,9 +120,10 @@ def _coefficient_sections(fitted: Fitted, alpha: float) -> list[Section]:
     mixing = table["kind"] == MIXING
 
     def rows(part: pd.DataFrame, names: Any) -> list[list[str]]:
+        lines: list[Any] = list(part.itertuples())
         return [
             _row(name, row.estimate, row.std_err, (row.ratio, row.p), (row.lower, row.upper), known)
-            for name, row in zip(names, part.itertuples(), strict=True)
+            for name, row in zip(names, lines, strict=True)
         ]
 
     sections = []

@@ -103,9 +103,9 @@ class MixtureResults(MixtureUncertainty):
         if isinstance(i, bool) or not isinstance(i, int | np.integer) or not 0 <= i < count:
             raise SmmixError(f"There is no mode {i!r}; starts has the rows 0 to {count - 1}.")
         given = self._kwds_of_a_mode
-        model, record = self.model, self.fitted.record
-        modes = opened(model.specification, model.observed, record.modes, int(i))
-        found = replace(record, modes=modes)
+        model = self.model
+        modes = opened(model.specification, model.observed, self.record.modes, int(i))
+        found = replace(self.record, modes=modes)
         results = MixtureResults(model, found, int(i), self.cov_type, given, self.use_t)
         return MixtureResultsWrapper(results)
 
