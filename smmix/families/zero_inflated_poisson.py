@@ -6,12 +6,19 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit, gammaln, log_expit, pdtr, pdtrc
+from scipy.special import expit, expm1, gammaln, log_expit, pdtr, pdtrc
 
 from smmix.core.family import Derivatives, Nuisance, Working
 from smmix.core.transforms import IDENTITY, LOGIT
 from smmix.errors import SmmixError
-from smmix.families.exponential import Array, Aux, first_not, mean_of, smallest_reaching
+from smmix.families.exponential import (
+    LARGEST,
+    Array,
+    Aux,
+    first_not,
+    mean_of,
+    smallest_reaching,
+)
 from smmix.families.links import LINKS
 from smmix.families.negative_binomial import LARGEST_DRAWN
 from smmix.families.scored import ScoredFamily
@@ -29,7 +36,8 @@ class _State(NamedTuple):
     rate: np.ndarray  # (S, K, m)
     extra: np.ndarray  # probability that the zero comes from elsewhere, given y
     inflate: np.ndarray  # the same without y
-    zero: np.ndarray  # P(y = 0)
+    kept: np.ndarray  # one less that
+    zero: np.ndarray  # P(y = 0), no smaller than 1 / LARGEST
 
 
 @dataclass(frozen=True, repr=False)
@@ -114,32 +122,32 @@ class ZeroInflatedPoisson(ScoredFamily):
         log_density = np.where(counted, poisson + y * log_rate - factorial, log_zero)
         ours = np.where(counted, 1.0, np.exp(poisson - log_zero))
         extra = np.where(counted, 0.0, np.exp(log_inflate - log_zero))
-        state = _State(rate, extra, np.exp(log_inflate), np.exp(log_zero))
+        zero = np.maximum(np.exp(log_zero), 1.0 / LARGEST)
+        state = _State(rate, extra, np.exp(log_inflate), np.exp(log_kept), zero)
         return Working(log_density, y / rate - 1.0, ours * rate, state)
 
     def derivatives(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> Derivatives:
-        rate, extra, inflate, zero = working.state
+        rate, extra, inflate, kept, zero = working.state
         weight = np.asarray(working.weight)
-        kept = 1.0 - inflate
-        none = np.exp(-rate)
+        none, some = np.exp(-rate), -expm1(-rate)
         mixed = weight * extra  # in eta and the logit
         information = rate * kept * (1.0 - rate * none * inflate / zero)
         first = [weight * working.residual]
         second = [[rate * mixed - weight]]
         if not self.terms:
             # Exact where the inflation vanishes, as products of the logit's are not.
-            slope = np.where(y > 0.0, -1.0 / kept, (1.0 - none) / zero)
-            mixed = np.where(y > 0.0, 0.0, rate * none / zero**2)
+            slope = np.where(y > 0.0, -1.0 / kept, some / zero)
+            mixed = np.where(y > 0.0, 0.0, weight / (kept * zero))
             return Derivatives(
                 first=[*first, slope],
                 second=[*second, [mixed, -(slope**2)]],
                 information=information,
-                nuisance_information=[[(1.0 - none) / (kept * zero)]],
+                nuisance_information=[[some / (kept * zero)]],
             )
         assert aux is not None, "terms come with their design"
         slope = extra - inflate
         bend = extra * (1.0 - extra) - inflate * kept
-        expected = inflate**2 * kept * (1.0 - none) / zero
+        expected = inflate**2 * kept * some / zero
         columns = aux.T
         for i, column in enumerate(columns):
             first.append(slope * column)
