@@ -93,6 +93,10 @@ class Family(Protocol):
         """Whether y takes whole numbers only."""
 
     @property
+    def intercept(self) -> bool:
+        """Whether a constant among the regressors means something; beside thresholds it does not."""
+
+    @property
     def takes(self) -> tuple[str, ...]:
         """Arguments of the model that fill ``aux``, among "trials", "event" and "inflate"."""
 

@@ -43,6 +43,7 @@ class FamilyList:
     families: tuple[Family, ...]
     name = "list"
     location_scale = False
+    intercept = True
 
     @property
     def label(self) -> str:

@@ -201,6 +201,7 @@ class ExponentialFamily:
     power = 1
     location_scale = False
     discrete = False
+    intercept = True
     stages: tuple[Any, ...] = ()
     takes: tuple[str, ...] = ()
     scale: tuple[Any, Any] | None = None

@@ -34,6 +34,7 @@ class RealResponse:
     """A family of any real response, the scale of whose errors is its first nuisance parameter."""
 
     discrete = False
+    intercept = True
     takes: tuple[str, ...] = ()
     stages: tuple[Any, ...] = ()
     scale: tuple[int, float] | None = (0, 1.0)

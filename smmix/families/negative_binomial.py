@@ -20,7 +20,14 @@ from smmix.families.exponential import (
     mean_of,
     smallest_reaching,
 )
-from smmix.families.rising import log_rising, ratio_bend, ratio_fall, rising_bend, rising_slope
+from smmix.families.rising import (
+    log_ratio,
+    log_rising,
+    ratio_bend,
+    ratio_fall,
+    rising_bend,
+    rising_slope,
+)
 from smmix.families.scored import ScoredFamily
 
 __all__ = ["NegativeBinomial"]
@@ -114,13 +121,13 @@ class NegativeBinomial(ScoredFamily):
         log = log1p(state.x)
         log_density = y * (log_mean - log)
         log_density += log_rising(y, state.own)
-        log_density -= mean * (1.0 - ratio_fall(state.x))
+        log_density -= mean * log_ratio(state.x)
         log_density -= factorial
         weight = mean / (1.0 + state.x)
         if self.kind == 2:
             return Working(log_density, y / mean - 1.0, weight, state)
         slope = rising_slope(y, state.own)
-        score = y - slope - mean * (1.0 - ratio_fall(state.x))
+        score = y - slope - mean * log_ratio(state.x)
         return Working(log_density, score / weight, weight, state._replace(slope=slope))
 
     def sums(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> list[Array]:
@@ -142,7 +149,7 @@ class NegativeBinomial(ScoredFamily):
             in_eta = -weight * (1.0 + own * y) * q
             mixed = -(y - mean) * part * q / alpha
         else:
-            in_eta = slope + curve - mean * (1.0 - fall)
+            in_eta = slope + curve - mean * log_ratio(x)
             mixed = (mean * (part - fall) - slope - curve) / alpha
         return Derivatives(
             first=[weight * working.residual, in_alpha],

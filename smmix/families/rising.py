@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import gammaln, log1p, loggamma, psi, zeta
 
-__all__ = ["log_rising", "ratio_bend", "ratio_fall", "rising_bend", "rising_slope"]
+__all__ = ["log_ratio", "log_rising", "ratio_bend", "ratio_fall", "rising_bend", "rising_slope"]
 
 #: From this r on the series are exact to rounding.
 LARGE = 32.0
@@ -43,6 +43,13 @@ def ratio_fall(t: np.ndarray) -> np.ndarray:
         series = near * (1.0 / (k + 1.0) - series)
     far = np.where(t.real < SMALL, 1.0, t)
     return np.where(t.real < SMALL, series, 1.0 - log1p(far) / far)
+
+
+def log_ratio(t: np.ndarray) -> np.ndarray:
+    """The quotient log(1 + t) / t, which is one at zero."""
+    zero = t == 0.0
+    safe = np.where(zero, 1.0, t)
+    return np.where(zero, 1.0, log1p(safe) / safe)
 
 
 def ratio_bend(t: np.ndarray) -> np.ndarray:

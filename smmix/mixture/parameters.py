@@ -261,7 +261,8 @@ def _coefficients(
                 yield Parameter(f"{term}[{c}]", COEF, term, c, (c * p + j,))
     for j, term in enumerate(columns):
         if term in common:
-            yield Parameter(term, COEF, term, _owner(k), tuple(c * p + j for c in range(k)))
+            places = tuple(c * p + j for c in range(k) if present[c, j])
+            yield Parameter(term, COEF, term, _owner(k), places)
 
 
 def _nuisance(
