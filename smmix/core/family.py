@@ -94,7 +94,7 @@ class Family(Protocol):
 
     @property
     def intercept(self) -> bool:
-        """Whether a constant among the regressors means something; beside thresholds it does not."""
+        """Whether a constant regressor means something; beside thresholds it does not."""
 
     @property
     def takes(self) -> tuple[str, ...]:
