@@ -209,7 +209,9 @@ def fresh_starts(
     """
     rows = cast("MemorySource", working_setting(spec, source, pooled).objective.source)
     response = source.y if source.offset is None else source.y - source.offset
-    labels = default_starts(Pilot(rows, np.ravel(response)), spec.layout.k, n_starts, known, rng)
+    labels = default_starts(
+        Pilot.of(spec, rows, np.ravel(response)), spec.layout.k, n_starts, known, rng
+    )
     if source.membership is not None:
         labels = agree_with_known(labels, source.membership)
     posterior: np.ndarray = labels[:, None, :] == np.arange(spec.layout.k)[:, None]

@@ -212,7 +212,8 @@ class ParameterTable:
         layout = self.layout
         part = {COEF: layout.coef, NUISANCE: layout.nuisance, MIXING: layout.mixing}[kind]
         width = {COEF: layout.p, NUISANCE: layout.d, MIXING: layout.q}[kind]
-        return self.visible[part].reshape(-1, width)
+        owners = layout.k - 1 if kind == MIXING else layout.k
+        return self.visible[part].reshape(owners, width)
 
     def positions(self, kind: str | None = None, **like: Any) -> np.ndarray:
         """Positions of the parameters of a kind, ``component`` and ``term``.

@@ -2,5 +2,6 @@
 
 from smmix.model.mixture_glm import MixtureGLM, from_formula
 from smmix.model.mixture_ols import MixtureOLS
+from smmix.model.regression import MixtureRegression
 
-__all__ = ["MixtureGLM", "MixtureOLS", "from_formula"]
+__all__ = ["MixtureGLM", "MixtureOLS", "MixtureRegression", "from_formula"]

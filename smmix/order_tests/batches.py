@@ -152,7 +152,7 @@ class BatchSearch:
         if self.coordinates.rotation is not None:
             center = self.coordinates.rotation @ center
         rows = [member_rows(pilot, b) for b in range(pilot.y.shape[0])]
-        return [Pilot(one, np.ravel(one.y) + one.x @ center) for one in rows]
+        return [Pilot.of(self.small.spec, one, np.ravel(one.y) + one.x @ center) for one in rows]
 
     def _starts(
         self, null: NullFits, data: list[Pilot], generators: Sequence[np.random.Generator]

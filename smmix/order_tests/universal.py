@@ -13,7 +13,7 @@ from smmix.core.memory import MemorySource
 from smmix.errors import SmmixError
 from smmix.fit.held_out import check_part, held_out
 from smmix.fit.run import one_blas_thread
-from smmix.model import MixtureOLS
+from smmix.model import MixtureRegression
 from smmix.order_tests.checks import checked_fraction
 from smmix.reporting.tables import MixtureSummary, Section
 from smmix.resampling.draws import observations
@@ -77,7 +77,7 @@ class ConfidenceSetK:
 
 
 def confidence_set_k(
-    model: MixtureOLS,
+    model: MixtureRegression,
     *,
     max_k: int = 5,
     alpha: float = 0.05,
@@ -168,7 +168,7 @@ def confidence_set_k(
 
 
 def _check_model(model: Any) -> None:
-    if not isinstance(model, MixtureOLS):
+    if not isinstance(model, MixtureRegression):
         raise SmmixError(f"confidence_set_k needs a MixtureOLS model, not {type(model).__name__}.")
     if model.specification.sampled:
         raise SmmixError(
@@ -178,7 +178,7 @@ def _check_model(model: Any) -> None:
         raise SmmixError("confidence_set_k needs the rows in memory; use a sample of them.")
 
 
-def _observations(model: MixtureOLS) -> MemorySource:
+def _observations(model: MixtureRegression) -> MemorySource:
     """The data with one unit for each observation that frequency weights count."""
     source: MemorySource = model.source
     frequency = model.design.freq_weights
@@ -196,7 +196,7 @@ class _Halves:
     """Random halves of a model's units and the fits to them."""
 
     def __init__(
-        self, model: MixtureOLS, max_k: int, control: SearchControl, rng: np.random.Generator
+        self, model: MixtureRegression, max_k: int, control: SearchControl, rng: np.random.Generator
     ):
         self.models = [model.specification.with_k(k) for k in range(1, max_k + 1)]
         self.source, self.control, self.rng = _observations(model), control, rng

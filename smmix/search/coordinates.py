@@ -265,7 +265,7 @@ class Setting(NamedTuple):
     ----------
     coordinates : Coordinates
     objective : Objective
-        What is climbed, in working coordinates.
+        What is climbed, in working coordinates, with second derivatives.
     n_rows : float
         Sum of the rows' case weights.
     """
@@ -287,6 +287,8 @@ def working_setting(spec: MixtureSpec, source: Source, pooled: PooledFit | None 
     if coordinates.z_rotation is not None:
         z_scale = np.ones(spec.layout.q)
     working = coordinates.source(source)
-    started = with_start(coordinates.spec(spec), working)
+    stages = spec.family.stages
+    curved = replace(spec, family=stages[-1]) if stages else spec
+    started = with_start(coordinates.spec(curved), working)
     objective = Objective(started, working, x_scale, z_scale)
     return Setting(coordinates, objective, float(sums.rows))

@@ -10,7 +10,6 @@ from typing import cast
 import numpy as np
 
 from smmix.core.family_list import FamilyList
-from smmix.core.linalg import solve_gram
 from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec, project
 from smmix.core.params import MixtureParams
@@ -38,7 +37,6 @@ from smmix.search.modes import (
 from smmix.search.newton import LocalModel
 from smmix.search.patience import clear, patience
 from smmix.search.runs import Runs
-from smmix.search.single import linear_target
 from smmix.search.starts import (
     Pilot,
     agree_with_known,
@@ -131,9 +129,9 @@ class _Search:
         self.control, self.rng = control, rng
         self.coordinates, self.whole, n_rows = working_setting(spec, source, pooled)
         self.exact, self.source = self.whole.spec, self.whole.source
-        stages = self.exact.family.stages
+        self.stages = spec.family.stages
         # Short runs and moves climb the bluntest of the families that approach one with kinks.
-        self.spec = replace(self.exact, family=stages[0]) if stages else self.exact
+        self.spec = replace(self.exact, family=self.stages[0]) if self.stages else self.exact
         self.shift = -n_rows * float(np.log(self.coordinates.scale))
         self.penalty = 1.0 / n_rows
         self.named = len(exchangeable(spec)) > 1
@@ -170,7 +168,7 @@ class _Search:
     ) -> Runs:
         """Modes on the pilot rows, from short runs of every kind and moves from the best."""
         k = spec.layout.k
-        data = self.start_data(pilot, spec)
+        data = Pilot.of(spec, pilot, self.coordinates.response(pilot))
         fewer = None
         if k > 2 and not isinstance(spec.family, FamilyList):
             smaller = replace(spec.free(), layout=replace(spec.layout, k=k - 1))
@@ -184,14 +182,6 @@ class _Search:
         ends &= pilot.n_units == self.source.n_units
         runs = self.follow(runs, pilot, spec, number, ends)
         return self.improve(runs, data, spec)
-
-    def start_data(self, pilot: MemorySource, spec: MixtureSpec) -> Pilot:
-        """What starts are made from."""
-        target = linear_target(spec, pilot)
-        if spec.family.location_scale:
-            return Pilot(pilot, target, target, self.coordinates.response(pilot))
-        pooled = solve_gram(pilot.x.T @ pilot.x, pilot.x.T @ target)[0]
-        return Pilot(pilot, target, target - pilot.x @ pooled, np.ravel(pilot.y))
 
     def improve(self, runs: Runs, data: Pilot, spec: MixtureSpec) -> Runs:
         """Modes reached from the best by dropping a component and finding another [1]_.
@@ -331,19 +321,12 @@ class _Search:
         else:
             worthwhile = partial(self.worthwhile, n_slow=n_slow)
             runs = self.approached(runs, control)
-            ascent = newton(self.last, runs.params, control, worthwhile)
+            ascent = newton(self.whole, runs.params, control, worthwhile)
         return self.described(runs, ascent, n_slow)
-
-    @property
-    def last(self) -> Objective:
-        """What is climbed last: the likelihood itself, in a form with second derivatives."""
-        stages = self.exact.family.stages
-        spec = replace(self.exact, family=stages[-1]) if stages else self.exact
-        return self.objective(self.source, spec)
 
     def approached(self, runs: Runs, control: EMControl) -> Runs:
         """Runs along the families by which one with kinks is approached, all but the last."""
-        for family in self.exact.family.stages[:-1]:
+        for family in self.stages[:-1]:
             objective = self.objective(self.source, replace(self.exact, family=family))
             ascent = newton(objective, runs.params, replace(control, polish=False))
             runs = replace(runs, params=ascent.params)

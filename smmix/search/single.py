@@ -23,11 +23,10 @@ START_UNITS, START_PASSES = 2000, 15
 
 
 def linear_target(spec: MixtureSpec, block: Block | MemorySource) -> np.ndarray:
-    """The response on the scale of the linear predictor, less the offset, (m,)."""
-    if spec.family.location_scale:
-        target = np.ravel(block.y)
-    else:
-        target = spec.family.start_response(np.ravel(block.y), block.aux)
+    """The response on the scale of the linear predictor, less the offset, of the shape of y."""
+    target = block.y
+    if not spec.family.location_scale:
+        target = spec.family.start_response(block.y, block.aux)
     return target if block.offset is None else target - block.offset
 
 

@@ -53,6 +53,20 @@ class Pilot:
     residual: np.ndarray
     response: np.ndarray
 
+    @classmethod
+    def of(
+        cls, spec: MixtureSpec, source: MemorySource, response: np.ndarray | None = None
+    ) -> Pilot:
+        """What starts are made from, of rows in working coordinates.
+
+        ``response`` (n,) is the response with its pooled fit added back, where that was taken out.
+        """
+        target = np.ravel(linear_target(spec, source))
+        if spec.family.location_scale:
+            return cls(source, target, target, target if response is None else response)
+        pooled = solve_gram(source.x.T @ source.x, source.x.T @ target)[0]
+        return cls(source, target, target - source.x @ pooled, np.ravel(source.y))
+
     def to_units(self, rows: np.ndarray) -> np.ndarray:
         """Mean over each unit of values (.., n) of rows."""
         group = self.source.group

@@ -11,7 +11,7 @@ import numpy as np
 from smmix.errors import SmmixError
 from smmix.inference.criteria import CRITERIA
 from smmix.mixture.per_component import check_k
-from smmix.model import MixtureOLS
+from smmix.model import MixtureRegression, from_formula
 from smmix.support.frames import similar_names
 
 __all__ = [
@@ -33,7 +33,7 @@ def defaults(function: Callable[..., Any]) -> dict[str, Any]:
 
 def split(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Options of from_formula, and options of fit."""
-    of_model, of_fit = defaults(MixtureOLS.from_formula), defaults(MixtureOLS.fit)
+    of_model, of_fit = defaults(from_formula), defaults(MixtureRegression.fit)
     for name in options:
         if name in TIED_TO_K:
             raise SmmixError(
@@ -61,7 +61,7 @@ def numbers_of_components(k: Any) -> list[int]:
     return sorted({int(number) for number in numbers})
 
 
-def checked_criterion(base: MixtureOLS, criterion: Any) -> str:
+def checked_criterion(base: MixtureRegression, criterion: Any) -> str:
     """The criterion, refused when there is none of the name or the data do not allow it."""
     names = [name for name in CHOICES if name != "bic_groups" or base.group_labels is not None]
     if not isinstance(criterion, str) or criterion not in names:
@@ -87,7 +87,9 @@ def refuse_parts(formula: Any) -> None:
         )
 
 
-def checked_base(model: MixtureOLS, data: Any, options: Mapping[str, Any]) -> MixtureOLS:
+def checked_base(
+    model: MixtureRegression, data: Any, options: Mapping[str, Any]
+) -> MixtureRegression:
     """A model that was given; it has its data and options already."""
     if data is not None or options:
         given = next(iter(options), "data")

@@ -23,7 +23,7 @@ from smmix.fit.held_out import cross_validated, make_folds
 from smmix.fit.options import FitOptions
 from smmix.fit.warnings import warn_of
 from smmix.inference.covariance import check_cov_type
-from smmix.model import MixtureOLS
+from smmix.model import MixtureRegression, from_formula
 from smmix.results import FitRecord, MixtureResults, MixtureResultsWrapper
 from smmix.search.modes import Modes
 from smmix.selection.options import (
@@ -164,12 +164,12 @@ def select_k(
     build_with, fit_with = split(options)
     numbers, automatic = numbers_of_components(k), isinstance(k, str)
     check_on_fit(on_fit)
-    if isinstance(formula, MixtureOLS):
+    if isinstance(formula, MixtureRegression):
         base = checked_base(formula, data, build_with)
     else:
         refuse_parts(formula)
         build_with["eval_env"] = build_with.get("eval_env", 0) + 1
-        base = MixtureOLS.from_formula(formula, data, numbers[0], **build_with)
+        base = from_formula(formula, data, numbers[0], **build_with)
     search = _Searches(base, fit_with, checked_criterion(base, criterion), folds)
     if not automatic:
         for number in numbers:
@@ -208,9 +208,11 @@ def _announced(scan: _Scan) -> Selection:
 class _Searches:
     """One model with any number of components, and how it is fitted."""
 
-    def __init__(self, base: MixtureOLS, options: Mapping[str, Any], criterion: str, folds: int):
+    def __init__(
+        self, base: MixtureRegression, options: Mapping[str, Any], criterion: str, folds: int
+    ):
         self.base, self.criterion = base, criterion
-        standard = defaults(MixtureOLS.fit)
+        standard = defaults(MixtureRegression.fit)
         self.options = {**standard, **options}
         if self.options["cov_type"] is None:
             self.options["cov_type"] = "nonrobust" if base.prob_weights is None else "HC0"
@@ -220,7 +222,7 @@ class _Searches:
             rng = generator(self.options["rng"])
             self.folds = make_folds(base.source.n_units, folds, rng)
 
-    def model(self, k: int) -> MixtureOLS:
+    def model(self, k: int) -> MixtureRegression:
         """The model with ``k`` components."""
         return self.base.with_k(k)
 
@@ -242,13 +244,13 @@ class _Searches:
         )
         self._enter(model, more, own, scan)
 
-    def _search_options(self, model: MixtureOLS) -> FitOptions:
+    def _search_options(self, model: MixtureRegression) -> FitOptions:
         names = ("method", "n_starts", "starts", "maxiter", "gtol", "order", "threads", "callback")
         taken = {name: self.options[name] for name in names}
         return FitOptions.checked(model.specification, self.options["rng"], progress=False, **taken)
 
     def _enter(
-        self, model: MixtureOLS, modes: Modes, own: Mapping[str, float], scan: _Scan
+        self, model: MixtureRegression, modes: Modes, own: Mapping[str, float], scan: _Scan
     ) -> None:
         """Enter the fit at some modes into the scan, with a criterion that needs other fits."""
         given = self.options
