@@ -210,7 +210,7 @@ class Fitted:
                 f"{self.specification.family.label.capitalize()} have no sigma; see "
                 "results.nuisance for the parameters that they have beside the coefficients."
             )
-        return values.loc["sigma"].rename("sigma")
+        return pd.Series(values.loc["sigma"], name="sigma")
 
     @property
     def nuisance(self) -> pd.DataFrame:

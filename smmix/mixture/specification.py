@@ -402,9 +402,10 @@ class Specification:
             told_apart=frozenset(given.get("told_apart", ())),
             **{name: given[name] for name in ALSO if name in given},
         )
-        if (held := given.get("restrictions")) is None:
+        if given.get("restrictions") is None:
             return free
-        return replace(free, equalities=solve_equalities(*held, table))
+        matrix, values = given["restrictions"]
+        return replace(free, equalities=solve_equalities(matrix, values, table))
 
 
 def _table(
