@@ -446,3 +446,16 @@ def test_fits_of_0_1_0_are_read():
         np.testing.assert_allclose(
             saved.predict(engel, which=which), fit.predict(engel, which=which), rtol=1e-5
         )
+
+
+def test_what_is_fitted_comes_back_whole():
+    model = smmix.from_formula(
+        "y ~ x1 + C(g)", DATA, k=2, concomitant="x2", common="C(g)", fixed={"x1[1]": 0.5}
+    )
+    fit = model.fit_constrained("Intercept[0] = 2 * Intercept[1]", n_starts=3)
+    given, found = fit.fitted.specification, read_json(fit.to_json()).fitted.specification
+    assert found.parameters == given.parameters
+    for name in ("n_free", "df_model", "k_extra", "exog_terms", "common", "fixed", "told_apart"):
+        assert getattr(found, name) == getattr(given, name)
+    np.testing.assert_array_equal(found.spec.restriction.basis, given.spec.restriction.basis)
+    np.testing.assert_array_equal(found.spec.restriction.origin, given.spec.restriction.origin)

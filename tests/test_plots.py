@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -326,8 +327,7 @@ def test_many_residuals_become_hexagons():
 
 def test_without_a_covariance_there_are_no_bands():
     results = engel_fit(2).get_robustcov_results("nonrobust")
-    results._results.cov_params_default = None
-    results._results.normalized_cov_params = None
+    results._results._fitted = replace(results.fitted, covariance=None)
     ax = results.plot_fit()
     bands = [part for part in ax.collections if isinstance(part, PolyCollection)]
     assert all(np.isnan(path.vertices).all() for part in bands for path in part.get_paths())

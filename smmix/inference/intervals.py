@@ -12,12 +12,8 @@ from smmix.inference.influence import Influence, influence
 from smmix.inference.scores import normal_scores
 from smmix.inference.surface import mean_surface
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
-from smmix.mixture.prediction import (
-    Law,
-    Rows,
-    new_rows,
-    own_rows,
-)
+from smmix.mixture.prediction import Law
+from smmix.mixture.rows import Rows, new_rows, own_rows
 
 __all__ = [
     "Influence",

@@ -18,7 +18,8 @@ import pandas as pd
 from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
-from smmix.mixture.prediction import Rows, component_means, own_rows, prior_probabilities
+from smmix.mixture.prediction import component_means, prior_probabilities
+from smmix.mixture.rows import Rows, own_rows
 
 __all__ = ["margins"]
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from smmix.core.params import MixtureParams
-from smmix.mixture.prediction import Law, Rows
+from smmix.mixture.prediction import Law
+from smmix.mixture.rows import Rows
 from smmix.mixture.specification import Specification
 
 __all__ = ["Surface", "component_surface", "mean_surface"]

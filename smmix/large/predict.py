@@ -19,7 +19,8 @@ from smmix.formula.incremental import SlabDesigner
 from smmix.large.build import is_dask
 from smmix.large.tables import ParquetTable, frame_of
 from smmix.mixture.observed import Observed
-from smmix.mixture.prediction import WHICH, Rows, new_rows, predict_rows
+from smmix.mixture.prediction import WHICH, predict_rows
+from smmix.mixture.rows import Rows, new_rows
 from smmix.mixture.specification import Specification
 from smmix.mixture.units import Units, log_indicators
 from smmix.sources.parquet import ParquetScan

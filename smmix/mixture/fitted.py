@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from smmix.core.family_list import FamilyList
+from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import MixtureParams
 from smmix.core.scale import spread
@@ -210,7 +211,7 @@ class Fitted:
                 f"{self.specification.family.label.capitalize()} have no sigma; see "
                 "results.nuisance for the parameters that they have beside the coefficients."
             )
-        return values.loc["sigma"].rename("sigma")
+        return pd.Series(values.loc["sigma"], name="sigma")
 
     @property
     def nuisance(self) -> pd.DataFrame:
@@ -288,7 +289,8 @@ class Fitted:
         layout = replace(specification.layout, k=1)
         single = MixtureSpec(specification.family, specification.mixing, layout)
         rng = np.random.default_rng(0)
-        modes = find_modes(single, data.source, SearchControl(), rng, pooled=data.pooled)
+        source = data.source.mapped(_of_unknown_members)
+        modes = find_modes(single, source, SearchControl(), rng, pooled=data.pooled)
         return modes.modes[0].loglike
 
     @cached_property
@@ -311,6 +313,10 @@ class Fitted:
         other = replace(self, observed=observed)
         other.__dict__.update({n: v for n, v in self.__dict__.items() if n in COMPUTED})
         return other
+
+
+def _of_unknown_members(rows: MemorySource) -> MemorySource:
+    return replace(rows, membership=None)
 
 
 class Face(Protocol):

@@ -32,6 +32,9 @@ from smmix.mixture.restrictions import (
 
 __all__ = ["Specification"]
 
+#: Attributes that are plain values, and are written down where they are not empty.
+ALSO = ("exog_terms", "concomitant_terms", "common", "sampled", "hasconst", "k_constant", "fixed")
+
 
 @dataclass(frozen=True, eq=False)
 class Specification:
@@ -331,7 +334,7 @@ class Specification:
         SmmixError
             If a formula uses something that has no plain value.
         """
-        layout = self.layout
+        layout, held = self.layout, self.equalities
         return {
             "k": layout.k,
             "p": layout.p,
@@ -348,6 +351,9 @@ class Specification:
             "column_names": dict(self.column_names),
             "response_columns": list(self.response_columns),
             "grouped": self.grouped,
+            **{name: value for name in ALSO if (value := getattr(self, name))},
+            "told_apart": sorted(self.told_apart),
+            "restrictions": None if held is None else (held.matrix, held.values),
             "formulas": None if self.formulas is None else self.formulas.to_plain(),
         }
 
@@ -378,7 +384,7 @@ class Specification:
         formulas = None
         if given["formulas"] is not None:
             formulas = FormulaSpec.from_plain(given["formulas"], trust=trust)
-        return cls(
+        free = cls(
             family,
             MultinomialMixing() if mixing else ConstantMixing(),
             shared,
@@ -393,7 +399,13 @@ class Specification:
             formula=None if formulas is None else formulas.formula,
             concomitant=None if formulas is None else formulas.concomitant_formula,
             grouped=bool(given["grouped"]),
+            told_apart=frozenset(given.get("told_apart", ())),
+            **{name: given[name] for name in ALSO if name in given},
         )
+        if given.get("restrictions") is None:
+            return free
+        matrix, values = given["restrictions"]
+        return replace(free, equalities=solve_equalities(matrix, values, table))
 
 
 def _table(

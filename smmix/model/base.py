@@ -130,7 +130,7 @@ class MixtureModel(GenericLikelihoodModel):
                            "hasconst"]  # fmt: skip
 
     @classmethod
-    def of_parts(cls, parts: Parts) -> Any:
+    def _of_parts(cls, parts: Parts) -> Any:
         """A model of parts; the constructors of the faces take arrays."""
         model = cls.__new__(cls)
         MixtureModel.__init__(model, parts)
@@ -149,16 +149,31 @@ class MixtureModel(GenericLikelihoodModel):
     def _with(self, specification: Specification, observed: Observed | None = None) -> Any:
         """A model of the same rows."""
         observed = self.observed if observed is None else observed
-        return type(self).of_parts(Parts(specification, observed, self.data))
+        return type(self)._of_parts(Parts(specification, observed, self.data))
 
     def with_k(self, k: int) -> Any:
         """The same model of the same data with another number of components.
+
+        Parameters
+        ----------
+        k : int
+
+        Returns
+        -------
+        MixtureOLS
 
         Raises
         ------
         SmmixError
             If the model has restrictions that mean nothing for another k.
+
+        Examples
+        --------
+        >>> from smmix import MixtureOLS
+        >>> MixtureOLS([0.0, 1, 3, 4], [1.0, 1, 1, 1], k=2).with_k(1).param_names
+        ['const[0]', 'sigma[0]']
         """
+        check_k(k)
         specification = self.specification.with_k(k)
         if k == self.k:
             return self

@@ -8,7 +8,8 @@ import numpy as np
 
 from smmix.core.statistics import InfoStats
 from smmix.mixture.evaluate import information_at, own_blocks, posterior_at, score_obs_at
-from smmix.mixture.prediction import new_rows, own_rows, predict_rows
+from smmix.mixture.prediction import predict_rows
+from smmix.mixture.rows import new_rows, own_rows
 from smmix.model.base import MixtureModel
 
 __all__ = ["MixtureLikelihood"]

@@ -270,5 +270,5 @@ def from_formula(
         missing=missing,
     )
     face = MixtureOLS if kind.family == Gaussian() else MixtureGLM
-    model: MixtureOLS | MixtureGLM = face.of_parts(parts)
+    model: MixtureOLS | MixtureGLM = face._of_parts(parts)
     return model

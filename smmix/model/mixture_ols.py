@@ -215,5 +215,5 @@ class MixtureOLS(MixtureRegression):
             subset=subset,
             missing=missing,
         )
-        model: MixtureOLS = cls.of_parts(parts)
+        model: MixtureOLS = cls._of_parts(parts)
         return model

@@ -9,7 +9,8 @@ from scipy.special import betaincinv, ndtr, ndtri
 
 from smmix.inference.intervals import quantile_residuals
 from smmix.mixture.fitted import Fit, fitted_of
-from smmix.mixture.prediction import own_rows, predict_rows
+from smmix.mixture.prediction import predict_rows
+from smmix.mixture.rows import own_rows
 from smmix.plots.style import GREY, open_panels
 from smmix.support.checks import check_alpha, check_whole
 

@@ -13,7 +13,8 @@ from smmix.inference.covariance import proportions, sigmas
 from smmix.inference.intervals import MixturePrediction, get_prediction
 from smmix.inference.table import parameter_table
 from smmix.mixture.fitted import Fitted
-from smmix.mixture.prediction import new_rows, predict_rows
+from smmix.mixture.prediction import predict_rows
+from smmix.mixture.rows import new_rows
 from smmix.mixture.specification import Specification
 from smmix.support.docstrings import documented_by
 

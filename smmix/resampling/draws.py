@@ -12,7 +12,8 @@ from smmix.core.family_list import members
 from smmix.errors import SmmixError
 from smmix.formula import Design
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
-from smmix.mixture.prediction import Law, Rows, new_rows, own_rows
+from smmix.mixture.prediction import Law
+from smmix.mixture.rows import Rows, new_rows, own_rows
 from smmix.mixture.specification import Specification
 from smmix.support.checks import check_whole, generator
 from smmix.support.frames import as_frame, is_pandas

@@ -12,7 +12,7 @@ from smmix.core.source import Source
 from smmix.errors import SmmixError
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.mixture.observed import Observed
-from smmix.mixture.prediction import own_rows
+from smmix.mixture.rows import own_rows
 from smmix.resampling.draws import ResponseLaw, take_rows
 from smmix.sources.reweighted import ReweightedSource
 

@@ -18,7 +18,8 @@ from smmix.inference.criteria import Criteria, classification_table
 from smmix.inference.table import parameter_table
 from smmix.mixture.fitted import FitRecord, Fitted
 from smmix.mixture.observed import Observed
-from smmix.mixture.prediction import component_means, labels_of, own_rows, predict_rows
+from smmix.mixture.prediction import component_means, labels_of, predict_rows
+from smmix.mixture.rows import own_rows
 from smmix.mixture.specification import Specification
 from smmix.reporting.components import ComponentView, component_views
 from smmix.reporting.page import report

@@ -18,7 +18,8 @@ from smmix.large.predict import predict_large
 from smmix.mixture.fitted import FitRecord
 from smmix.mixture.hypotheses import positions
 from smmix.mixture.observed import refuse_rows
-from smmix.mixture.prediction import new_rows, own_rows, predict_rows, with_response
+from smmix.mixture.prediction import predict_rows
+from smmix.mixture.rows import new_rows, own_rows, with_response
 from smmix.reporting import json_file
 from smmix.reporting.summary import summarize
 from smmix.reporting.tables import MixtureSummary

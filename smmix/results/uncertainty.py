@@ -18,7 +18,6 @@ from smmix.mixture.hypotheses import (
     refuse_contradiction,
 )
 from smmix.results.estimates import MixtureEstimates
-from smmix.support.checks import check_alpha
 from smmix.support.docstrings import documented_by
 
 __all__ = ["MixtureUncertainty"]
@@ -115,8 +114,7 @@ class MixtureUncertainty(MixtureEstimates):
         >>> results.conf_int().loc["income[0]"].round(3).tolist()
         [0.634, 0.686]
         """
-        check_alpha(alpha)
-        limits = super().conf_int(alpha)
+        limits = self.fitted.conf_int(alpha)
         if cols is None:
             return limits
         return limits[positions("cols", cols, self.model.param_names)]
