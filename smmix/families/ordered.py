@@ -147,7 +147,7 @@ class Ordered(ScoredFamily):
             if j:
                 row[-1] = high * state.low_high
             row.append(low * state.low_low + high * state.high_high)
-            second.append([-low * in_low - high * in_high, *row])
+            second.append([-(low * in_low) - high * in_high, *row])
             lower.append([-entry for entry in row])
         return Derivatives(first, second, -second[0][0], lower)
 
