@@ -12,7 +12,14 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import gammaln, log1p, loggamma, psi, zeta
 
-__all__ = ["log_rising", "ratio_bend", "ratio_fall", "rising_bend", "rising_slope"]
+__all__ = [
+    "log_ratio",
+    "log_rising",
+    "ratio_curve",
+    "ratio_rest",
+    "rising_bend",
+    "rising_slope",
+]
 
 #: From this r on the series are exact to rounding.
 LARGE = 32.0
@@ -46,7 +53,7 @@ def ratio_fall(t: np.ndarray) -> np.ndarray:
 
 
 def ratio_bend(t: np.ndarray) -> np.ndarray:
-    """t / (1 + t) - 2 (1 - log(1 + t) / t), which is of order t^2."""
+    """T / (1 + t) - 2 (1 - log(1 + t) / t), which is of order t^2."""
     near = np.where(t.real < SMALL, t, 0.0)
     series = np.zeros_like(near)
     for k in range(TERMS + 1, 1, -1):
@@ -55,6 +62,24 @@ def ratio_bend(t: np.ndarray) -> np.ndarray:
     return np.where(
         t.real < SMALL, -near * series, far / (1.0 + far) - 2.0 * (1.0 - log1p(far) / far)
     )
+
+
+def log_ratio(t: np.ndarray) -> np.ndarray:
+    """Log(1 + t) / t of positive t, with its digits where it is small too."""
+    return np.where(t.real < SMALL, 1.0 - ratio_fall(t), log1p(t) / t)
+
+
+def ratio_rest(t: np.ndarray) -> np.ndarray:
+    """Log(1 + t) / t - 1 / (1 + t): of order t where t is small, log(t) / t where it is large."""
+    q = 1.0 / (1.0 + t)
+    return np.where(t.real < SMALL, t * q - ratio_fall(t), log1p(t) / t - q)
+
+
+def ratio_curve(t: np.ndarray) -> np.ndarray:
+    """2 log(1 + t) / t - (3 - q) q with q = 1 / (1 + t), of order t^2 where t is small."""
+    q = 1.0 / (1.0 + t)
+    near = (t * q) ** 2 + ratio_bend(t)
+    return np.where(t.real < SMALL, near, 2.0 * log1p(t) / t - (3.0 - q) * q)
 
 
 def log_rising(y: np.ndarray, a: np.ndarray) -> np.ndarray:
