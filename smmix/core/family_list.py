@@ -118,7 +118,12 @@ class FamilyList:
         """A row is possible when one of the families can have it."""
         refusals = [part.family.refuse(y, aux) for part in self.parts]
         told = [refusal for refusal in refusals if refusal is not None]
-        return max(told, key=lambda refusal: refusal[0]) if len(told) == len(refusals) else None
+        if len(told) < len(refusals):
+            return None
+        row, words = max(told, key=lambda refusal: refusal[0])
+        one, own = y[row : row + 1], None if aux is None else aux[row : row + 1]
+        possible = any(part.family.refuse(one, own) is None for part in self.parts)
+        return None if possible else (row, words)
 
     def bound(self, y: np.ndarray) -> FamilyList:
         return FamilyList(tuple(family.bound(y) for family in self.families))

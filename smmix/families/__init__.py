@@ -13,26 +13,42 @@ from typing import Any
 from smmix.core.family import Family
 from smmix.core.family_list import FamilyList
 from smmix.errors import SmmixError
+from smmix.families.beta import Beta
 from smmix.families.binomial import Binomial
 from smmix.families.censored_gaussian import CensoredGaussian
+from smmix.families.exponential_times import Exponential
 from smmix.families.gamma import Gamma
 from smmix.families.gaussian import Gaussian
 from smmix.families.inverse_gaussian import InverseGaussian
 from smmix.families.laplace import Laplace
+from smmix.families.negative_binomial import NegativeBinomial
+from smmix.families.ordered import Ordered
+from smmix.families.point_mass import PointMass
 from smmix.families.poisson import Poisson
 from smmix.families.student_t import StudentT
+from smmix.families.weibull import Weibull
+from smmix.families.zero_inflated_poisson import ZeroInflatedPoisson
+from smmix.families.zero_truncated_poisson import ZeroTruncatedPoisson
 
 __all__ = [
     "ALIASES",
     "REGISTRY",
+    "Beta",
     "Binomial",
     "CensoredGaussian",
+    "Exponential",
     "Gamma",
     "Gaussian",
     "InverseGaussian",
     "Laplace",
+    "NegativeBinomial",
+    "Ordered",
+    "PointMass",
     "Poisson",
     "StudentT",
+    "Weibull",
+    "ZeroInflatedPoisson",
+    "ZeroTruncatedPoisson",
     "family_from_plain",
     "read_family",
 ]
@@ -44,9 +60,17 @@ REGISTRY: dict[str, Callable[..., Family]] = {
     "laplace": Laplace,
     "censored_gaussian": CensoredGaussian,
     "poisson": Poisson,
+    "negative_binomial": NegativeBinomial,
+    "zero_truncated_poisson": ZeroTruncatedPoisson,
+    "zero_inflated_poisson": ZeroInflatedPoisson,
     "binomial": Binomial,
     "gamma": Gamma,
     "inverse_gaussian": InverseGaussian,
+    "beta": Beta,
+    "ordered": Ordered,
+    "weibull": Weibull,
+    "exponential": Exponential,
+    "point_mass": PointMass,
 }
 
 #: Other names in use.
@@ -55,6 +79,10 @@ ALIASES = {
     "t": "student_t",
     "tobit": "censored_gaussian",
     "bernoulli": "binomial",
+    "nb2": "negative_binomial",
+    "zip": "zero_inflated_poisson",
+    "ordered_logit": "ordered",
+    "zero": "point_mass",
 }
 
 #: Names of statsmodels' links that differ from ours when written small.
