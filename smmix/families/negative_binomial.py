@@ -13,7 +13,6 @@ from smmix.core.statistics import ComponentStats
 from smmix.core.transforms import LOG
 from smmix.errors import SmmixError
 from smmix.families.exponential import (
-    LARGEST,
     Array,
     Aux,
     first_not,
@@ -23,8 +22,8 @@ from smmix.families.exponential import (
 from smmix.families.rising import (
     log_ratio,
     log_rising,
-    ratio_bend,
-    ratio_fall,
+    ratio_curve,
+    ratio_rest,
     rising_bend,
     rising_slope,
 )
@@ -112,7 +111,7 @@ class NegativeBinomial(ScoredFamily):
         alpha = _kept(nuisance)
         if self.kind == 2:
             return _State(mean, alpha, alpha * mean)
-        return _State(mean, np.clip(alpha / mean, 1.0 / LARGEST, LARGEST), alpha)
+        return _State(mean, alpha / mean, alpha)
 
     def evaluate(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> Working:
         factorial = gammaln(y + 1.0)
@@ -121,13 +120,14 @@ class NegativeBinomial(ScoredFamily):
         log = log1p(state.x)
         log_density = y * (log_mean - log)
         log_density += log_rising(y, state.own)
-        log_density -= mean * log_ratio(state.x)
+        none = mean * log_ratio(state.x)
+        log_density -= none
         log_density -= factorial
         weight = mean / (1.0 + state.x)
         if self.kind == 2:
             return Working(log_density, y / mean - 1.0, weight, state)
         slope = rising_slope(y, state.own)
-        score = y - slope - mean * log_ratio(state.x)
+        score = y - slope - none
         return Working(log_density, score / weight, weight, state._replace(slope=slope))
 
     def sums(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> list[Array]:
@@ -141,16 +141,15 @@ class NegativeBinomial(ScoredFamily):
         curve = rising_bend(y, own, slope)
         q = 1.0 / (1.0 + x)
         part = x * q
-        fall, bend = ratio_fall(x), ratio_bend(x)
         weight = np.asarray(working.weight)
         in_alpha = _in_alpha(y, state, nuisance)
-        twice = (curve + y * part**2 - mean * (part**2 + bend)) / alpha**2
+        twice = (curve + y * part**2 - mean * ratio_curve(x)) / alpha**2
         if self.kind == 2:
             in_eta = -weight * (1.0 + own * y) * q
             mixed = -(y - mean) * part * q / alpha
         else:
             in_eta = slope + curve - mean * log_ratio(x)
-            mixed = (mean * (part - fall) - slope - curve) / alpha
+            mixed = (mean * ratio_rest(x) - slope - curve) / alpha
         return Derivatives(
             first=[weight * working.residual, in_alpha],
             second=[[in_eta], [mixed, twice]],
@@ -205,5 +204,5 @@ def _sloped(y: Array, state: _State) -> _State:
 def _in_alpha(y: Array, state: _State, nuisance: Array) -> Array:
     """Derivative of the log-density in alpha."""
     part = state.x / (1.0 + state.x)
-    fall = ratio_fall(state.x)
-    return np.asarray((state.slope - y * part + state.mean * (part - fall)) / _kept(nuisance))
+    rest = state.mean * ratio_rest(state.x)
+    return np.asarray((state.slope - y * part + rest) / _kept(nuisance))

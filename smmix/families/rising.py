@@ -12,7 +12,14 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import gammaln, log1p, loggamma, psi, zeta
 
-__all__ = ["log_ratio", "log_rising", "ratio_bend", "ratio_fall", "rising_bend", "rising_slope"]
+__all__ = [
+    "log_ratio",
+    "log_rising",
+    "ratio_curve",
+    "ratio_rest",
+    "rising_bend",
+    "rising_slope",
+]
 
 #: From this r on the series are exact to rounding.
 LARGE = 32.0
@@ -45,13 +52,6 @@ def ratio_fall(t: np.ndarray) -> np.ndarray:
     return np.where(t.real < SMALL, series, 1.0 - log1p(far) / far)
 
 
-def log_ratio(t: np.ndarray) -> np.ndarray:
-    """The quotient log(1 + t) / t, which is one at zero."""
-    zero = t == 0.0
-    safe = np.where(zero, 1.0, t)
-    return np.where(zero, 1.0, log1p(safe) / safe)
-
-
 def ratio_bend(t: np.ndarray) -> np.ndarray:
     """T / (1 + t) - 2 (1 - log(1 + t) / t), which is of order t^2."""
     near = np.where(t.real < SMALL, t, 0.0)
@@ -62,6 +62,24 @@ def ratio_bend(t: np.ndarray) -> np.ndarray:
     return np.where(
         t.real < SMALL, -near * series, far / (1.0 + far) - 2.0 * (1.0 - log1p(far) / far)
     )
+
+
+def log_ratio(t: np.ndarray) -> np.ndarray:
+    """Log(1 + t) / t of positive t, with its digits where it is small too."""
+    return np.where(t.real < SMALL, 1.0 - ratio_fall(t), log1p(t) / t)
+
+
+def ratio_rest(t: np.ndarray) -> np.ndarray:
+    """Log(1 + t) / t - 1 / (1 + t): of order t where t is small, log(t) / t where it is large."""
+    q = 1.0 / (1.0 + t)
+    return np.where(t.real < SMALL, t * q - ratio_fall(t), log1p(t) / t - q)
+
+
+def ratio_curve(t: np.ndarray) -> np.ndarray:
+    """2 log(1 + t) / t - (3 - q) q with q = 1 / (1 + t), of order t^2 where t is small."""
+    q = 1.0 / (1.0 + t)
+    near = (t * q) ** 2 + ratio_bend(t)
+    return np.where(t.real < SMALL, near, 2.0 * log1p(t) / t - (3.0 - q) * q)
 
 
 def log_rising(y: np.ndarray, a: np.ndarray) -> np.ndarray:
