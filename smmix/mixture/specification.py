@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from smmix.core.family import Family
-from smmix.core.family_list import FamilyList
+from smmix.core.family_list import FamilyList, members
 from smmix.core.mixing import Mixing
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import LinearMap, MixtureParams, ParamLayout
@@ -136,7 +136,7 @@ class Specification:
             If an option makes no sense for the design.
         """
         names = design.concomitant_names
-        mask = checked_present(present, k, design)
+        mask = checked_present(present, k, design) & columns_of(family, k, design)
         free = cls(
             family,
             MultinomialMixing() if names is not None else ConstantMixing(),
@@ -215,7 +215,10 @@ class Specification:
 
     @property
     def _slopes(self) -> int:
-        return self.parameters.positions(COEF).size - self.k * self.k_constant
+        constants = sum(
+            one.link is not None and one.intercept for one in members(self.family, self.k)
+        )
+        return self.parameters.positions(COEF).size - constants * self.k_constant
 
     @property
     def em_keeps_restrictions(self) -> bool:
@@ -300,14 +303,14 @@ class Specification:
         SmmixError
             If there are restrictions that mean nothing for another k.
         """
-        if self.equalities is not None or not self.present.all():
+        if self.equalities is not None or (self.present != self.present[:1]).any():
             raise SmmixError(
                 "The model restricts single components (fixed, constraints, or a formula for "
                 "each), which means nothing for another number of components."
             )
         if k == self.k:
             return self
-        present = np.ones((k, len(self.exog_names)), dtype=bool)
+        present = np.repeat(self.present[:1], k, axis=0)
         if isinstance(self.family, FamilyList):
             raise SmmixError(
                 "The model lists a family for each component, which means nothing for another "
@@ -406,6 +409,18 @@ class Specification:
             return free
         matrix, values = given["restrictions"]
         return replace(free, equalities=solve_equalities(matrix, values, table))
+
+
+def columns_of(family: Family, k: int, design: Design) -> np.ndarray:
+    """Which columns mean something to each component, (k, p)."""
+    mask = np.ones((k, len(design.exog_names)), dtype=bool)
+    constant = [name in ("Intercept", "const") for name in design.exog_names]
+    for c, one in enumerate(members(family, k)):
+        if one.link is None:
+            mask[c] = False
+        elif not one.intercept:
+            mask[c, constant] = False
+    return mask
 
 
 def _table(
