@@ -407,7 +407,7 @@ class NormalEquationOLS(WLS):
         # A row of weight zero says nothing, and is none that a variance could be estimated from.
         fit = fit._replace(nobs=int(self.nobs))
         require_residual_df(fit.nobs, fit.rank)
-        require_range(fit, rows.y, rows.weight, self.exog_names)
+        require_range(fit, rows.y, rows.weight, lambda: self.exog_names)
         self.rank = fit.rank
         self._df_model = float(fit.rank - self.k_constant)
         self._df_resid = self.nobs - fit.rank

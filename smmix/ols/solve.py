@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast, get_args
 
@@ -209,9 +209,16 @@ def _columns(positions: list[int], names: Sequence[str] | None) -> str:
 
 
 def require_range(
-    fit: Fit, y: np.ndarray, weights: np.ndarray | None, names: Sequence[str]
+    fit: Fit, y: np.ndarray, weights: np.ndarray | None, names: Callable[[], Sequence[str]]
 ) -> None:
     """Refuse a fit with sums of squares that doubles cannot hold.
+
+    Parameters
+    ----------
+    fit : Fit
+    y, weights : ndarray, (n,)
+    names : callable
+        Returns the names of the columns, which statsmodels makes up by looking at all of them.
 
     Raises
     ------
@@ -232,11 +239,11 @@ def require_range(
                 f"{how} it by a constant."
             )
     for roots in (fit.root_diagonal, bse):
-        for name, root in zip(names, roots, strict=True):
+        for column, root in enumerate(roots):
             if _is_outside(root):
                 size, _, how = _advice(root < 1.0)
                 raise SmmixError(
-                    f"The column {name!r} is too {size} for doubles: the variance of its "
+                    f"The column {names()[column]!r} is too {size} for doubles: the variance of its "
                     f"coefficient {'underflows' if root < 1.0 else 'overflows'}; {how} the column "
                     "by a constant."
                 )
