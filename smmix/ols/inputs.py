@@ -59,9 +59,10 @@ def matrix(data: Any, what: str = "X") -> tuple[np.ndarray, list[str] | None]:
 
 def column_names(frame: pd.DataFrame) -> list[str]:
     """Names of columns as statsmodels writes them: the levels of a MultiIndex joined by "_"."""
+    names: list[Any] = list(frame.columns)
     return [
         "_".join(str(level) for level in name if level) if isinstance(name, tuple) else str(name)
-        for name in frame.columns
+        for name in names
     ]
 
 
@@ -106,7 +107,7 @@ def vector(data: Any, n_rows: int, what: str) -> np.ndarray:
 
 def _doubles(data: Any, what: str) -> np.ndarray:
     if np.ma.is_masked(data):
-        data = np.ma.asarray(data).astype(float).filled(np.nan)
+        data = np.ma.filled(data.astype(float), np.nan)
     try:
         values = np.asarray(data)
         if values.dtype.kind in NO_NUMBERS:

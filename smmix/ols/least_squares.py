@@ -85,7 +85,7 @@ class Fit(NamedTuple):
     nobs: int
     relative_error: float = 0.0
     root_rss: float = 0.0
-    root_diagonal: np.ndarray | None = None
+    root_diagonal: np.ndarray = np.zeros(0)
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,7 @@ class NormalEquationOLS(WLS):
         kwargs["eval_env"] = depth
         try:
             return super().from_formula(formula, frame, subset, drop_cols, *args, **kwargs)  # type: ignore[no-any-return]
-        except (SmmixError, TypeError):
+        except SmmixError:
             raise
         except Exception as error:
             # patsy's errors are of several lines; what is wrong with a formula is said in one.
@@ -158,6 +158,8 @@ class NormalEquationOLS(WLS):
                 build_design(formula, frame, env=env)
             except SmmixError as reason:
                 raise reason from None
+            if isinstance(error, TypeError):
+                raise
             why = str(error).partition("\n")[0]
             raise SmmixError(f"The formula {formula!r} cannot be built: {why}.") from error
 
@@ -428,7 +430,7 @@ class NormalEquationOLS(WLS):
 def _readable(endog: Any, exog: Any) -> tuple[Any, Any]:
     """Both in a form that statsmodels reads: pandas where there are labels, arrays of numbers."""
     values, names = matrix(exog, "exog")
-    table = values
+    table: Any = values
     if names is not None:
         frame = as_frame(exog, "exog")
         # Numbers held as objects, or in another byte order, are no numbers to statsmodels.

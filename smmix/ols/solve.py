@@ -243,9 +243,9 @@ def require_range(
             if _is_outside(root):
                 size, _, how = _advice(root < 1.0)
                 raise SmmixError(
-                    f"The column {names()[column]!r} is too {size} for doubles: the variance of its "
-                    f"coefficient {'underflows' if root < 1.0 else 'overflows'}; {how} the column "
-                    "by a constant."
+                    f"The column {names()[column]!r} is too {size} for doubles: the variance of "
+                    f"its coefficient {'underflows' if root < 1.0 else 'overflows'}; {how} the "
+                    "column by a constant."
                 )
 
 
