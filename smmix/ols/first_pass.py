@@ -161,7 +161,7 @@ class Problem:
 
     @property
     def _is_safe(self) -> bool:
-        squares = np.append(np.diag(self.stats.xwx), self.stats.rwr or 1.0)
+        squares = np.append(np.diag(self.stats.xwx), self.stats.rwr)
         return bool(((squares > SAFE[0]) & (squares < SAFE[1])).all())
 
     @property

@@ -13,7 +13,15 @@ from smmix.errors import SmmixError
 from smmix.ols.rows import BlockRows
 from smmix.support.frames import as_frame, first_text, is_date, plain, row_name
 
-__all__ = ["block_source", "column_names", "constant_column", "matrix", "spans_constant", "vector"]
+__all__ = [
+    "block_source",
+    "column_names",
+    "constant_column",
+    "matrix",
+    "spans_constant",
+    "unmasked",
+    "vector",
+]
 
 #: A column of ones whose part outside the space of the columns is shorter than this, when scaled
 #: to unit length, is an implicit constant.
@@ -105,11 +113,14 @@ def vector(data: Any, n_rows: int, what: str) -> np.ndarray:
     return values
 
 
+def unmasked(data: Any) -> Any:
+    """What is masked as NaN: an ordinary array would show what the mask hides."""
+    return np.ma.filled(data.astype(float), np.nan) if np.ma.is_masked(data) else data
+
+
 def _doubles(data: Any, what: str) -> np.ndarray:
-    if np.ma.is_masked(data):
-        data = np.ma.filled(data.astype(float), np.nan)
     try:
-        values = np.asarray(data)
+        values = np.asarray(unmasked(data))
         if values.dtype.kind in NO_NUMBERS:
             raise TypeError(f"it holds {NO_NUMBERS[values.dtype.kind]}")
         return values.astype(float, copy=False)

@@ -11,7 +11,7 @@ from statsmodels.tools.sm_exceptions import MissingDataError
 
 from smmix.errors import SmmixError
 from smmix.formula import build_design
-from smmix.ols.inputs import column_names, constant_column, matrix, spans_constant, vector
+from smmix.ols.inputs import column_names, constant_column, matrix, spans_constant, unmasked, vector
 from smmix.ols.results import NormalEquationResults
 from smmix.ols.rows import ArrayRows, Rows
 from smmix.ols.solve import Method, fit_rows, require_range, require_residual_df
@@ -361,6 +361,11 @@ class NormalEquationOLS(WLS):
         columns = getattr(self.data.orig_exog, "columns", None)
         return None if columns is None else column_names(self.data.orig_exog)
 
+    def _all_names(self) -> list[str]:
+        # Looking for the constant, statsmodels squares columns that may be very large.
+        with np.errstate(over="ignore"):
+            return list(self.exog_names)
+
     def _find_constant(self, x: np.ndarray, hasconst: bool | None) -> None:
         """Where statsmodels keeps whether there is a constant, and its column."""
         position = None if hasconst is False else constant_column(x)
@@ -409,7 +414,7 @@ class NormalEquationOLS(WLS):
         # A row of weight zero says nothing, and is none that a variance could be estimated from.
         fit = fit._replace(nobs=int(self.nobs))
         require_residual_df(fit.nobs, fit.rank)
-        require_range(fit, rows.y, rows.weight, lambda: self.exog_names)
+        require_range(fit, rows.y, rows.weight, self._all_names)
         self.rank = fit.rank
         self._df_model = float(fit.rank - self.k_constant)
         self._df_resid = self.nobs - fit.rank
@@ -445,7 +450,7 @@ def _readable(endog: Any, exog: Any) -> tuple[Any, Any]:
             numbers(endog, "endog", endog.index, booleans=True), endog.index, name=endog.name
         )
     elif not isinstance(endog, pd.DataFrame):
-        endog = np.asarray(endog)
+        endog = np.asarray(unmasked(endog))
     rows = endog.shape[0] if endog.ndim else 0
     if rows != len(values):
         raise SmmixError(f"endog has {rows} rows, but exog has {len(values)}.")
