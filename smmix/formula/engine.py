@@ -264,14 +264,14 @@ def design_matrices(
         return [np.empty((0, len(info.column_names))) for info in infos]
     try:
         built = patsy.build_design_matrices(list(infos), frame, NA_action="raise")
-    except patsy.PatsyError as error:
-        _refuse_unseen(infos, frame, rows)
-        raise _explained(error) from error
     except Exception as error:
+        _refuse_unseen(infos, frame, rows)
         for factor, known in [item for info in infos for item in info.factor_infos.items()]:
             position = _first_failing(factor, known, frame)
             if position is not None:
                 raise _beyond(factor.name(), error, rows, position) from error
+        if isinstance(error, patsy.PatsyError):
+            raise _explained(error) from error
         raise
     matrices = [np.ascontiguousarray(np.asarray(matrix), dtype=np.float64) for matrix in built]
     for info, matrix in zip(infos, matrices, strict=True):
@@ -301,13 +301,14 @@ def _first_failing(factor: Any, known: FactorInfo, frame: pd.DataFrame) -> int |
 
 def _beyond(code: str, error: Exception, rows: pd.Index, position: int) -> SmmixError:
     where = row_name(rows, position)
-    if isinstance(error, NotImplementedError):
+    # patsy wraps what a transform raises into an error of its own.
+    if isinstance(error.__cause__ or error, NotImplementedError):
         return SmmixError(
             f"The formula term {code!r} has no value in {where}, which lies outside of the range "
             "of the fit: leave the row out, or give the term lower_bound= and upper_bound= in the "
             "formula."
         )
-    text = str(error).partition("\n")[0].rstrip(".")
+    text = str(getattr(error, "message", error)).partition("\n")[0].rstrip(".")
     return SmmixError(f"The formula term {code!r} cannot be evaluated in {where}: {text}.")
 
 
