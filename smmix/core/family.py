@@ -68,7 +68,7 @@ class Penalty(NamedTuple):
     """
 
     strength: float = 0.0
-    reference: float = 1.0
+    reference: Any = 1.0  # float, or (1 or S, K)
 
 
 class Family(Protocol):

@@ -204,7 +204,14 @@ class FamilyList:
         return Derivatives(first, second, information, expected)
 
     def _of(self, stats: ComponentStats, part: _Part) -> ComponentStats:
-        return ComponentStats(*(None if s is None else s[:, part.components] for s in stats))
+        at, extra = part.components, stats.extra
+        return ComponentStats(
+            stats.nobs[:, at],
+            stats.xwx[:, at],
+            stats.xwr[:, at],
+            stats.rwr[:, at],
+            None if extra is None else extra[:, at],
+        )
 
     def update_nuisance(
         self,

@@ -216,6 +216,7 @@ def predict_rows(
     if which == "components":
         return pd.DataFrame(law.means, rows.index, components)
     if which == "cdf":
+        assert rows.endog is not None, "refused above"
         return pd.Series(law.cdf(rows.endog), rows.index, name="cdf")
     if which == "quantile":
         return _quantiles(q, law, rows.index)
