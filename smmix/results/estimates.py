@@ -13,7 +13,7 @@ from statsmodels.base.model import GenericLikelihoodModelResults
 
 from smmix import plots
 from smmix.errors import SmmixError
-from smmix.inference import intervals
+from smmix.inference import residuals
 from smmix.inference.criteria import Criteria, classification_table
 from smmix.inference.table import parameter_table
 from smmix.mixture.fitted import FitRecord, Fitted
@@ -183,7 +183,7 @@ class MixtureEstimates(GenericLikelihoodModelResults):
     @property
     def quantile_residuals(self) -> pd.Series:
         """Normal quantiles of the fitted distribution function at the response."""
-        return intervals.quantile_residuals(self.fitted)
+        return residuals.quantile_residuals(self.fitted)
 
     # -- how good the fit is --------------------------------------------------------------------
 
