@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from smmix.inference import covariance, terms
+from smmix.inference import covariance, ratios, terms
 from smmix.mixture.hypotheses import (
     check_matrix,
     check_square,
@@ -135,6 +135,10 @@ class MixtureUncertainty(MixtureEstimates):
     @documented_by(terms.margins)
     def margins(self, alpha: float = 0.05, *, at: Any = None, dummy: bool = False) -> Margins:
         return Margins.of(terms.margins(self.fitted, alpha, at=at, dummy=dummy), self.fitted, at)
+
+    @documented_by(ratios.ratios)
+    def ratios(self, alpha: float = 0.05) -> pd.DataFrame:
+        return ratios.ratios(self.fitted, alpha)
 
     # -- tests ----------------------------------------------------------------------------------
 
