@@ -252,7 +252,7 @@ CONTENTS = {
     "x,y\n1,2,3\n2,3,4\n": ("row 1", "more fields than the header"),
     "x,y,x\n1,2,3\n": ("'x' more than once",),
     'x,y\n1,"2\n3,4\n': ("never closed",),
-    "x;y\n1;2\n": ("separated by ';'",),
+    "x;y|z\n1;2\n": ("read with ';' between fields", "'y'"),
     "": ("the file is empty",),
     "x,y\n": ("no rows",),
     "x,y\n1,2\n2,3\n3,5\nn.b.,7\n": ("row 4", "'x'", "'n.b.'"),

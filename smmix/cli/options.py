@@ -18,6 +18,12 @@ __all__ = [
 def _describe_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", metavar="FILE", help="CSV or Parquet; - is CSV on stdin")
     parser.add_argument("--dataset", metavar="NAME", help="a data set that ships with statsmodels")
+    csv = parser.add_argument_group("how the CSV is written, where it leaves a doubt")
+    csv.add_argument("--sep", metavar="SIGN", help="between fields: ';', tab, space, ..")
+    csv.add_argument("--decimal", metavar="SIGN", help="decimal mark, such as ','")
+    csv.add_argument("--thousands", metavar="SIGN", help="mark of thousands: '.', ',', space, ..")
+    csv.add_argument("--na", metavar="TEXTS", help="texts that stand for a missing value: -9,?")
+    csv.add_argument("--encoding", metavar="NAME", help="such as cp1252 or latin-1")
 
 
 def _describe_model(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +47,14 @@ def _describe_model(parser: argparse.ArgumentParser) -> None:
 
 
 def _describe_output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    form.add_argument("--latex", action="store_true", help="print the tables in LaTeX")
+    form.add_argument("--html", action="store_true", help="print the tables in HTML")
+    parser.add_argument(
+        "--test", action="append", default=[], metavar="HYPOTHESIS", help='"x1[0] = x1[1]"; again'
+    )
+    parser.add_argument("--report", metavar="FILE", help="a page with tables and figures: .html")
     parser.add_argument("--plot", metavar="FILE", help="a picture: .png, .pdf, .svg")
     parser.add_argument("--save", metavar="FILE", help="the fit as JSON, for smmix predict")
 
@@ -97,6 +110,7 @@ def describe_predict(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--q", type=_vector, metavar="Q", help="probabilities of the quantiles")
     parser.add_argument("--intervals", action="store_true", help="of the mean and of observations")
+    parser.add_argument("--append", action="store_true", help="behind the columns of the table")
     parser.add_argument("--trust", action="store_true", help="run any function the formula names")
     parser.add_argument("-o", "--output", metavar="FILE", help="CSV or Parquet (default: stdout)")
 

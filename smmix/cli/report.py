@@ -13,7 +13,17 @@ import numpy as np
 import smmix
 from smmix.errors import SmmixError
 
-__all__ = ["deliver", "print_json", "print_text", "record", "require_picture", "say"]
+__all__ = [
+    "deliver",
+    "print_json",
+    "print_summary",
+    "print_tests",
+    "print_text",
+    "record",
+    "require_picture",
+    "say",
+    "test_records",
+]
 
 
 def say(text: str) -> None:
@@ -42,6 +52,38 @@ def deliver(args: argparse.Namespace, draw: Callable[[], Any], results: Any) -> 
         np.ravel(draw())[0].figure.savefig(args.plot)
     if args.save is not None:
         results.to_json(args.save)
+
+
+def test_records(results: Any, hypotheses: list[str]) -> list[dict[str, Any]]:
+    """Wald tests of the hypotheses of --test, as plain values."""
+    tests = [results.wald_test(text) for text in hypotheses]
+    return [
+        {
+            "hypothesis": text,
+            "statistic": float(np.squeeze(test.statistic)),
+            "df": int(test.df_denom),
+            "pvalue": float(test.pvalue),
+        }
+        for text, test in zip(hypotheses, tests, strict=True)
+    ]
+
+
+def print_tests(records: list[dict[str, Any]]) -> None:
+    """Print tests, one a line."""
+    for test in records:
+        print_text(
+            f"Wald test of {test['hypothesis']}: chi2({test['df']}) = {test['statistic']:.4g}, "
+            f"p = {test['pvalue']:.3g}"
+        )
+
+
+def print_summary(summary: Any, args: argparse.Namespace) -> None:
+    """Print a summary as text, or as --latex or --html wants it."""
+    if args.latex:
+        summary = summary.as_latex()
+    elif args.html:
+        summary = summary.as_html()
+    print_text(summary)
 
 
 def record(results: Any, formula: str, name: str) -> dict[str, Any]:

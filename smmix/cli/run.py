@@ -3,6 +3,8 @@
 import argparse
 import contextlib
 import keyword
+import os
+import stat
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -13,16 +15,29 @@ import pandas as pd
 
 import smmix
 from smmix.cli import ols_stream
+from smmix.cli.dialect import Dialect
 from smmix.cli.formulas import build_model
 from smmix.cli.options import model_and_fit_options
-from smmix.cli.report import deliver, print_json, print_text, record, require_picture, say
+from smmix.cli.report import (
+    deliver,
+    print_json,
+    print_summary,
+    print_tests,
+    print_text,
+    record,
+    require_picture,
+    say,
+    test_records,
+)
 from smmix.cli.tables import (
+    PARQUET,
     load_dataset,
     read_table,
     require_columns,
     write_table,
 )
 from smmix.errors import SmmixError
+from smmix.support.frames import quoted
 
 __all__ = ["fit", "ols", "predict", "select", "simulate"]
 
@@ -33,18 +48,22 @@ NOT_CONVERGED = 1
 
 def fit(args: argparse.Namespace) -> int:
     """Fit a finite mixture of regressions and print its summary."""
-    frame, name = _data(args)
+    frame, name, note = _data(args)
     _check_call(args, frame, name)
     model_options, fit_options = model_and_fit_options(args)
-    with _about(name):
+    with _about(name, note):
         model = build_model(args.formula, frame, {"k": args.k} | model_options)
         _note_missing(model, frame, name)
         results = model.fit(**fit_options)
+        tests = test_records(results, args.test)
     if args.json:
-        print_json(record(results, args.formula, name))
+        print_json(record(results, args.formula, name) | ({"tests": tests} if tests else {}))
     else:
-        print_text(results.summary())
+        print_summary(results.summary(), args)
+        print_tests(tests)
     deliver(args, results.plot_fit, results)
+    if args.report is not None:
+        results.report(args.report)
     return 0 if results.converged else NOT_CONVERGED
 
 
@@ -52,11 +71,11 @@ def select(args: argparse.Namespace) -> int:
     """Fit several numbers of components and print the criteria and the best fit."""
     if args.response is not None and args.file is None:
         args.formula, args.file = None, args.formula
-    frame, name = _data(args)
+    frame, name, note = _data(args)
     formula = _formula(args, frame, name)
     _check_call(args, frame, name)
     model_options, fit_options = model_and_fit_options(args)
-    with _about(name):
+    with _about(name, note):
         model = build_model(formula, frame, {"k": 1} | model_options)
         _note_missing(model, frame, name)
         selection = smmix.select_k(
@@ -67,19 +86,24 @@ def select(args: argparse.Namespace) -> int:
             **fit_options,
         )
     best = selection.best
+    with _about(name, ""):
+        tests = test_records(best, args.test)
     if args.json:
         print_json(
             {
                 "criterion": args.criterion,
                 "best_k": selection.best_k,
                 "table": selection.table.reset_index().to_dict("records"),
-                "best": record(best, formula, name),
+                "best": record(best, formula, name) | ({"tests": tests} if tests else {}),
             }
         )
     else:
-        print_text(selection.summary())
-        print_text(best.summary())
+        print_summary(selection.summary(), args)
+        print_summary(best.summary(), args)
+        print_tests(tests)
     deliver(args, selection.plot, best)
+    if args.report is not None:
+        best.report(args.report, selection=selection)
     return 0 if best.converged else NOT_CONVERGED
 
 
@@ -109,7 +133,15 @@ def _formula(args: argparse.Namespace, frame: pd.DataFrame, name: str) -> str:
             left_out.append(label)
     roles = [args.weights, args.prob_weights, args.offset, args.groups, args.cluster]
     other = [*roles, args.response, *left_out]
-    regressors = [_term(column) for column in frame.columns if column not in other]
+    used = [column for column in frame.columns if column not in other]
+    text = [c for c in used if not pd.api.types.is_numeric_dtype(frame[c].dtype)]
+    if text:
+        plural = len(text) > 1
+        say(
+            f"note: column{'s' * plural} {quoted(text)} hold{'s' * (not plural)} text and "
+            f"{'are' if plural else 'is'} taken for categories; --exclude leaves columns out."
+        )
+    regressors = [_term(column) for column in used]
     return f"{_term(args.response)} ~ {' + '.join(regressors) or '1'}"
 
 
@@ -143,13 +175,13 @@ def simulate(args: argparse.Namespace) -> int:
 def predict(args: argparse.Namespace) -> int:
     """Predict new rows from a saved fit; one row of output for each row of input."""
     results = smmix.read_json(Path(args.fit), trust=args.trust)
-    frame, name = _data(args)
+    frame, name, note = _data(args)
     if (args.q is not None) != (args.which == "quantile"):
         raise SmmixError("--which quantile and --q go together.")
     if args.intervals and args.which != "mean":
         raise SmmixError("--intervals are those of --which mean.")
     options = {} if args.q is None else {"q": args.q[0] if len(args.q) == 1 else args.q}
-    with _about(name):
+    with _about(name, note):
         if args.intervals:
             predicted = results.get_prediction(frame).summary_frame()
         else:
@@ -158,6 +190,14 @@ def predict(args: argparse.Namespace) -> int:
     absent = int(predicted.isna().all(axis=1).sum())
     if absent:
         say(f"note: {name}: {absent} of {len(frame)} rows have missing values and no prediction.")
+    if args.append:
+        twice = [column for column in predicted.columns if column in frame.columns]
+        if twice:
+            raise SmmixError(
+                f"--append: {name} has a column {twice[0]!r} already; rename it, or leave --append "
+                "out."
+            )
+        predicted = pd.concat([frame, predicted.set_axis(frame.index)], axis=1)
     write_table(predicted, args.output, index=False)
     return 0
 
@@ -173,21 +213,42 @@ def ols(_: argparse.Namespace) -> int:
     return ols_stream.run(sys.stdin, sys.stdout, sys.stderr)
 
 
-def _data(args: argparse.Namespace) -> tuple[pd.DataFrame, str]:
+def _data(args: argparse.Namespace) -> tuple[pd.DataFrame, str, str]:
+    """The table, what messages call it, and how it was read where that was found out."""
     if (args.file is None) == (args.dataset is None):
-        raise SmmixError("give one table: FILE, or --dataset NAME.")
+        waiting = args.file is None and _is_piped()
+        hint = "; - reads the standard input, where something is waiting" if waiting else ""
+        raise SmmixError(f"give one table: FILE, or --dataset NAME{hint}.")
+    said = [args.sep, args.decimal, args.thousands, args.na, args.encoding]
+    dialect = Dialect.of_options(*said)
+    if any(option is not None for option in said) and (
+        args.file is None or Path(args.file).suffix.lower() in PARQUET
+    ):
+        raise SmmixError("--sep, --decimal, --thousands, --na and --encoding are for CSV files.")
     if args.dataset is not None:
-        return load_dataset(args.dataset), f"the data set {args.dataset}"
-    return read_table(args.file), "standard input" if args.file == "-" else args.file
+        return load_dataset(args.dataset), f"the data set {args.dataset}", ""
+    frame, note = read_table(args.file, dialect)
+    return frame, "standard input" if args.file == "-" else args.file, note
+
+
+def _is_piped() -> bool:
+    """Whether standard input is a pipe or a file."""
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+    except (OSError, ValueError, AttributeError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
 
 
 @contextlib.contextmanager
-def _about(name: str) -> Iterator[None]:
-    """Say which table a message is about."""
+def _about(name: str, note: str) -> Iterator[None]:
+    """Say which table a message is about, and how it was read."""
     try:
         yield
     except SmmixError as error:
-        raise SmmixError(f"{name}: {error}") from error
+        raise SmmixError(f"{name}{f' ({note})' if note else ''}: {error}") from error
+    if note:
+        say(f"note: {name}: {note}.")
 
 
 def _note_missing(model: smmix.MixtureOLS, frame: pd.DataFrame, name: str) -> None:
@@ -204,9 +265,11 @@ def _check_call(args: argparse.Namespace, frame: pd.DataFrame, name: str) -> Non
     options = ("groups", "weights", "prob_weights", "offset", "cluster")
     given = [(f"--{option.replace('_', '-')}", getattr(args, option)) for option in options]
     require_columns(frame, [pair for pair in given if pair[1] is not None], name)
-    for option in ("plot", "save"):
+    for option in ("plot", "save", "report"):
         path = getattr(args, option)
         if path is not None and not Path(path).absolute().parent.is_dir():
             raise SmmixError(f"--{option}: there is no folder {Path(path).parent}.")
+    if args.report is not None and Path(args.report).suffix.lower() not in {".html", ".htm"}:
+        raise SmmixError(f"--report: {args.report!r} should end in .html.")
     if args.plot is not None:
         require_picture(args.plot)

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 import pandas as pd
 
+from smmix.cli.dialect import Dialect, convert_numbers, described, not_encoded, sniffed
 from smmix.errors import SmmixError
 
 __all__ = ["load_dataset", "read_table", "require_columns", "write_table"]
@@ -25,18 +26,22 @@ PARQUET = {".parquet", ".pq"}
 UNPACK: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
-def read_table(path: str) -> pd.DataFrame:
+def read_table(path: str, dialect: Dialect | None = None) -> tuple[pd.DataFrame, str]:
     r"""Read a CSV or Parquet file; ``-`` is CSV on standard input.
 
     Parameters
     ----------
     path : str
         File name: ``.parquet`` or ``.pq``, else CSV, which ``.gz``, ``.bz2`` or ``.xz`` may pack.
+    dialect : Dialect, optional
+        What is known of how the CSV file is written; the rest is found where it leaves no doubt.
 
     Returns
     -------
-    DataFrame
+    frame : DataFrame
         Rows numbered from 1, as the messages about them are; the header is not counted.
+    note : str
+        How a file that is not plain CSV was read; empty for one that is.
 
     Raises
     ------
@@ -50,26 +55,28 @@ def read_table(path: str) -> pd.DataFrame:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder) / "data.csv"
     ...     _ = path.write_text("x,y\n1,2\n3,4\n")
-    ...     read_table(str(path))["y"].tolist()
+    ...     read_table(str(path))[0]["y"].tolist()
     [2, 4]
     """
     name = "standard input" if path == "-" else path
     suffix = Path(path).suffix.lower()
+    note = ""
     try:
         if suffix in PARQUET:
             frame = _read_parquet(path)
         elif path == "-":
             content = sys.stdin.buffer.read()
-            frame = _read_csv(lambda: io.BytesIO(content), name)
+            frame, note = _read_csv(lambda: io.BytesIO(content), name, dialect or Dialect())
         else:
-            frame = _read_csv(partial(UNPACK.get(suffix, open), path, "rb"), name)
+            source = partial(UNPACK.get(suffix, open), path, "rb")
+            frame, note = _read_csv(source, name, dialect or Dialect())
     except OSError as error:
         raise SmmixError(f"{name}: {error.strerror or error}.") from error
     if frame.empty:
         raise SmmixError(f"{name}: the file has a header but no rows.")
     frame.columns = frame.columns.map(str)
     frame.index = pd.RangeIndex(1, len(frame) + 1)
-    return frame
+    return frame, note
 
 
 def _read_parquet(path: str) -> pd.DataFrame:
@@ -83,37 +90,58 @@ def _read_parquet(path: str) -> pd.DataFrame:
         raise SmmixError(f"{path}: not a readable Parquet file ({error}).") from error
 
 
-def _read_csv(open_source: Callable[[], BinaryIO], name: str) -> pd.DataFrame:
+def _read_csv(
+    open_source: Callable[[], BinaryIO], name: str, said: Dialect
+) -> tuple[pd.DataFrame, str]:
+    dialect = sniffed(open_source, name, said)
+    options: dict[str, Any] = {
+        "sep": dialect.sep, "encoding": dialect.encoding, "index_col": False,
+        "skiprows": dialect.n_before,
+    }  # fmt: skip
+
+    def texts() -> pd.DataFrame:
+        with open_source() as source:
+            return pd.read_csv(source, dtype=str, keep_default_na=False, **options)
+
     try:
         with warnings.catch_warnings(), open_source() as source:
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(source, index_col=False, low_memory=False)
+            frame = pd.read_csv(source, low_memory=False, na_values=list(said.na), **options)
+        frame = convert_numbers(frame, texts, dialect)
     except pd.errors.EmptyDataError as error:
         raise SmmixError(f"{name}: the file is empty.") from error
     except UnicodeDecodeError as error:
-        raise SmmixError(
-            f"{name}: not UTF-8 text (byte 0x{error.object[error.start]:02x}); "
-            "save it as UTF-8, or as Parquet."
-        ) from error
+        raise not_encoded(error, name) from error
     except pd.errors.ParserWarning as warning:
         raise SmmixError(f"{name}, row 1: the row has more fields than the header.") from warning
     except pd.errors.ParserError as error:
         raise SmmixError(f"{name}{_parser_message(str(error))}") from error
-    _check_fields(open_source, name, complete=not frame.iloc[:, -1].isna().any())
-    return frame
+    if len(dialect.sep or "") == 1:
+        _check_fields(open_source, name, dialect, complete=not frame.iloc[:, -1].isna().any())
+    # A separator at the end of each line makes a column without a name and without values.
+    nothing = [c for c in frame if str(c).startswith("Unnamed: ") and frame[c].isna().all()]
+    return frame.drop(columns=nothing), described(dialect)
 
 
-def _check_fields(open_source: Callable[[], BinaryIO], name: str, *, complete: bool) -> None:
+def _check_fields(
+    open_source: Callable[[], BinaryIO], name: str, dialect: Dialect, *, complete: bool
+) -> None:
     """Refuse what pandas mends in silence: repeated names, rows that end early."""
-    with io.TextIOWrapper(open_source(), encoding="utf-8-sig", newline="") as text:
-        rows = (row for row in csv.reader(text) if row)
-        header = next(rows)
+    encoding = "utf-8-sig" if dialect.encoding == "utf-8" else dialect.encoding
+    with io.TextIOWrapper(open_source(), encoding=encoding, newline="") as text:
+        rows = (row for row in csv.reader(text, delimiter=dialect.sep or ",") if row)
+        for _ in range(dialect.n_before):
+            next(rows)
+        header = [title for title in next(rows) if title]
         repeated = [title for title in header if header.count(title) > 1]
         if repeated:
             raise SmmixError(f"{name}: the header has {repeated[0]!r} more than once.")
-        other = [mark for mark in (";", "\t", "|") if len(header) == 1 and mark in header[0]]
+        other = [mark for mark in (",", ";", "\t", "|") if len(header) == 1 and mark in header[0]]
         if other:
-            raise SmmixError(f"{name}: the fields are separated by {other[0]!r}, not by commas.")
+            raise SmmixError(
+                f"{name}: the header has {other[0]!r} and no {dialect.sep!r}; say "
+                f"--sep {other[0]!r}."
+            )
         if complete:
             return
         for number, row in enumerate(rows, start=1):

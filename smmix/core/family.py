@@ -97,6 +97,10 @@ class Family(Protocol):
         """Whether a constant regressor means something; beside thresholds it does not."""
 
     @property
+    def reads(self) -> str:
+        """What the response is: "numbers", "successes" or "levels"."""
+
+    @property
     def takes(self) -> tuple[str, ...]:
         """Arguments of the model that fill ``aux``, among "trials", "event" and "inflate"."""
 

@@ -54,6 +54,10 @@ class FamilyList:
     intercept = True
 
     @property
+    def reads(self) -> str:
+        return self._widest.reads
+
+    @property
     def label(self) -> str:
         return "regressions of different families"
 

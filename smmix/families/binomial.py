@@ -51,6 +51,7 @@ class Binomial(ExponentialFamily):
     label = "binomial regressions"
     links = ("logit", "probit", "cloglog", "log")
     discrete = True
+    reads = "successes"
     takes = TAKES
 
     def refuse(self, y: Array, aux: Aux) -> tuple[int, str] | None:

@@ -202,6 +202,7 @@ class ExponentialFamily:
     location_scale = False
     discrete = False
     intercept = True
+    reads = "numbers"
     stages: tuple[Any, ...] = ()
     takes: tuple[str, ...] = ()
     scale: tuple[Any, Any] | None = None

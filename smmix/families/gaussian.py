@@ -48,7 +48,7 @@ class Gaussian(LocationScale):
 
     link: Any = LINKS["identity"]
     name = "gaussian"
-    label = "normal regressions"
+    label = "linear regressions"
 
     def __post_init__(self) -> None:
         name = getattr(self.link, "name", self.link)

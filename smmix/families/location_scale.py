@@ -35,6 +35,7 @@ class RealResponse:
 
     discrete = False
     intercept = True
+    reads = "numbers"
     takes: tuple[str, ...] = ()
     stages: tuple[Any, ...] = ()
     scale: tuple[int, float] | None = (0, 1.0)

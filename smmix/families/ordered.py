@@ -64,6 +64,7 @@ class Ordered(ScoredFamily):
     links = ("logit", "probit")
     discrete = True
     intercept = False
+    reads = "levels"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -17,7 +17,7 @@ from smmix.formula.rows import (
     values_used,
     weighted_rows,
 )
-from smmix.support.frames import is_pandas, numbers, placed, similar_names
+from smmix.support.frames import is_pandas, native, numbers, placed, similar_names
 
 __all__ = ["check_names", "validate_arrays"]
 
@@ -74,7 +74,7 @@ def validate_arrays(
     sources = {"endog": endog, "exog": exog}
     if exog_concomitant is not None:
         sources["exog_concomitant"] = exog_concomitant
-    tables = {what: _columns(values, what) for what, values in sources.items()}
+    tables = {what: native(_columns(values, what)) for what, values in sources.items()}
     rows = _common_rows(tables, sources)
     given = {
         "groups": groups, "freq_weights": freq_weights, "prob_weights": prob_weights,

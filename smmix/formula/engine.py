@@ -38,6 +38,10 @@ __all__ = [
     "unseen_level",
 ]
 
+#: Characters of a formula that a message shows at most.
+LONGEST_SHOWN = 120
+#: Summands of a long formula that patsy is given at a time.
+TERMS_AT_A_TIME = 50
 # numpy is known to every formula, so that np.log(x) works from a command line or a JSON file too.
 PROVIDED = {name: getattr(patsy.builtins, name) for name in patsy.builtins.__all__} | {"np": np}
 
@@ -74,11 +78,11 @@ def parse(formula: Any, concomitant: Any, common: Any) -> Parsed:
         raise SmmixError(
             f"The formula {formula!r} must have one response before the '~', as in 'y ~ x'."
         )
-    if any(code == "Intercept" for code in factor_codes(main.rhs_termlist)):
-        raise SmmixError("A column named 'Intercept' collides with the constant; rename it.")
     mixing = None
     if concomitant is not None:
         mixing = _one_sided(concomitant, "concomitant").rhs_termlist
+    if any(code == "Intercept" for code in factor_codes(main.rhs_termlist, mixing or [])):
+        raise SmmixError("A column named 'Intercept' collides with the constant; rename it.")
     exog = list(main.rhs_termlist)
     entries = _common_entries(common)
     for entry in entries:
@@ -94,11 +98,59 @@ def _terms(formula: Any, what: str) -> ModelDesc:
         )
     try:
         return ModelDesc.from_formula(formula)
+    except RecursionError:
+        return _long_sum(formula, what)
     except patsy.PatsyError as error:
         why = error.message
         if "`" in formula:
             why += '; a column name in backticks is written Q("name")'
-        raise SmmixError(f"The {what} {formula!r} cannot be read: {why}.") from error
+        raise SmmixError(f"The {what} {_short(formula)} cannot be read: {why}.") from error
+    except Exception as error:
+        # patsy's parser asserts what it takes for granted.
+        raise SmmixError(
+            f"The {what} {_short(formula)} cannot be read: an operator stands where a term is "
+            'expected; a column name with signs in it is written Q("name").'
+        ) from error
+
+
+def _short(formula: str) -> str:
+    text = repr(formula)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}.."
+
+
+def _long_sum(formula: str, what: str) -> ModelDesc:
+    """Read a sum of so many terms that patsy, which calls itself for each, cannot."""
+    left, tilde, right = formula.rpartition("~")
+    has_constant, chunk = True, []
+    terms: dict[Term, None] = {}
+    pieces = _summands(right)
+    for number, piece in enumerate(pieces, 1):
+        if piece in ("0", "1", "-1"):
+            has_constant = piece == "1"
+        else:
+            chunk.append(piece)
+        if chunk and (len(chunk) == TERMS_AT_A_TIME or number == len(pieces)):
+            try:
+                read = ModelDesc.from_formula(f"~ 0 + {' + '.join(chunk)}").rhs_termlist
+            except (patsy.PatsyError, RecursionError) as error:
+                why = getattr(error, "message", "it is nested too deeply")
+                raise SmmixError(f"The {what} {_short(formula)} cannot be read: {why}.") from error
+            terms |= dict.fromkeys(read)
+            chunk = []
+    response = _terms(f"{left}~ 1", what).lhs_termlist if tilde and left.strip() else []
+    return ModelDesc(response, [*([INTERCEPT] if has_constant else []), *terms])
+
+
+def _summands(text: str) -> list[str]:
+    """The terms of a sum, a difference only of the constant."""
+    depth, start, found = 0, 0, []
+    for place, sign in enumerate(text):
+        depth += (sign in "([{") - (sign in ")]}")
+        if depth == 0 and sign in "+-":
+            found.append(text[start:place].strip())
+            start = place + (sign == "+")
+    found.append("".join(text[start:].split()) if text[start:].startswith("-") else text[start:])
+    return [piece.strip() for piece in found if piece.strip()]
 
 
 def _one_sided(formula: Any, what: str) -> ModelDesc:
@@ -188,6 +240,20 @@ def design_infos(
         return patsy.design_matrix_builders(parts, lambda: iter(frames), EvalEnvironment([scope]))
     except patsy.PatsyError as error:
         raise _explained(error) from error
+    except Exception as error:
+        # Options that a transform does not take show in errors of its own.
+        for factor in dict.fromkeys(f for part in parts for term in part for f in term.factors):
+            alone, scopes = [[Term([factor])]], EvalEnvironment([scope])
+            try:
+                patsy.design_matrix_builders(alone, lambda: iter(frames), scopes)
+            except Exception as why:  # noqa: BLE001 - whatever the function of a formula raises
+                raise _unbuilt(factor.name(), why) from error
+        raise
+
+
+def _unbuilt(code: str, why: Exception) -> SmmixError:
+    text = str(getattr(why, "message", why)).partition("\n")[0].rstrip(".")
+    return SmmixError(f"The formula term {code!r} cannot be built: {text or type(why).__name__}.")
 
 
 def design_matrices(
@@ -201,6 +267,12 @@ def design_matrices(
     except patsy.PatsyError as error:
         _refuse_unseen(infos, frame, rows)
         raise _explained(error) from error
+    except Exception as error:
+        for factor, known in [item for info in infos for item in info.factor_infos.items()]:
+            position = _first_failing(factor, known, frame)
+            if position is not None:
+                raise _beyond(factor.name(), error, rows, position) from error
+        raise
     matrices = [np.ascontiguousarray(np.asarray(matrix), dtype=np.float64) for matrix in built]
     for info, matrix in zip(infos, matrices, strict=True):
         for column, name in enumerate(info.column_names):
@@ -208,9 +280,41 @@ def design_matrices(
     return matrices
 
 
+def _first_failing(factor: Any, known: FactorInfo, frame: pd.DataFrame) -> int | None:
+    """Position of the first row on which a factor cannot be evaluated."""
+
+    def works(n_rows: int) -> bool:
+        try:
+            factor.eval(known.state, frame.iloc[:n_rows])
+        except Exception:  # noqa: BLE001 - whatever the function of a formula raises
+            return False
+        return True
+
+    if works(len(frame)):
+        return None
+    good, bad = 0, len(frame)
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        good, bad = (middle, bad) if works(middle) else (good, middle)
+    return bad - 1
+
+
+def _beyond(code: str, error: Exception, rows: pd.Index, position: int) -> SmmixError:
+    where = row_name(rows, position)
+    if isinstance(error, NotImplementedError):
+        return SmmixError(
+            f"The formula term {code!r} has no value in {where}, which lies outside of the range "
+            "of the fit: leave the row out, or give the term lower_bound= and upper_bound= in the "
+            "formula."
+        )
+    text = str(error).partition("\n")[0].rstrip(".")
+    return SmmixError(f"The formula term {code!r} cannot be evaluated in {where}: {text}.")
+
+
 def _explained(error: patsy.PatsyError) -> SmmixError:
     where = f" {error.origin.relevant_code()!r}" if error.origin is not None else ""
-    return SmmixError(f"The formula term{where} cannot be built: {error.message}.")
+    why = error.message.partition("\n")[0].rstrip(".")
+    return SmmixError(f"The formula term{where} cannot be built: {why}.")
 
 
 def _refuse_unseen(infos: Sequence[DesignInfo], frame: pd.DataFrame, rows: pd.Index) -> None:

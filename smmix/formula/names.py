@@ -258,28 +258,40 @@ def _unknown_column(
             f"The column {unnamed[0]!r} is not named by text, so a formula cannot name it{where}; "
             "convert the names with data.columns = data.columns.map(str)."
         )
+    # A column that differs in case alone is meant rather than one that has to be quoted.
+    same = name.lower() in {str(column).lower() for column in columns}
+    hint = "" if same else _quote_hint(use.code, columns)
     return SmmixError(
         f"The formula names {name!r}{where}, which is not a column of the data"
-        f"{_quote_hint(use.code, columns) or similar_names(name, columns)}."
+        f"{hint or similar_names(name, columns)}."
     )
 
 
 def _quote_hint(code: str, columns: Iterable[Any]) -> str:
     """How to write the column that a text means, if its name is no Python name."""
-    meant, word = _letters(code), code.lower()
+    typed, letters, word = _close(code), _letters(code), code.lower()
     found = [
         column
         for column in columns
         if isinstance(column, str)
         and (keyword.iskeyword(column) or not column.isidentifier())
         and re.search(r"[^\W\d_]", column)
-        and (_letters(column) in meant or word in re.findall(r"[^\W_]+", column.lower()))
+        and (
+            _close(column) in typed
+            or _letters(column) == letters
+            or word in re.findall(r"[^\W_]+", column.lower())
+        )
     ]
     if not found:
         return ""
     column = max(found, key=len)
     quoted = repr(column) if '"' in column or "\\" in column else f'"{column}"'
     return f"; write Q({quoted}) for the column {column!r}"
+
+
+def _close(text: str) -> str:
+    """A text without spaces and case."""
+    return "".join(text.lower().split())
 
 
 def _letters(text: str) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from smmix.errors import SmmixError
 from smmix.support.frames import (
     is_single,
+    native,
     numbers,
     placed,
     plain,
@@ -126,7 +127,7 @@ def _aligned(value: Any, rows: pd.Index, argument: str) -> pd.Series:
             f"{argument} has {len(value)} values but the data {len(rows)} rows; give one value "
             "for every row of the data, before any subset or missing row is taken out."
         )
-    return pd.Series(value).reset_index(drop=True)
+    return native(pd.Series(value)).reset_index(drop=True)
 
 
 def _array(value: Any, argument: str) -> np.ndarray:

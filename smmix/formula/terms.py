@@ -17,7 +17,27 @@ from smmix.formula.names import name_use
 from smmix.formula.rows import refuse_infinite
 from smmix.support.frames import first_text, is_date, is_single, placed, plain, row_name
 
-__all__ = ["check_finite", "factor_columns", "factor_values", "missing_masks", "refuse_mixed"]
+__all__ = [
+    "check_finite",
+    "factor_columns",
+    "factor_values",
+    "missing_masks",
+    "refuse_mixed",
+    "text_fault",
+]
+
+#: Texts that stand for a missing value: of Stata, SAS, R, spreadsheets and hand-made tables.
+MISSING_SIGNS = {
+    ".", "", "-", "--", "?", "*", "na", "n/a", "n.a.", "#n/a", "null", "none", "missing", "nd",
+}  # fmt: skip
+#: Rows from which on a column with another text in each holds names of rows.
+FEWEST_NAMES = 20
+#: A number as people write it: 1,234.50 or 1.234,50 or 1 234,5 or 0,5, with % or a currency.
+WRITTEN_NUMBER = (
+    r"[-+(]?\s*[$€£]?\s*(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:[.\s'\u00a0]\d{3})+(?:,\d+)?"
+    r"|\d+(?:[.,]\d+)?)\s*[%€$£)]?"
+)
+ISO_DATE = r"\d{4}-\d{1,2}-\d{1,2}(?:[T ][\d:.+Z-]+)?|\d{1,2}[/.]\d{1,2}[/.]\d{4}"
 
 
 def factor_values(
@@ -54,7 +74,7 @@ def factor_values(
     >>> factor_values(["x + 1"], frame, {}, frame.index)["x + 1"].tolist()
     [2, 3]
     """
-    stateless = {name: _stateless(value, len(frame)) for name, value in scope.items()}
+    stateless = {name: _stateless(name, value, len(frame)) for name, value in scope.items()}
     columns = {str(name): column for name, column in frame.items()}
     values = {}
     for code in codes:
@@ -64,15 +84,15 @@ def factor_values(
                 value = evaluate(code, columns, stateless)
         except Exception as error:
             raise SmmixError(
-                f"The formula term {code!r} cannot be evaluated: {type(error).__name__}: {error}"
-                f"{_hint(code, frame, rows)}."
+                f"The formula term {code!r} cannot be evaluated: {type(error).__name__}: "
+                f"{str(error).rstrip('.')}{_hint(code, frame, rows)}."
             ) from error
         boxed = hasattr(value, "contrast") and hasattr(value, "levels")
         values[code] = _checked(code, value.data if boxed else value, rows, category=boxed)
     return values
 
 
-def _stateless(value: Any, n_rows: int) -> Any:
+def _stateless(name: str, value: Any, n_rows: int) -> Any:
     if not hasattr(value, "__patsy_stateful_transform__"):
         return value
 
@@ -82,6 +102,12 @@ def _stateless(value: Any, n_rows: int) -> Any:
             for argument in (*args, *kwargs.values())
             if np.ndim(argument) > 0 and len(argument) == n_rows
         ]
+        for column in columns:
+            kind = getattr(getattr(column, "dtype", None), "kind", "O")
+            if kind == "b":
+                raise TypeError(f"{name}() takes numbers; turn True and False into 1 and 0")
+            if kind not in "iuf":
+                raise TypeError(f"{name}() takes numbers, and neither text nor dates")
         if len(columns) == 1:
             return columns[0]
         tables = [np.asarray(c, dtype=np.float64).reshape(n_rows, -1) for c in columns]
@@ -182,14 +208,65 @@ def refuse_mixed(values: Mapping[str, Any], rows: pd.Index) -> None:
     for code, value in values.items():
         if not isinstance(value, pd.Series) or value.dtype != np.dtype(object):
             continue
-        present = value[value.notna()]
-        numeric = pd.to_numeric(present, errors="coerce").notna()
-        if numeric.mean() > 0.5 and not numeric.all():
-            position, text = first_text(value)
+        fault = text_fault(value)
+        if fault is None:
+            continue
+        position, text = first_text(value)
+        place = row_name(rows, position)
+        if fault == "names":
             raise SmmixError(
-                f"{code!r} mixes numbers and text: {row_name(rows, position)} holds {text!r}; "
+                f"{code!r} holds another text in every row, such as {text!r} in {place}, so it is "
+                "no category; leave it out."
+            )
+        if fault == "missing":
+            raise SmmixError(
+                f"{code!r} holds {text!r} in {place} and else numbers: if that stands for a "
+                "missing value, make it one, as by pandas.to_numeric(.., errors='coerce') or "
+                f"--na {text!r} on the command line."
+            )
+        if fault == "mixed":
+            raise SmmixError(
+                f"{code!r} mixes numbers and text: {place} holds {text!r}; "
                 f"correct the value, or write C({code}) if these are categories."
             )
+        if fault == "dates":
+            raise SmmixError(
+                f"{code!r} holds dates as text, such as {text!r} in {place}; turn them into "
+                f"numbers, such as days since a reference date, or write C({code}) for one "
+                "coefficient per date."
+            )
+        raise SmmixError(
+            f"{code!r} holds numbers written as text, such as {text!r} in {place}; read them with "
+            "the thousands= or decimal= of pandas.read_csv (--thousands, --decimal on the command "
+            f"line), or write C({code}) if these are categories."
+        )
+
+
+def text_fault(value: pd.Series) -> str | None:
+    """What speaks against categories in a column of text; None when nothing does.
+
+    Returns
+    -------
+    {"missing", "mixed", "dates", "numbers", "names"} or None
+        Numbers beside one sign that usually stands for a missing value; mostly numbers; dates;
+        numbers with separators of thousands, a decimal comma, or a sign of a currency; another
+        text in every row.
+    """
+    present = value[value.notna()]
+    numeric = pd.to_numeric(present, errors="coerce").notna()
+    if not len(present) or numeric.all():
+        return None
+    rest = present[~numeric].astype(str).str.strip()
+    written = rest.str.fullmatch(WRITTEN_NUMBER)
+    if numeric.any() and (rest == rest.iloc[0]).all() and rest.iloc[0].lower() in MISSING_SIGNS:
+        return "missing"
+    if (numeric.sum() + written.sum()) == len(present):
+        return "numbers"
+    if numeric.mean() > 0.5:
+        return "mixed"
+    if rest.str.fullmatch(ISO_DATE).all():
+        return "dates"
+    return "names" if len(present) >= FEWEST_NAMES and rest.is_unique else None
 
 
 def factor_columns(codes: Iterable[str], columns: pd.Index) -> list[str]:

@@ -89,7 +89,11 @@ def build_large(
     what = repr(design.endog_name) + (" less the offset" if extras["offset"] else "")
     refuse_extreme_response(what, found.low, found.high, found.frequency)
     scale = found.frequency / found.sampling if found.sampling else 1.0
-    build = SlabRows(learnt.designer, k, scale, kind.family)
+    family = kind.family
+    if not family.intercept:
+        # Levels of a table in slabs are the whole numbers between its smallest and largest.
+        family = family.bound(np.arange(found.low, found.high + 1.0))
+    build = SlabRows(learnt.designer, k, scale, family)
     source = table.source(learnt, build, np.array([slab.n_units for slab in found.slabs]))
     if np.isnan(source.weight_sum):
         source = replace(source, weight_sum=float(source.reduce(_weights)))
@@ -100,7 +104,7 @@ def build_large(
     specification = Specification.of(
         design,
         k,
-        family=kind.family,
+        family=family,
         shared=kind.shared,
         present=present,
         k_constant=int(constant),

@@ -12,6 +12,7 @@ from smmix.errors import SmmixError
 from smmix.formula import FormulaSpec
 from smmix.formula.rows import by_label
 from smmix.mixture.observed import Observed
+from smmix.mixture.response import coded, with_trials
 from smmix.mixture.specification import Specification
 from smmix.mixture.units import log_indicators
 from smmix.support.frames import as_frame, numbers, row_name
@@ -130,11 +131,12 @@ def _from_frame(
             "exog_concomitant is for models of arrays; put the concomitant variables into the "
             "frame of new data."
         )
-    frame = as_frame(exog, "the new data")
+    frame = with_trials(as_frame(exog, "the new data"), model.column_names.get("trials", ""))
     made = formulas.transform(frame)
     response = None
     if endog is None and all(name in frame.columns for name in model.response_columns):
-        response = formulas.transform(frame, need_endog=True).endog
+        read = {name: coded(frame[name], model.family) for name in model.response_columns}
+        response = formulas.transform(frame.assign(**read), need_endog=True).endog
     group_name = model.column_names.get("groups")
     if groups is None and group_name is not None and group_name in frame.columns:
         groups = frame[group_name]

@@ -9,6 +9,7 @@ from smmix.formula import build_design
 from smmix.large.build import build_large, is_large
 from smmix.mixture.kind import Kind
 from smmix.mixture.per_component import check_k, present_columns, union_formula
+from smmix.mixture.response import read_response
 from smmix.model.base import Parts
 from smmix.support.frames import as_frame
 
@@ -42,11 +43,17 @@ def build_parts(
     }
     if is_large(data):
         return Parts(*build_large(whole, parts, data, k, kind, eval_env + 1, options, given))
-    design = build_design(whole, data, env=eval_env + 2, **options)
+    read = read_response(whole, as_frame(data), kind.family)
+    if read.trials is not None:
+        if options.get("trials") is not None:
+            raise SmmixError("The formula gives failures and trials= the trials; leave one out.")
+        options = {**options, "trials": read.trials}
+    kind = kind._replace(family=read.family)
+    design = build_design(read.formula, read.frame, env=eval_env + 2, **options)
     present = None
     if parts is not None:
         names = []
         for part in parts:
             names.append(build_design(part, design.frame, env=eval_env + 2).exog_names)
         present = present_columns(design, names)
-    return Parts.of(design, k, kind=kind, present=present, table=as_frame(data), **given)
+    return Parts.of(design, k, kind=kind, present=present, table=read.frame, **given)

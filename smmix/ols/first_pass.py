@@ -21,23 +21,31 @@ LOST = 1e-12
 LOST_OF_ERROR = 1e-11
 #: Sums of squares outside this range are brought back by scaling, before they over- or underflow.
 SAFE = (1e-200, 1e200)
+#: Binary exponent of a zero, far below that of any other double ..
+LEAST_EXPONENT = -100_000
+#: .. and the largest of a scale: its inverse, and products with it, have to be doubles too.
+LARGEST_SCALE = 1000
 #: A first guess must bring the sum of squared residuals within this factor of the least.
 LOOSEST_GUESS = 1e3
 
 
 @dataclass(frozen=True)
 class View:
-    """Rows as they are worked on: columns selected and scaled by powers of two."""
+    """Rows as they are worked on: columns selected, and all numbers scaled by powers of two."""
 
     columns: list[int] | None = None
     x_scale: np.ndarray | None = None
     y_scale: float = 1.0
+    w_scale: float = 1.0
 
     def __call__(self, rows: Rows) -> Rows:
         x = rows.x if self.columns is None else rows.x[:, self.columns]
         if self.x_scale is not None:
             x = x * self.x_scale
-        return Rows(x, rows.y if self.y_scale == 1.0 else rows.y * self.y_scale, rows.weight)
+        weight = rows.weight
+        if weight is not None and self.w_scale != 1.0:
+            weight = weight * self.w_scale
+        return Rows(x, rows.y if self.y_scale == 1.0 else rows.y * self.y_scale, weight)
 
 
 class GramStats(NamedTuple):
@@ -85,14 +93,19 @@ def residuals(x: np.ndarray, y: np.ndarray, coef: np.ndarray) -> np.ndarray:
     return np.asarray(y - x[:, used[0]] * coef[used[0]]) if len(used) else y
 
 
-def _extreme_step(rows: Rows) -> tuple[np.ndarray, float]:
-    return np.abs(rows.x).max(axis=0), float(np.abs(rows.y).max())
+def _exponents(rows: Rows) -> np.ndarray:
+    """Largest binary exponents of W^1/2 [X, y] and of W, (p + 2,), each rounded up."""
+    joined = np.column_stack([rows.x, rows.y])
+    found = np.where(joined != 0.0, np.frexp(joined)[1], LEAST_EXPONENT)
+    if rows.weight is None:
+        return np.append(found.max(axis=0), 0)
+    # A row of weight zero must not decide on the scale of the others.
+    of_weight = np.where(rows.weight > 0.0, np.frexp(rows.weight)[1], 2 * LEAST_EXPONENT)
+    return np.append((found + (of_weight[:, None] + 1) // 2).max(axis=0), of_weight.max())
 
 
-def _merge_extremes(
-    a: tuple[np.ndarray, float], b: tuple[np.ndarray, float]
-) -> tuple[np.ndarray, float]:
-    return np.maximum(a[0], b[0]), float(np.maximum(a[1], b[1]))
+def _all_finite(rows: Rows) -> bool:
+    return bool(np.isfinite(rows.x).all() and np.isfinite(rows.y).all())
 
 
 @dataclass(frozen=True)
@@ -124,11 +137,16 @@ class Problem:
                 "X or y holds NaN, an infinite value or one beyond 1e150: drop or fill missing "
                 "values first, and rescale very large columns."
             )
-        largest, y_largest = source.fold(_extreme_step, _merge_extremes)
-        if not (np.isfinite(largest).all() and np.isfinite(y_largest)):
+        if not source.fold(_all_finite, lambda a, b: a and b):
             raise SmmixError(describe_bad_value(source))
-        view = View(None, power_of_two(largest), float(power_of_two(np.array(y_largest))))
-        return cls._pass(source, view)
+        exponents = source.fold(_exponents, np.maximum)
+        # The scaled weights are at most one, and so are the columns that their roots multiply; the
+        # root of the scale is a power of two as well.
+        exponents[-1] += exponents[-1] % 2
+        exponents[:-1] -= exponents[-1] // 2
+        exponents[exponents <= LEAST_EXPONENT // 2] = 0
+        scales = np.ldexp(1.0, -np.clip(exponents, -LARGEST_SCALE, LARGEST_SCALE))
+        return cls._pass(source, View(None, scales[:-2], float(scales[-2]), float(scales[-1])))
 
     @classmethod
     def _pass(cls, source: RowSource, view: View) -> Problem:
@@ -143,7 +161,7 @@ class Problem:
 
     @property
     def _is_safe(self) -> bool:
-        squares = np.append(np.diag(self.stats.xwx), self.stats.rwr or 1.0)
+        squares = np.append(np.diag(self.stats.xwx), self.stats.rwr)
         return bool(((squares > SAFE[0]) & (squares < SAFE[1])).all())
 
     @property
@@ -162,14 +180,16 @@ def _guess(head: Rows, n_rows: int | None) -> np.ndarray:
     squares is a difference that loses digits with its length. All lengths grow with the root of
     the number of rows (unknown for blocks) but the standard errors, in which they count.
     """
-    weighted_x = head.x if head.weight is None else head.x * head.weight[:, None]
-    weighted_y = head.y if head.weight is None else head.y * head.weight
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        weighted_x = head.x if head.weight is None else head.x * head.weight[:, None]
+        weighted_y = head.y if head.weight is None else head.y * head.weight
         gram, rhs = weighted_x.T @ head.x, weighted_x.T @ head.y
         norm = float(weighted_y @ head.y)
         if not (np.isfinite(gram).all() and np.isfinite(rhs).all() and np.isfinite(norm)):
             return np.zeros(head.x.shape[1])
         coef = solve_gram(gram, rhs)[0]
+        if not np.isfinite(coef).all():
+            return np.zeros(head.x.shape[1])
         if n_rows is None:
             return coef
         diagonal = np.where(np.diag(gram) > 0.0, np.diag(gram), np.inf)

@@ -11,13 +11,23 @@ import pandas as pd
 from smmix.core.linalg import dependent_columns, row_slabs
 from smmix.errors import SmmixError
 from smmix.ols.rows import BlockRows
-from smmix.support.frames import as_frame
+from smmix.support.frames import as_frame, first_text, is_date, plain, row_name
 
-__all__ = ["block_source", "constant_column", "matrix", "spans_constant", "vector"]
+__all__ = [
+    "block_source",
+    "column_names",
+    "constant_column",
+    "matrix",
+    "spans_constant",
+    "unmasked",
+    "vector",
+]
 
 #: A column of ones whose part outside the space of the columns is shorter than this, when scaled
 #: to unit length, is an implicit constant.
 IMPLICIT_CONSTANT = 1e-13
+#: What arrays may hold that could be cast to numbers but is none.
+NO_NUMBERS = {"c": "complex values", "M": "dates", "m": "durations", "S": "text", "U": "text"}
 #: Rows in which a constant is looked for before all rows are.
 ROWS_LOOKED_AT = 1024
 
@@ -39,14 +49,11 @@ def matrix(data: Any, what: str = "X") -> tuple[np.ndarray, list[str] | None]:
     names = None
     if _is_table(data):
         frame = as_frame(data, what)
-        for name, column in frame.items():
-            if not pd.api.types.is_numeric_dtype(column.dtype) or np.iscomplexobj(column):
-                raise SmmixError(
-                    f"Column {name!r} of {what} holds {column.dtype}, not numbers: encode it as "
-                    "columns of numbers, or use from_formula."
-                )
-        names = [str(name) for name in frame.columns]
-        data = frame.to_numpy(dtype=float, na_value=np.nan)
+        names = column_names(frame)
+        columns = [_column(frame.iloc[:, j], name, what) for j, name in enumerate(names)]
+        data = np.column_stack(columns) if columns else np.empty((len(frame), 0))
+    elif hasattr(data, "toarray"):
+        raise SmmixError(f"{what} is a sparse matrix: give {what}.toarray().")
     values = _doubles(data, what)
     if values.ndim == 1:
         values = values[:, None]
@@ -56,6 +63,35 @@ def matrix(data: Any, what: str = "X") -> tuple[np.ndarray, list[str] | None]:
             "and at least one row and one column."
         )
     return values, names
+
+
+def column_names(frame: pd.DataFrame) -> list[str]:
+    """Names of columns as statsmodels writes them: the levels of a MultiIndex joined by "_"."""
+    names: list[Any] = list(frame.columns)
+    return [
+        "_".join(str(level) for level in name if level) if isinstance(name, tuple) else str(name)
+        for name in names
+    ]
+
+
+def _column(column: pd.Series, name: str, what: str) -> np.ndarray:
+    values = plain(column)
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind in "iufb":
+        return values.to_numpy(dtype=float)
+    if is_date(values):
+        content = "dates or times"
+    elif isinstance(values.dtype, pd.CategoricalDtype):
+        content = "categories"
+    elif values.dtype.kind == "c":
+        content = "complex values"
+    else:
+        position, entry = first_text(values)
+        content = "text" if isinstance(entry, str) else type(entry).__name__
+        content += f" ({row_name(column.index, position)}: {entry!r})"
+    raise SmmixError(
+        f"Column {name!r} of {what} holds {content}, not numbers: encode it as columns of numbers, "
+        "or use from_formula."
+    )
 
 
 def vector(data: Any, n_rows: int, what: str) -> np.ndarray:
@@ -77,14 +113,19 @@ def vector(data: Any, n_rows: int, what: str) -> np.ndarray:
     return values
 
 
+def unmasked(data: Any) -> Any:
+    """What is masked as NaN: an ordinary array would show what the mask hides."""
+    return np.ma.filled(data.astype(float), np.nan) if np.ma.is_masked(data) else data
+
+
 def _doubles(data: Any, what: str) -> np.ndarray:
     try:
-        values = np.asarray(data)
-        if values.dtype.kind in "cMmSU":
-            raise TypeError(f"values of type {values.dtype}")
+        values = np.asarray(unmasked(data))
+        if values.dtype.kind in NO_NUMBERS:
+            raise TypeError(f"it holds {NO_NUMBERS[values.dtype.kind]}")
         return values.astype(float, copy=False)
     except (TypeError, ValueError) as error:
-        raise SmmixError(f"{what} must hold numbers only: {error}.") from None
+        raise SmmixError(f"{what} must hold numbers only: {str(error).rstrip('.')}.") from None
 
 
 def block_source(data: Any, weights: Any) -> BlockRows:
@@ -122,9 +163,17 @@ def spans_constant(x: np.ndarray) -> bool:
 
 
 def _ones_depend(x: np.ndarray) -> bool:
+    largest = np.maximum(x.max(axis=0), -x.min(axis=0))
+    with np.errstate(divide="ignore", over="ignore"):
+        # Columns whose squares are no doubles would not be seen as they are.
+        scale = np.where((largest > 0.0) & np.isfinite(largest), 1.0 / largest, 1.0)
+    if np.isfinite(scale).all() and (np.abs(np.log10(scale)) > 100.0).any():
+        x = x * scale
     joined = (np.column_stack([slab, np.ones(len(slab))]) for slab in row_slabs(x))
     return x.shape[1] in dependent_columns(joined, tolerance=IMPLICIT_CONSTANT)
 
 
 def _is_table(data: Any) -> bool:
-    return hasattr(data, "columns") and not isinstance(data, np.ndarray)
+    if isinstance(data, np.ndarray):
+        return data.dtype.names is not None
+    return hasattr(data, "columns")

@@ -25,6 +25,7 @@ from smmix.core.linalg import dependent_columns, merge_r, remove_span
 from smmix.errors import SmmixError
 from smmix.ols.first_pass import (
     EPS,
+    LARGEST_SCALE,
     LOST,
     LOST_OF_ERROR,
     SUM_ERROR,
@@ -68,6 +69,10 @@ class Fit(NamedTuple):
     nobs : int
     relative_error : float
         Estimated rounding error of a solution in doubles; zero for one that was refined.
+    root_rss : float
+    root_diagonal : ndarray, (p,)
+        Roots of ``rss`` and of the diagonal of ``inverse``, which are doubles where their squares
+        over- or underflow.
     """
 
     coef: np.ndarray
@@ -79,6 +84,8 @@ class Fit(NamedTuple):
     method: str
     nobs: int
     relative_error: float = 0.0
+    root_rss: float = 0.0
+    root_diagonal: np.ndarray = np.zeros(0)
 
 
 @dataclass(frozen=True)
@@ -226,8 +233,10 @@ def _second_pass(problem: Problem, factor: Factor, coef: np.ndarray) -> _Solutio
 
 def _refined(problem: Problem, view: View, factor: Factor, start: np.ndarray) -> Refined:
     """Refinement in twice the working precision, with columns of about unit length."""
-    scale = power_of_two(factor.width)
     base = 1.0 if view.x_scale is None else view.x_scale
+    with np.errstate(over="ignore"):
+        largest = np.ldexp(1.0, LARGEST_SCALE) / base
+    scale = np.minimum(power_of_two(factor.width), largest)
     done = refine(
         problem.source,
         replace(view, x_scale=base * scale),
@@ -309,21 +318,37 @@ def _pivoted(r_factor: np.ndarray) -> tuple[list[int], Factor]:
 
 def _finish(problem: Problem, fit: Fit, null_space: np.ndarray | None = None) -> Fit:
     """The fit in the units of the source, of minimum norm and with its condition number."""
-    x_scale, y_scale = problem.x_scale, problem.view.y_scale
+    x_scale, y_scale, w_scale = problem.x_scale, problem.view.y_scale, problem.view.w_scale
     with np.errstate(over="ignore", under="ignore"):
-        coef = fit.coef * x_scale / y_scale
-        inverse = fit.inverse * x_scale[:, None] * x_scale
-        rss = fit.rss / y_scale / y_scale
-        gram = problem.stats.xwx / x_scale[:, None] / x_scale
+        coef = fit.coef / y_scale * x_scale
+        inverse = fit.inverse * x_scale[:, None] * x_scale * w_scale
+        rss = fit.rss / y_scale / y_scale / w_scale
+        root_rss = float(np.sqrt(fit.rss) / y_scale / np.sqrt(w_scale))
+        root_diagonal = np.sqrt(np.diag(fit.inverse)) * x_scale * np.sqrt(w_scale)
     condition_number = np.inf
     if fit.dependent and null_space is not None:
         span = null_space * x_scale[:, None]
         coef = remove_span(coef, span)
         inverse = remove_span(remove_span(inverse, span).T, span)
-    elif np.isfinite(gram).all() and np.isfinite(inverse).all():
-        largest = np.linalg.eigvalsh(gram)[-1], np.linalg.eigvalsh(inverse)[-1]
-        condition_number = max(float(np.sqrt(largest[0]) * np.sqrt(largest[1])), 1.0)
-    return fit._replace(coef=coef, inverse=inverse, rss=rss, condition_number=condition_number)
+        root_diagonal = np.sqrt(np.maximum(np.diag(inverse), 0.0))
+    else:
+        condition_number = _condition_number(problem.stats.xwx, fit.inverse, x_scale)
+    return fit._replace(
+        coef=coef, inverse=inverse, rss=rss, condition_number=condition_number,
+        root_rss=root_rss, root_diagonal=root_diagonal,
+    )  # fmt: skip
+
+
+def _condition_number(gram: np.ndarray, inverse: np.ndarray, x_scale: np.ndarray) -> float:
+    """Condition number in the units of the source, of matrices for scaled columns."""
+    if not (np.isfinite(gram).all() and np.isfinite(inverse).all()):
+        return np.inf
+    with np.errstate(over="ignore", under="ignore"):
+        small, large = x_scale.min() / x_scale, x_scale / x_scale.max()
+        of_gram = np.linalg.eigvalsh(gram * small[:, None] * small)[-1]
+        of_inverse = np.linalg.eigvalsh(inverse * large[:, None] * large)[-1]
+        spread = x_scale.max() / x_scale.min()
+        return max(float(np.sqrt(of_gram) * np.sqrt(of_inverse) * spread), 1.0)
 
 
 def _by_lu(source: RowSource) -> Fit:

@@ -11,11 +11,11 @@ from statsmodels.tools.sm_exceptions import MissingDataError
 
 from smmix.errors import SmmixError
 from smmix.formula import build_design
-from smmix.ols.inputs import constant_column, matrix, spans_constant, vector
+from smmix.ols.inputs import column_names, constant_column, matrix, spans_constant, unmasked, vector
 from smmix.ols.results import NormalEquationResults
 from smmix.ols.rows import ArrayRows, Rows
-from smmix.ols.solve import Method, fit_rows, require_residual_df
-from smmix.support.frames import as_frame, is_pandas
+from smmix.ols.solve import Method, fit_rows, require_range, require_residual_df
+from smmix.support.frames import as_frame, is_pandas, numbers
 
 __all__ = ["NormalEquationOLS"]
 
@@ -34,6 +34,8 @@ class NormalEquationOLS(WLS):
         The design; add the constant yourself, or use ``from_formula``.
     weights : array_like, (n,), optional
         Weights >= 0, proportional to one over the variance of each row, as of statsmodels' WLS.
+        A row of weight zero counts as absent, from ``nobs`` and ``df_resid`` too, as in R's ``lm``
+        (statsmodels' WLS counts it, and has no finite log-likelihood then).
     missing : {"none", "drop", "raise"}
         What to do with rows that have missing values.
     hasconst : bool, optional
@@ -149,17 +151,25 @@ class NormalEquationOLS(WLS):
             return super().from_formula(formula, frame, subset, drop_cols, *args, **kwargs)  # type: ignore[no-any-return]
         except SmmixError:
             raise
-        except Exception:
+        except Exception as error:
             # patsy's errors are of several lines; what is wrong with a formula is said in one.
+            env = max(depth - 1, 1) if isinstance(depth, int) else depth
             try:
-                build_design(formula, frame, env=max(depth - 1, 1) if isinstance(depth, int) else 1)
-            except SmmixError as error:
-                raise error from None
-            raise
+                build_design(formula, frame, env=env)
+            except SmmixError as reason:
+                raise reason from None
+            if isinstance(error, TypeError):
+                raise
+            why = str(error).partition("\n")[0]
+            raise SmmixError(f"The formula {formula!r} cannot be built: {why}.") from error
 
     def initialize(self) -> None:
         """Set what does not depend on a fit."""
-        self.nobs = float(self.endog.shape[0])
+        weights = self.given_weights
+        if weights is None:
+            self.nobs = float(self.endog.shape[0])
+        else:
+            self.nobs = float(np.count_nonzero(weights))
         self.rank: int | None = None
         self._df_model: float | None = None
         self._df_resid: float | None = None
@@ -211,6 +221,113 @@ class NormalEquationOLS(WLS):
             return x
         return np.asarray((np.sqrt(weights) if x.ndim == 1 else np.sqrt(weights)[:, None]) * x)
 
+    def _sums(self, params: Any) -> tuple[np.ndarray, float]:
+        """X'W r (p,) and r'W r of the residuals r at some coefficients."""
+        coef = np.asarray(params)
+        residual = self.endog - self.exog @ coef
+        weights = self.given_weights
+        weighted = residual if weights is None else weights * residual
+        return weighted @ self.exog, weighted @ residual
+
+    def loglike(self, params: Any, scale: float | None = None) -> float:
+        """Log-likelihood at some coefficients.
+
+        Parameters
+        ----------
+        params : array_like, (p,)
+        scale : float, optional
+            Residual variance; by default the one that is most likely beside ``params``.
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> from smmix import NormalEquationOLS
+        >>> model = NormalEquationOLS([6, 5, 7, 10], [[1, 1], [1, 2], [1, 3], [1, 4]])
+        >>> round(float(model.loglike([3.5, 1.4])), 4) == round(model.fit().llf, 4)
+        True
+        """
+        ssr, half, weights = self._sums(params)[1], self.nobs / 2.0, self.given_weights
+        if scale is None:
+            value = -half * (np.log(2.0 * np.pi * ssr / self.nobs) + 1.0)
+        else:
+            value = -half * np.log(2.0 * np.pi * scale) - ssr / (2.0 * scale)
+        return value if weights is None else value + 0.5 * np.log(weights[weights > 0.0]).sum()
+
+    def score(self, params: Any, scale: float | None = None) -> np.ndarray:
+        """Derivative of ``loglike`` by the coefficients.
+
+        Parameters
+        ----------
+        params : array_like, (p,)
+        scale : float, optional
+            As for ``loglike``.
+
+        Returns
+        -------
+        ndarray, (p,)
+
+        Examples
+        --------
+        >>> from smmix import NormalEquationOLS
+        >>> model = NormalEquationOLS([6, 5, 7, 10], [[1, 1], [1, 2], [1, 3], [1, 4]])
+        >>> model.score([3.5, 1.0], scale=1.0).round(6).tolist()
+        [4.0, 12.0]
+        """
+        xwr, ssr = self._sums(params)
+        return np.asarray(xwr / (ssr / self.nobs if scale is None else scale))
+
+    def hessian(self, params: Any, scale: float | None = None) -> np.ndarray:
+        """Second derivative of ``loglike`` by the coefficients.
+
+        Parameters
+        ----------
+        params : array_like, (p,)
+        scale : float, optional
+            As for ``loglike``.
+
+        Returns
+        -------
+        ndarray, (p, p)
+            Without ``scale``, that of the concentrated likelihood, ``-n X'WX / ssr`` at the
+            estimates; statsmodels' OLS returns half of this.
+
+        Examples
+        --------
+        >>> from smmix import NormalEquationOLS
+        >>> model = NormalEquationOLS([6, 5, 7, 10], [[1, 1], [1, 2], [1, 3], [1, 4]])
+        >>> model.hessian([3.5, 1.4], scale=2.0).tolist()
+        [[-2.0, -5.0], [-5.0, -15.0]]
+        """
+        gram = self.wexog.T @ self.wexog
+        if scale is not None:
+            return np.asarray(-gram / scale)
+        xwr, ssr = self._sums(params)
+        score = xwr / ssr
+        return np.asarray(self.nobs * (2.0 * np.outer(score, score) - gram / ssr))
+
+    def information(self, params: Any) -> np.ndarray:
+        """Observed information of the coefficients, minus ``hessian``.
+
+        Parameters
+        ----------
+        params : array_like, (p,)
+
+        Returns
+        -------
+        ndarray, (p, p)
+
+        Examples
+        --------
+        >>> from smmix import NormalEquationOLS
+        >>> model = NormalEquationOLS([6, 5, 7, 10], [[1, 1], [1, 2], [1, 3], [1, 4]])
+        >>> bool((model.information([3.5, 1.4]) == -model.hessian([3.5, 1.4])).all())
+        True
+        """
+        return -self.hessian(params)
+
     # The weighted copies are made when a statistic asks for them, because the fit needs none;
     # statsmodels assigns None to remove what it holds, and here nothing is held.
     @property
@@ -242,7 +359,12 @@ class NormalEquationOLS(WLS):
     def _labels(self) -> list[str] | None:
         """Names that the user gave to the columns, not those that statsmodels makes up."""
         columns = getattr(self.data.orig_exog, "columns", None)
-        return None if columns is None else [str(name) for name in columns]
+        return None if columns is None else column_names(self.data.orig_exog)
+
+    def _all_names(self) -> list[str]:
+        # Looking for the constant, statsmodels squares columns that may be very large.
+        with np.errstate(over="ignore"):
+            return list(self.exog_names)
 
     def _find_constant(self, x: np.ndarray, hasconst: bool | None) -> None:
         """Where statsmodels keeps whether there is a constant, and its column."""
@@ -287,8 +409,12 @@ class NormalEquationOLS(WLS):
         >>> results.bse.round(3).tolist()
         [46.648, 0.052]
         """
-        fit = fit_rows(ArrayRows(self._checked_rows(), self._labels()), method)
+        rows = self._checked_rows()
+        fit = fit_rows(ArrayRows(rows, self._labels()), method)
+        # A row of weight zero says nothing, and is none that a variance could be estimated from.
+        fit = fit._replace(nobs=int(self.nobs))
         require_residual_df(fit.nobs, fit.rank)
+        require_range(fit, rows.y, rows.weight, self._all_names)
         self.rank = fit.rank
         self._df_model = float(fit.rank - self.k_constant)
         self._df_resid = self.nobs - fit.rank
@@ -309,9 +435,22 @@ class NormalEquationOLS(WLS):
 def _readable(endog: Any, exog: Any) -> tuple[Any, Any]:
     """Both in a form that statsmodels reads: pandas where there are labels, arrays of numbers."""
     values, names = matrix(exog, "exog")
-    table = values if names is None else as_frame(exog, "exog")
-    if not isinstance(endog, pd.Series | pd.DataFrame):
-        endog = np.asarray(endog)
+    table: Any = values
+    if names is not None:
+        frame = as_frame(exog, "exog")
+        # Numbers held as objects, or in another byte order, are no numbers to statsmodels.
+        plain = all(
+            isinstance(d, np.dtype) and d.isnative and d.kind in "iufb" for d in frame.dtypes
+        )
+        table = frame if plain else pd.DataFrame(values, frame.index, frame.columns)
+    if isinstance(endog, pd.DataFrame) and endog.shape[1] == 1:
+        endog = endog.iloc[:, 0]
+    if isinstance(endog, pd.Series):
+        endog = pd.Series(
+            numbers(endog, "endog", endog.index, booleans=True), endog.index, name=endog.name
+        )
+    elif not isinstance(endog, pd.DataFrame):
+        endog = np.asarray(unmasked(endog))
     rows = endog.shape[0] if endog.ndim else 0
     if rows != len(values):
         raise SmmixError(f"endog has {rows} rows, but exog has {len(values)}.")

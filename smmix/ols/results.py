@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
+from scipy.linalg import qr
+from scipy.linalg.lapack import dgejsv
 from statsmodels.regression.linear_model import OLSResults
+from statsmodels.tools.sm_exceptions import ValueWarning
 
 from smmix.errors import SmmixError
+from smmix.formula import linear_constraint
+from smmix.support.callers import user_level
 
 __all__ = ["NormalEquationResults"]
+
+
+#: Residual variances below this, or above one over it, have moments that are no doubles.
+LEAST_MOMENT = 1e-70
 
 
 class NormalEquationResults(OLSResults):
@@ -57,12 +67,20 @@ class NormalEquationResults(OLSResults):
     @property
     def eigenvals(self) -> np.ndarray:
         """Eigenvalues of X'WX, falling; from those of its inverse, which has the small ones."""
-        inverse = np.linalg.eigvalsh(self.normalized_cov_params)
+        inverse = np.asarray(self.normalized_cov_params)
         n_zero = len(inverse) - self.rank
-        values = np.append(np.sort(1.0 / inverse[n_zero:])[::-1], np.zeros(n_zero))
-        if not n_zero:
-            values[0] = values[-1] * self.condition_number**2
-        return values
+        if n_zero:
+            found = np.linalg.eigvalsh(inverse)[n_zero:]
+            return np.append(np.sort(1.0 / found)[::-1], np.zeros(n_zero))
+        # Jacobi's method keeps the digits of all of them, whatever the units of the columns
+        # (Drmac & Veselic 2008, SIAM J. Matrix Anal. Appl. 29:1322-1342).
+        size = np.sqrt(np.diag(inverse))
+        root = np.linalg.cholesky(inverse / size[:, None] / size).T * size
+        found, _, _, work, *_ = dgejsv(root, jobu=3, jobv=3, jobr=0)
+        # It takes those a factor of 1e150 below the largest for zero; they are the pivots then.
+        pivots = np.abs(np.diag(qr(root, mode="r", pivoting=True)[0]))
+        singular = np.where(found > 0.0, found * (work[0] / work[1]), pivots)
+        return np.asarray(singular**-2.0)[::-1]
 
     # An exact fit has residuals and standard errors of zero; these statistics then have a limit,
     # or are taken as zero when there was nothing to explain either.
@@ -81,8 +99,11 @@ class NormalEquationResults(OLSResults):
     @property
     def fvalue(self) -> float:
         """F statistic of all coefficients but the constant."""
+        if self.df_model == 0.0:
+            return np.nan
         with np.errstate(divide="ignore", invalid="ignore"):
-            return float(_zero_for_nan(OLSResults.fvalue.fget(self)))  # type: ignore[attr-defined]
+            value = float(OLSResults.fvalue.fget(self))  # type: ignore[attr-defined]
+        return 0.0 if np.isnan(value) and self.cov_type == "nonrobust" else value
 
     @property
     def llf(self) -> float:
@@ -91,7 +112,63 @@ class NormalEquationResults(OLSResults):
         weights = self.model.given_weights
         with np.errstate(divide="ignore"):
             value = -half * (np.log(2.0 * np.pi * self.ssr / self.nobs) + 1.0)
-            return float(value if weights is None else value + 0.5 * np.log(weights).sum())
+            if weights is not None:
+                value += 0.5 * np.log(weights[weights > 0.0]).sum()
+            return float(value)
+
+    def wald_test(
+        self,
+        r_matrix: Any,
+        cov_p: Any = None,
+        invcov: Any = None,
+        use_f: bool | None = None,
+        df_constraints: int | None = None,
+        scalar: bool = True,
+    ) -> Any:
+        """Wald test of linear hypotheses, as of statsmodels but in any units of the columns.
+
+        Parameters
+        ----------
+        r_matrix : str, array_like, or tuple (R, q)
+            The hypotheses R params = q.
+        cov_p, invcov, use_f, df_constraints, scalar
+            As of statsmodels.
+
+        Returns
+        -------
+        ContrastResults
+
+        Notes
+        -----
+        The covariance of the hypotheses is inverted, and its rank is found, with its diagonal
+        scaled to one: a regressor in other units makes the same test.
+
+        Examples
+        --------
+        >>> from smmix import NormalEquationOLS
+        >>> results = NormalEquationOLS([6, 5, 7, 10], [[1, 1], [1, 2], [1, 3], [1, 4]]).fit()
+        >>> round(float(results.wald_test("x1 = 0", use_f=True).fvalue), 4)
+        4.6667
+        """
+        if invcov is None:
+            matrix = linear_constraint(self.model.data.cov_names, r_matrix)[0]
+            covariance = np.asarray(self.cov_params(r_matrix=matrix, cov_p=cov_p))
+            size = np.sqrt(np.diag(covariance))
+            size = np.where(size > 0.0, size, 1.0)
+            covariance = covariance / size[:, None] / size
+            rank = int(np.linalg.matrix_rank(covariance, hermitian=True))
+            invcov = np.linalg.pinv(covariance, hermitian=True) / size[:, None] / size
+            if rank < len(matrix):
+                warnings.warn(
+                    f"Of {len(matrix)} hypotheses only {rank} are independent.",
+                    ValueWarning,
+                    stacklevel=user_level(),
+                )
+            df_constraints = rank if df_constraints is None else df_constraints
+        return super().wald_test(
+            r_matrix, cov_p=cov_p, invcov=invcov, use_f=use_f, df_constraints=df_constraints,
+            scalar=scalar,
+        )  # fmt: skip
 
     def get_influence(self) -> Any:
         """Influence and outlier measures, as of statsmodels' OLS.
@@ -139,7 +216,16 @@ class NormalEquationResults(OLSResults):
         >>> results.summary(slim=True).tables[0].title
         'NormalEquationOLS Regression Results'
         """
-        return super().summary(*args, slim=slim or self.ssr == 0.0, **kwargs)
+        slim = slim or self.ssr == 0.0
+        if slim or LEAST_MOMENT < self.scale < 1.0 / LEAST_MOMENT:
+            return super().summary(*args, slim=slim, **kwargs)
+        # The tests of the residuals know no units, but their fourth moments over- or underflow.
+        residuals = self.wresid
+        self._cache["wresid"] = residuals / np.sqrt(self.scale)
+        try:
+            return super().summary(*args, slim=slim, **kwargs)
+        finally:
+            self._cache["wresid"] = residuals
 
 
 def _zero_for_nan(values: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast, get_args
 
@@ -15,8 +15,17 @@ from smmix.ols.inputs import block_source, matrix, vector
 from smmix.ols.least_squares import Fit, Method, least_squares
 from smmix.ols.rows import ArrayRows, BlockRows, Rows
 
-__all__ = ["Method", "NormalSolution", "fit_rows", "require_residual_df", "solve_normal_equations"]
+__all__ = [
+    "Method",
+    "NormalSolution",
+    "fit_rows",
+    "require_range",
+    "require_residual_df",
+    "solve_normal_equations",
+]
 
+#: Numbers outside this range have squares that lose digits, or are no doubles.
+ROOTS = (1e-152, 1e153)
 #: Estimated relative error of coefficients that a user must hear of.
 IMPRECISE = 1e-8
 
@@ -32,7 +41,7 @@ class NormalSolution:
     rank : int
         Number of linearly independent columns.
     rss : float
-        Residual sum of squares, weighted.
+        Residual sum of squares, weighted; infinite or zero where doubles cannot hold it.
     condition_number : float
         Ratio of the largest to the smallest singular value of W^1/2 X; infinite when rank < p.
     method : str
@@ -40,7 +49,7 @@ class NormalSolution:
     nobs : int
         Number of rows.
     normalized_cov_params : ndarray, (p, p)
-        (X'WX)^-1, or its pseudo-inverse.
+        (X'WX)^-1, or its pseudo-inverse; infinite or zero where doubles cannot hold it.
     dependent : tuple of int
         Positions of columns that are linear combinations of earlier ones.
     """
@@ -53,17 +62,26 @@ class NormalSolution:
     nobs: int
     normalized_cov_params: np.ndarray = field(repr=False)
     dependent: tuple[int, ...] = ()
+    _roots: tuple[float, np.ndarray] = field(repr=False, default=(0.0, np.zeros(0)))
 
     @property
     def scale(self) -> float:
         """Residual variance, rss / (nobs - rank)."""
         require_residual_df(self.nobs, self.rank)
+        if _is_outside(self._roots[0]):
+            raise SmmixError(
+                f"The root of the residual sum of squares is {self._roots[0]:.2g}, so doubles "
+                "cannot hold its square: scale y by a constant."
+            )
         return self.rss / (self.nobs - self.rank)
 
     @property
     def bse(self) -> np.ndarray:
         """Standard errors of the coefficients, (p,)."""
-        return np.sqrt(self.scale * np.diag(self.normalized_cov_params))
+        require_residual_df(self.nobs, self.rank)
+        # As a product of roots, because squares may over- or underflow where this does not.
+        root_rss, root_diagonal = self._roots
+        return np.asarray(root_rss / np.sqrt(self.nobs - self.rank) * root_diagonal)
 
 
 def solve_normal_equations(
@@ -143,7 +161,7 @@ def solve_normal_equations(
     fit = fit_rows(source, method)
     return NormalSolution(
         fit.coef, fit.rank, fit.rss, fit.condition_number, fit.method, fit.nobs, fit.inverse,
-        tuple(fit.dependent),
+        tuple(fit.dependent), (fit.root_rss, fit.root_diagonal),
     )  # fmt: skip
 
 
@@ -153,6 +171,14 @@ def fit_rows(source: ArrayRows | BlockRows, method: str) -> Fit:
         choices = ", ".join(repr(choice) for choice in get_args(Method))
         raise SmmixError(f"method is {method!r}: it must be one of {choices}.")
     fit = least_squares(source, cast(Method, method))
+    lost = ~np.isfinite(fit.coef)
+    if lost.any():
+        column = int(lost.argmax())
+        name = str(column) if source.names is None else repr(source.names[column])
+        raise SmmixError(
+            f"The coefficient of column {name} of X is beyond what doubles can hold: multiply the "
+            "column by a constant, or divide y by one."
+        )
     if fit.dependent:
         warnings.warn(
             f"{_columns(fit.dependent, source.names)} linearly dependent on other columns, so "
@@ -180,6 +206,55 @@ def _columns(positions: list[int], names: Sequence[str] | None) -> str:
     called = [str(j) if names is None else repr(names[j]) for j in positions]
     plural = len(called) > 1
     return f"Column{'s' * plural} {', '.join(called)} of X {'are' if plural else 'is'}"
+
+
+def require_range(
+    fit: Fit, y: np.ndarray, weights: np.ndarray | None, names: Callable[[], Sequence[str]]
+) -> None:
+    """Refuse a fit with sums of squares that doubles cannot hold.
+
+    Parameters
+    ----------
+    fit : Fit
+    y, weights : ndarray, (n,)
+    names : callable
+        Returns the names of the columns, which statsmodels makes up by looking at all of them.
+
+    Raises
+    ------
+    SmmixError
+        When that of the response, or the variance of a coefficient, is too large or too small.
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        weighted = y if weights is None else y * np.sqrt(weights)
+        largest = max(float(weighted.max()), -float(weighted.min()))
+        total = largest * np.sqrt(fit.nobs)
+        bse = fit.root_rss / np.sqrt(max(fit.nobs - fit.rank, 1)) * fit.root_diagonal
+    what = "response" if weights is None else "response times the root of its weights"
+    for root in (total, fit.root_rss):
+        if _is_outside(root):
+            size, happens, how = _advice(root > 1.0)
+            raise SmmixError(
+                f"The {what} is too {size} (up to {largest:.2g}): its sums of squares {happens}; "
+                f"{how} it by a constant."
+            )
+    for roots in (fit.root_diagonal, bse):
+        for column, root in enumerate(roots):
+            if _is_outside(root):
+                size, _, how = _advice(root < 1.0)
+                raise SmmixError(
+                    f"The column {names()[column]!r} is too {size} for doubles: the variance of "
+                    f"its coefficient {'underflows' if root < 1.0 else 'overflows'}; {how} the "
+                    "column by a constant."
+                )
+
+
+def _is_outside(root: float) -> bool:
+    return bool(root != 0.0 and not ROOTS[0] < root < ROOTS[1])
+
+
+def _advice(is_large: bool) -> tuple[str, str, str]:
+    return ("large", "overflow", "divide") if is_large else ("small", "underflow", "multiply")
 
 
 def require_residual_df(nobs: int, rank: int) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from smmix.core.family_list import members
+from smmix.core.transforms import LOG
 from smmix.mixture.fitted import Fitted
 from smmix.mixture.specification import Specification
 
@@ -66,9 +68,26 @@ def _model_note(model: Specification) -> str:
         parts.append(f"mixing: ~ {mixing}")
     if model.common and model.k > 1:
         parts.append(f"equal in all components: {', '.join(_common_terms(model))}")
-    parts.append(f"variance: {model.variance}")
+    parts += _kind_parts(model)
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}."
+
+
+def _kind_parts(model: Specification) -> list[str]:
+    """Links, and what of the distributions the components share."""
+    names = {parameter.name for parameter in model.family.nuisance}
+    parts = []
+    links = {one.link.name for one in members(model.family, model.k) if one.link is not None} - {
+        "identity"
+    }
+    if links:
+        parts.append(f"link: {', '.join(sorted(links))}")
+    if "sigma" in names:
+        parts.append(f"variance: {model.variance}")
+    tied = sorted(model.shared - {"sigma"})
+    if tied and model.k > 1:
+        parts.append(f"shared: {', '.join(tied)}")
+    return parts
 
 
 def _common_terms(model: Specification) -> list[str]:
@@ -115,8 +134,12 @@ def _covariance_note(fitted: Fitted) -> str:
     note = fitted.cov_sentence
     if fitted.specification.sampled:
         note = f"{note} With sampling weights the log-likelihood is a pseudo log-likelihood."
-    scale = "Intervals of sigma are symmetric on the log scale"
-    return f"{note} {scale}{', of weights on the logit scale' if fitted.k > 1 else ''}."
+    family = fitted.specification.family
+    logs = list(dict.fromkeys(n.name for n in family.nuisance if n.transform is LOG))
+    told = [f"of {' and '.join(logs)} are symmetric on the log scale"] if logs else []
+    if fitted.k > 1:
+        told.append(f"of weights {'' if logs else 'are symmetric '}on the logit scale")
+    return f"{note} Intervals {', '.join(told)}." if told else note
 
 
 def _criteria_note(fitted: Fitted) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from statsmodels.iolib.summary import d_or_f, forg
 
+from smmix.core.family_list import FamilyList
 from smmix.inference.covariance import proportions
 from smmix.inference.criteria import Criteria, classification_table
 from smmix.inference.table import parameter_table
@@ -68,8 +69,14 @@ def summarize(
         shares = fitted.mixing_weights.to_numpy()
         tables.append([_classification_section(classification_table(criteria.posterior, shares))])
     left, right = _header(fitted, criteria, model)
-    name = "Mixture of Linear Regressions Results" if title is None else title
+    name = _title(fitted) if title is None else title
     return MixtureSummary(name, left, right, tables, notes(fitted))
+
+
+def _title(fitted: Fitted) -> str:
+    words = fitted.specification.family.label.split()
+    capital = [f"{w[0].upper()}{w[1:]}" if len(w) > 2 else w for w in words]
+    return f"Mixture of {' '.join(capital)} Results"
 
 
 # -- header -----------------------------------------------------------------------------------
@@ -126,13 +133,17 @@ def _coefficient_sections(fitted: Fitted, alpha: float) -> list[Section]:
             for name, row in zip(names, lines, strict=True)
         ]
 
+    family = fitted.specification.family
+    kinds = [""] * fitted.k
+    if isinstance(family, FamilyList):
+        kinds = [f": {one.name.replace('_', ' ')}" for one in family.families]
     sections = []
     for c in range(fitted.k):
         own = table[~mixing & (table["component"] == c).fillna(False)]
         lines = rows(own, own["term"])
         if fitted.k > 1:
             lines.append(weights[c])
-        sections.append(Section([f"Component {c}", *columns], lines))
+        sections.append(Section([f"Component {c}{kinds[c]}", *columns], lines))
     shared = table[table["component"].isna()]
     if len(shared):
         sections.append(Section(["All components", *columns], rows(shared, shared.index)))

@@ -19,6 +19,7 @@ __all__ = [
     "is_pandas",
     "is_single",
     "map_columns",
+    "native",
     "numbers",
     "placed",
     "plain",
@@ -28,8 +29,36 @@ __all__ = [
     "take_columns",
 ]
 
+#: Names that a message lists at most.
+MOST_NAMES = 12
 _PLACES: ContextVar[np.ndarray | None] = ContextVar("places", default=None)
 _NUMERIC_OBJECTS = {"integer", "floating", "mixed-integer-float", "decimal"}
+
+
+def native(data: Any) -> Any:
+    """Return a frame, Series or array with numbers in the byte order of the machine.
+
+    pandas does not take rows of others, which FITS, HDF and old binary files bring along.
+    """
+    if isinstance(data, pd.DataFrame):
+        kinds = [dtype for dtype in data.dtypes if isinstance(dtype, np.dtype)]
+        if all(dtype.isnative for dtype in kinds):
+            return data
+        columns = [native(data.iloc[:, j]) for j in range(data.shape[1])]
+        return pd.concat(columns, axis=1).set_axis(data.columns, axis=1)
+    if isinstance(data, pd.Series):
+        return (
+            data
+            if _is_native(data.dtype)
+            else pd.Series(native(data.to_numpy()), data.index, name=data.name)
+        )
+    if isinstance(data, np.ndarray) and not _is_native(data.dtype):
+        return data.astype(data.dtype.newbyteorder("="))
+    return data
+
+
+def _is_native(dtype: Any) -> bool:
+    return not isinstance(dtype, np.dtype) or bool(dtype.isnative)
 
 
 def as_frame(data: Any, what: str = "data") -> pd.DataFrame:
@@ -45,7 +74,7 @@ def as_frame(data: Any, what: str = "data") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``data`` itself when it is a pandas frame already.
+        ``data`` itself when it is a pandas frame already, in the byte order of the machine.
 
     Raises
     ------
@@ -59,13 +88,13 @@ def as_frame(data: Any, what: str = "data") -> pd.DataFrame:
     (2, 1)
     """
     if isinstance(data, pd.DataFrame):
-        return data
+        return native(data)
     if isinstance(data, pd.Series):
         return data.to_frame().T.infer_objects()
     if isinstance(data, Mapping):
-        return _frame_of_mapping(data, what)
+        return native(_frame_of_mapping(data, what))
     if isinstance(data, np.ndarray) and data.dtype.names:
-        return pd.DataFrame(data)
+        return native(pd.DataFrame({name: data[name] for name in data.dtype.names}))
     library = type(data).__module__.partition(".")[0]
     if library == "polars":
         data = _polars_frame(data)
@@ -156,7 +185,7 @@ def plain(column: pd.Series) -> pd.Series:
         categories = plain(kept.cat.categories.to_series()).array
         return kept.cat.rename_categories(list(categories)) if len(categories) else kept
     if isinstance(dtype, np.dtype):
-        return _plain_objects(column) if dtype == np.dtype(object) else column
+        return _plain_objects(column) if dtype == np.dtype(object) else native(column)
     if isinstance(dtype, pd.SparseDtype):
         return plain(pd.Series(np.asarray(column), index=column.index, name=column.name))
     if dtypes.is_datetime64_any_dtype(dtype) or dtypes.is_timedelta64_dtype(dtype):
@@ -320,14 +349,17 @@ def similar_names(name: object, names: Iterable[Any]) -> str:
     near = near or [
         by_lower[low] for low in difflib.get_close_matches(str(name).lower(), list(by_lower), n=3)
     ]
-    if near:
-        return f" (did you mean {quoted(near, 'or')}?)"
+    same = [other for other in known if other.lower() == str(name).lower()]
+    if near or same:
+        return f" (did you mean {quoted(same or near, 'or')}?)"
     if not known:
         return " (it has no columns)"
-    return f" (it has {quoted(known[:12])}{' and more' if len(known) > 12 else ''})"
+    return f" (it has {quoted(known)})"
 
 
 def quoted(names: Sequence[object], link: str = "and") -> str:
     """Join names as text: 'a', 'b' and 'c'."""
-    texts = [repr(str(name)) for name in names]
+    texts = [repr(str(name)) for name in names[:MOST_NAMES]]
+    if len(names) > MOST_NAMES:
+        return f"{', '.join(texts)} .. ({len(names)} in all)"
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} {link} {texts[-1]}"

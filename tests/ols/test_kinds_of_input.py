@@ -1,0 +1,140 @@
+"""Least squares from columns of every kind: numbers are read, anything else is named."""
+
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import patsy
+import pytest
+import statsmodels.api as sm
+
+import smmix
+from smmix import NormalEquationOLS, solve_normal_equations
+from smmix.errors import SmmixError
+
+N = 40
+RNG = np.random.default_rng(5)
+FRAME = pd.DataFrame({"one": 1.0, "x": RNG.standard_normal(N), "h": np.arange(N) % 3})
+Y = pd.Series(1.0 + FRAME["x"] + RNG.standard_normal(N), name="y")
+PLAIN = sm.OLS(Y, FRAME).fit()
+
+
+def swapped(values):
+    array = np.asarray(values)
+    return array.astype(array.dtype.newbyteorder())
+
+
+KINDS = {
+    "objects": (Y.astype(object), FRAME.astype(object)),
+    "decimals": (Y.map(Decimal), FRAME.map(lambda v: Decimal(float(v)))),
+    "nullable": (Y.astype("Float64"), FRAME.astype({"x": "Float64", "h": "Int64"})),
+    "other byte order, arrays": (swapped(Y), swapped(FRAME)),
+    "other byte order, frame": (
+        pd.Series(swapped(Y)), pd.DataFrame({name: swapped(FRAME[name]) for name in FRAME}),
+    ),
+    "structured": (Y.to_numpy(), FRAME.to_records(index=False)),
+    "levels of columns": (Y, FRAME.set_axis(pd.MultiIndex.from_product([["a"], FRAME]), axis=1)),
+    "levels of rows": (
+        Y.set_axis(pd.MultiIndex.from_product([[1], range(N)])),
+        FRAME.set_axis(pd.MultiIndex.from_product([[1], range(N)])),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_numbers_of_every_kind_are_numbers(kind):
+    y, x = KINDS[kind]
+    results = NormalEquationOLS(y, x).fit()
+    np.testing.assert_allclose(results.params, PLAIN.params, rtol=1e-12)
+    np.testing.assert_allclose(results.bse, PLAIN.bse, rtol=1e-12)
+    np.testing.assert_allclose(solve_normal_equations(x, y).coef, PLAIN.params, rtol=1e-12)
+    assert "x" in str(results.summary())
+
+
+def test_names_of_several_levels_are_joined_as_statsmodels_does():
+    columns = pd.MultiIndex.from_tuples([("a", "one"), ("a", "x"), ("b", "h")])
+    x = FRAME.set_axis(columns, axis=1)
+    ours, theirs = NormalEquationOLS(Y, x), sm.OLS(Y, x)
+    assert ours.exog_names == theirs.exog_names
+    twice = pd.concat([x, x[[("a", "x")]]], axis=1)
+    with pytest.warns(match="Column 'a_x'"):
+        NormalEquationOLS(Y, twice).fit()
+
+
+TEXT = Y.map("{:.3f}".format)
+REFUSED = {
+    "text y": ((TEXT, FRAME), "endog is not numeric: row 0 holds"),
+    "text column": ((Y, FRAME.assign(x=list("ab" * 20))), "'x' of exog holds text .row 0: 'a'"),
+    "dates": ((Y, FRAME.assign(x=pd.date_range("2020", periods=N))), "'x' of exog holds dates"),
+    "categories": ((Y, FRAME.assign(x=pd.Categorical(["a", "b"] * 20))), "holds categories"),
+    "text array": ((Y, FRAME.to_numpy().astype(str)), "exog must hold numbers only: .* text"),
+    "text list": ((["a"] * N, FRAME), "endog must hold numbers only: .* text"),
+    "masked": ((np.ma.masked_less(Y, 0), FRAME.to_numpy()), "of y is nan"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_no_number_is_named(case):
+    arguments, message = REFUSED[case]
+    with pytest.raises(SmmixError, match=message) as caught:
+        NormalEquationOLS(*arguments).fit()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_sparse_matrix_is_refused():
+    sparse = pytest.importorskip("scipy.sparse")
+    with pytest.raises(SmmixError, match="is a sparse matrix: give"):
+        NormalEquationOLS(Y, sparse.csr_matrix(FRAME.to_numpy()))
+
+
+@pytest.mark.parametrize("dtype", [">f8", ">f4", ">i4", ">i8", ">u2"])
+def test_columns_of_another_byte_order_fit_in_formulas(dtype):
+    frame = pd.DataFrame({"y": Y, "x": FRAME["x"], "z": np.arange(N), "h": FRAME["h"]})
+    frame["z"] = np.arange(N)
+    strange = frame.assign(z=np.arange(N).astype(dtype), h=frame["h"].to_numpy().astype(dtype))
+    options = {"k": 1, "subset": "x > -1", "groups": "h"}
+    for formula in ("y ~ x + z", "y ~ x + C(h)"):
+        found = smmix.from_formula(formula, strange, freq_weights="z", **options).fit()
+        wanted = smmix.from_formula(formula, frame, freq_weights="z", **options).fit()
+        np.testing.assert_allclose(found.params, wanted.params, rtol=1e-12)
+        np.testing.assert_allclose(found.predict(strange), wanted.predict(frame), rtol=1e-12)
+
+
+def shift(x):
+    return x + 1.0
+
+
+def test_names_of_a_formula_are_looked_up_where_the_environment_says():
+    frame = FRAME.assign(y=Y)
+    local = np.sin
+    environment = patsy.EvalEnvironment.capture(0)
+    for formula in ("y ~ local(x)", "y ~ shift(x)"):
+        with pytest.warns(FutureWarning) if _warns() else _nothing():
+            ours = NormalEquationOLS.from_formula(formula, frame, eval_env=environment)
+        np.testing.assert_allclose(
+            ours.fit().params, NormalEquationOLS.from_formula(formula, frame).fit().params
+        )
+    assert callable(local)
+
+
+def test_an_environment_without_the_name_is_refused_in_a_sentence():
+    with pytest.raises(SmmixError, match="'nowhere', which is not known") as caught:
+        NormalEquationOLS.from_formula("y ~ nowhere(x)", FRAME.assign(y=Y))
+    assert "\n" not in str(caught.value)
+
+
+def _warns():
+    """Whether this release of statsmodels calls environments deprecated."""
+    import warnings
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        environment = patsy.EvalEnvironment.capture(0)
+        sm.OLS.from_formula("y ~ x", FRAME.assign(y=Y), eval_env=environment)
+    return bool(caught)
+
+
+def _nothing():
+    import contextlib
+
+    return contextlib.nullcontext()

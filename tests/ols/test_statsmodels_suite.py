@@ -1,0 +1,49 @@
+"""statsmodels' own tests of OLS, where its package ships them, run with ours in OLS's place."""
+
+import importlib.util
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import smmix
+
+SUITE = "statsmodels.regression.tests"
+MODULES = ["test_regression", "test_robustcov", "test_predict", "test_cov"]
+#: Tests that stand still for seconds and are not of least squares.
+LEFT_OUT = "not conf_int_el and not TestRegularizedFit"
+#: What differs, and why.
+DIFFERENCES = {
+    "TestOLS::test_rsquared_adj_overfit": "a fit without degrees of freedom is refused",
+    "test_summary_as_latex": "the title of the table has the name of the class",
+    "test_ridge": "a private method of OLS",
+    "test_regularized_refit": "weights are known, and statsmodels' WLS gives a refit no errors",
+    "test_regularized_options": "an offset is subtracted from the response beforehand",
+    "test_condition_number_nonpositive_eigval": "the condition number is not made of eigenvalues",
+    "TestOLSRobustClusterJK::test_hc3_vs_crv3": "fit() takes no argument that it would ignore",
+}
+
+
+@pytest.mark.slow
+def test_statsmodels_own_tests_hold_with_our_least_squares(tmp_path):
+    if importlib.util.find_spec(SUITE) is None:
+        pytest.skip("this release of statsmodels ships no tests")
+    outcomes = tmp_path / "outcomes.json"
+    here = pathlib.Path(__file__).parent
+    root = pathlib.Path(smmix.__file__).parents[1]
+    environment = os.environ | {
+        "OUTCOMES": str(outcomes),
+        "PYTHONPATH": os.pathsep.join([str(root), str(here)]),
+    }
+    call = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", str(tmp_path)]
+    call += ["-p", "statsmodels_in_place", "-p", "no:cacheprovider", "-W", "ignore"]
+    call += ["-k", LEFT_OUT, "--pyargs", *(f"{SUITE}.{module}" for module in MODULES)]
+    done = subprocess.run(call, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert outcomes.exists(), done.stdout[-2000:] + done.stderr[-2000:]
+    found = json.loads(outcomes.read_text())
+    failed = {name for name, outcome in found.items() if outcome == "failed"}
+    assert sum(outcome == "passed" for outcome in found.values()) > 400
+    assert failed == DIFFERENCES.keys() & found.keys(), done.stdout[-3000:]
