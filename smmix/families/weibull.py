@@ -83,7 +83,7 @@ class Weibull(ScoredFamily):
         failed = np.where(y > 0.0, 1.0, 0.0)
         log_time = np.log(np.abs(y))
         shape = self._shape(nuisance)
-        z = np.clip(shape * (log_time - eta), -LOG_LARGEST, LOG_LARGEST)
+        z = np.clip(shape * (log_time - eta), -LARGEST, LOG_LARGEST)
         hazard = np.exp(z)
         log_density = failed * (np.log(shape) + z - log_time)
         log_density -= hazard
