@@ -129,6 +129,20 @@ def test_a_weibull_density_keeps_its_digits(time, shape):
         np.testing.assert_allclose(log_density(Exponential(), time, 0.5), found, rtol=1e-15)
 
 
+@pytest.mark.parametrize("eta", [-1e300, -800.0, 800.0, 1e300])
+@pytest.mark.parametrize("time", [1e-60, -1e-60, 1e60, -1e60])
+@pytest.mark.parametrize("shape", [1e-6, 1.0, 1e12])
+def test_hazards_beyond_all_numbers_leave_finite_terms(time, eta, shape):
+    y, at, nuisance = np.array([time]), np.full((1, 1, 1), eta), np.full((1, 1, 1), shape)
+    working = Weibull().evaluate(y, None, at, nuisance)
+    found = Weibull().derivatives(y, None, working, nuisance)
+    pieces = [working.log_density, working.residual, working.weight, *found.first]
+    pieces += [entry for row in found.second for entry in row]
+    assert all(np.isfinite(piece).all() for piece in pieces)
+    score = working.weight * working.residual
+    np.testing.assert_allclose(score, found.first[0], rtol=1e-12)
+
+
 def test_the_information_of_a_beta_density_is_its_expectation():
     nuisance, eta = np.full((1, 1, 1), 6.0), np.full((1, 1, 1), 0.3)
 
