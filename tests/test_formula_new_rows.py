@@ -101,7 +101,7 @@ class TestNewRows:
         for change, match in (
             ({"x1": "1.5"}, "column 'x1' of the new data is not numeric: row 0 holds '1.5'"),
             ({"x1": np.inf}, "'x1' is infinite in row 0"),
-            ({"x2": 1000.0}, "outside the outermost knots"),
+            ({"x2": 1000.0}, "has no value in row 0, which lies outside"),
             ({"o": np.inf}, "offset 'o' is infinite in row 0"),
             ({"o": "a"}, "offset 'o' is not numeric"),
         ):

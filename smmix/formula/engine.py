@@ -15,8 +15,9 @@ from patsy.design_info import DesignInfo, FactorInfo, SubtermInfo
 from patsy.eval import EvalEnvironment, EvalFactor
 
 from smmix.errors import SmmixError
+from smmix.formula.messages import beyond, shortened, summands, unbuilt, unseen_level
 from smmix.formula.rows import refuse_infinite
-from smmix.support.frames import quoted, row_name
+from smmix.support.frames import quoted
 
 __all__ = [
     "PROVIDED",
@@ -35,11 +36,8 @@ __all__ = [
     "parse",
     "term_columns",
     "thaw",
-    "unseen_level",
 ]
 
-#: Characters of a formula that a message shows at most.
-LONGEST_SHOWN = 120
 #: Summands of a long formula that patsy is given at a time.
 TERMS_AT_A_TIME = 50
 # numpy is known to every formula, so that np.log(x) works from a command line or a JSON file too.
@@ -104,18 +102,13 @@ def _terms(formula: Any, what: str) -> ModelDesc:
         why = error.message
         if "`" in formula:
             why += '; a column name in backticks is written Q("name")'
-        raise SmmixError(f"The {what} {_short(formula)} cannot be read: {why}.") from error
+        raise SmmixError(f"The {what} {shortened(formula)} cannot be read: {why}.") from error
     except Exception as error:
         # patsy's parser asserts what it takes for granted.
         raise SmmixError(
-            f"The {what} {_short(formula)} cannot be read: an operator stands where a term is "
+            f"The {what} {shortened(formula)} cannot be read: an operator stands where a term is "
             'expected; a column name with signs in it is written Q("name").'
         ) from error
-
-
-def _short(formula: str) -> str:
-    text = repr(formula)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}.."
 
 
 def _long_sum(formula: str, what: str) -> ModelDesc:
@@ -123,7 +116,7 @@ def _long_sum(formula: str, what: str) -> ModelDesc:
     left, tilde, right = formula.rpartition("~")
     has_constant, chunk = True, []
     terms: dict[Term, None] = {}
-    pieces = _summands(right)
+    pieces = summands(right)
     for number, piece in enumerate(pieces, 1):
         if piece in ("0", "1", "-1"):
             has_constant = piece == "1"
@@ -134,23 +127,13 @@ def _long_sum(formula: str, what: str) -> ModelDesc:
                 read = ModelDesc.from_formula(f"~ 0 + {' + '.join(chunk)}").rhs_termlist
             except (patsy.PatsyError, RecursionError) as error:
                 why = getattr(error, "message", "it is nested too deeply")
-                raise SmmixError(f"The {what} {_short(formula)} cannot be read: {why}.") from error
+                raise SmmixError(
+                    f"The {what} {shortened(formula)} cannot be read: {why}."
+                ) from error
             terms |= dict.fromkeys(read)
             chunk = []
     response = _terms(f"{left}~ 1", what).lhs_termlist if tilde and left.strip() else []
     return ModelDesc(response, [*([INTERCEPT] if has_constant else []), *terms])
-
-
-def _summands(text: str) -> list[str]:
-    """The terms of a sum, a difference only of the constant."""
-    depth, start, found = 0, 0, []
-    for place, sign in enumerate(text):
-        depth += (sign in "([{") - (sign in ")]}")
-        if depth == 0 and sign in "+-":
-            found.append(text[start:place].strip())
-            start = place + (sign == "+")
-    found.append("".join(text[start:].split()) if text[start:].startswith("-") else text[start:])
-    return [piece.strip() for piece in found if piece.strip()]
 
 
 def _one_sided(formula: Any, what: str) -> ModelDesc:
@@ -247,13 +230,8 @@ def design_infos(
             try:
                 patsy.design_matrix_builders(alone, lambda: iter(frames), scopes)
             except Exception as why:  # noqa: BLE001 - whatever the function of a formula raises
-                raise _unbuilt(factor.name(), why) from error
+                raise unbuilt(factor.name(), why) from error
         raise
-
-
-def _unbuilt(code: str, why: Exception) -> SmmixError:
-    text = str(getattr(why, "message", why)).partition("\n")[0].rstrip(".")
-    return SmmixError(f"The formula term {code!r} cannot be built: {text or type(why).__name__}.")
 
 
 def design_matrices(
@@ -264,14 +242,14 @@ def design_matrices(
         return [np.empty((0, len(info.column_names))) for info in infos]
     try:
         built = patsy.build_design_matrices(list(infos), frame, NA_action="raise")
-    except patsy.PatsyError as error:
-        _refuse_unseen(infos, frame, rows)
-        raise _explained(error) from error
     except Exception as error:
+        _refuse_unseen(infos, frame, rows)
         for factor, known in [item for info in infos for item in info.factor_infos.items()]:
             position = _first_failing(factor, known, frame)
             if position is not None:
-                raise _beyond(factor.name(), error, rows, position) from error
+                raise beyond(factor.name(), error, rows, position) from error
+        if isinstance(error, patsy.PatsyError):
+            raise _explained(error) from error
         raise
     matrices = [np.ascontiguousarray(np.asarray(matrix), dtype=np.float64) for matrix in built]
     for info, matrix in zip(infos, matrices, strict=True):
@@ -299,18 +277,6 @@ def _first_failing(factor: Any, known: FactorInfo, frame: pd.DataFrame) -> int |
     return bad - 1
 
 
-def _beyond(code: str, error: Exception, rows: pd.Index, position: int) -> SmmixError:
-    where = row_name(rows, position)
-    if isinstance(error, NotImplementedError):
-        return SmmixError(
-            f"The formula term {code!r} has no value in {where}, which lies outside of the range "
-            "of the fit: leave the row out, or give the term lower_bound= and upper_bound= in the "
-            "formula."
-        )
-    text = str(error).partition("\n")[0].rstrip(".")
-    return SmmixError(f"The formula term {code!r} cannot be evaluated in {where}: {text}.")
-
-
 def _explained(error: patsy.PatsyError) -> SmmixError:
     where = f" {error.origin.relevant_code()!r}" if error.origin is not None else ""
     why = error.message.partition("\n")[0].rstrip(".")
@@ -329,17 +295,6 @@ def _refuse_unseen(infos: Sequence[DesignInfo], frame: pd.DataFrame, rows: pd.In
                 position = int(np.argmax(unseen))
                 levels = list(known.categories)
                 raise unseen_level(factor.name(), column[position], levels, rows, position)
-
-
-def unseen_level(
-    name: str, level: object, levels: list[Any], rows: pd.Index, position: int
-) -> SmmixError:
-    """Return the error for a level that the data of the fit did not have."""
-    shown = ", ".join(repr(known) for known in levels[:8]) + (", .." if len(levels) > 8 else "")
-    return SmmixError(
-        f"{name!r} has the level {level!r} in {row_name(rows, position)}, which is none of its "
-        f"levels in the fit: {shown}."
-    )
 
 
 def freeze(info: DesignInfo) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from smmix.formula.engine import (
     freeze,
     info_codes,
     thaw,
-    unseen_level,
 )
+from smmix.formula.messages import unseen_level
 from smmix.formula.names import category_column
 from smmix.formula.pack import is_plain, pack_names, unpack_names
 from smmix.formula.rows import exposed, refuse_infinite
