@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from smmix.inference import covariance, terms
+from smmix.inference.ratios import ratios
 from smmix.mixture.hypotheses import (
     check_matrix,
     check_square,
@@ -122,6 +123,10 @@ class MixtureUncertainty(MixtureEstimates):
     @documented_by(covariance.proportions)
     def proportions(self, alpha: float = 0.05) -> pd.DataFrame:
         return covariance.proportions(self.fitted, alpha)
+
+    @documented_by(ratios)
+    def ratios(self, alpha: float = 0.05) -> pd.DataFrame:
+        return ratios(self.fitted, alpha)
 
     @documented_by(covariance.sigmas)
     def sigmas(self, alpha: float = 0.05) -> pd.DataFrame:
