@@ -123,6 +123,10 @@ class Family(Protocol):
     def stages(self) -> tuple[Family, ...]:
         """Families with second derivatives that approach one without, bluntest first."""
 
+    @property
+    def limits(self) -> dict[tuple[str, float], str]:
+        """What the family becomes where a nuisance parameter reaches the end of its range."""
+
     def to_plain(self) -> dict[str, Any]:
         """Options as JSON values, for ``family(name, **options)``."""
 

@@ -119,6 +119,10 @@ class FamilyList:
             for i in range(longest)
         )
 
+    @property
+    def limits(self) -> dict[tuple[str, float], str]:
+        return {}
+
     def to_plain(self) -> dict[str, Any]:
         return {"families": [{"name": f.name, **f.to_plain()} for f in self.families]}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -36,6 +36,7 @@ class RealResponse:
     discrete = False
     intercept = True
     reads = "numbers"
+    limits: ClassVar[dict[tuple[str, float], str]] = {}
     takes: tuple[str, ...] = ()
     stages: tuple[Any, ...] = ()
     scale: tuple[int, float] | None = (0, 1.0)

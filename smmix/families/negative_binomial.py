@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from scipy.special import betainc, betaincc, gammaln, log1p, pdtr, pdtrc
@@ -84,6 +84,7 @@ class NegativeBinomial(ScoredFamily):
     kind: int = 2
     link: Any = "log"
     name = "negative_binomial"
+    limits: ClassVar[dict[tuple[str, float], str]] = {("alpha", 0.0): "a Poisson regression"}
     label = "negative binomial regressions"
     discrete = True
     nuisance = (Nuisance("alpha", LOG),)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from scipy.special import expit, expm1, gammaln, log_expit, pdtr, pdtrc
@@ -68,6 +68,9 @@ class ZeroInflatedPoisson(ScoredFamily):
     terms: tuple[str, ...] = ()
     link = LINKS["log"]
     name = "zero_inflated_poisson"
+    limits: ClassVar[dict[tuple[str, float], str]] = {
+        ("inflate", 0.0): "a Poisson regression without extra zeros"
+    }
     label = "zero-inflated Poisson regressions"
     discrete = True
     takes = TAKES
