@@ -205,6 +205,21 @@ def test_a_negative_binomial_of_any_mean_has_its_digits(kind, eta, log_alpha):
         assert working.log_density.item() <= 0.0
 
 
+@pytest.mark.parametrize("eta", [-12.0, 0.0, 20.0, 36.0, 45.0, 200.0])
+def test_probabilities_of_a_geometric_distribution_of_any_mean(eta):
+    """With alpha one, P(Y > y) is (mu / (1 + mu))^(y + 1)."""
+    family, mean = NegativeBinomial(), np.exp(eta)
+    y = np.floor(np.array([0.0, 0.1, 1.0, 3.0]) * mean)
+    point = (None, np.full((1, 1, 4), eta), np.ones((1, 1, 1)))
+    log_above = -(y + 1.0) * np.log1p(1.0 / mean)
+    np.testing.assert_allclose(family.cdf(y, *point)[0, 0], -np.expm1(log_above), rtol=1e-10)
+    found = family.log_tails(y, *point)[1][0, 0]
+    np.testing.assert_allclose(found, log_above, rtol=1e-10, atol=1e-15)
+    for q in (0.1, 0.999):
+        exact = max(np.ceil(np.log1p(-q) / -np.log1p(1.0 / mean)) - 1.0, 0.0)
+        np.testing.assert_allclose(family.quantile(q, *point), exact, rtol=1e-10)
+
+
 @pytest.mark.parametrize("eta", [-220.0, -40.0, -12.0, -3.0, -2.0, 1.0, 40.0])
 def test_a_zero_truncated_poisson_of_any_rate_has_its_digits(eta):
     family, none = ZeroTruncatedPoisson(), np.empty((1, 1, 0))
