@@ -13,6 +13,7 @@ from smmix.core.statistics import ComponentStats
 from smmix.core.transforms import LOG
 from smmix.errors import SmmixError
 from smmix.families.exponential import (
+    LARGEST,
     Array,
     Aux,
     first_not,
@@ -131,18 +132,20 @@ class NegativeBinomial(ScoredFamily):
         return Working(log_density, score / weight, weight, state._replace(slope=slope))
 
     def sums(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> list[Array]:
-        in_alpha = _in_alpha(y, _sloped(y, working.state), nuisance)
+        state = working.state
+        in_alpha = _in_alpha(y, state, _slope_of(y, state), nuisance)
         return [in_alpha, in_alpha**2]
 
     def derivatives(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> Derivatives:
-        state = _sloped(y, working.state)
-        mean, own, x, slope = state
+        state = working.state
+        mean, own, x, _ = state
+        slope = _slope_of(y, state)
         alpha = _kept(nuisance)
         curve = rising_bend(y, own, slope)
         q = 1.0 / (1.0 + x)
         part = x * q
         weight = np.asarray(working.weight)
-        in_alpha = _in_alpha(y, state, nuisance)
+        in_alpha = _in_alpha(y, state, slope, nuisance)
         twice = (curve + y * part**2 - mean * ratio_curve(x)) / alpha**2
         if self.kind == 2:
             in_eta = -weight * (1.0 + own * y) * q
@@ -175,10 +178,14 @@ class NegativeBinomial(ScoredFamily):
     def tails(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> tuple[Array, Array]:
         mean, own, x, _ = self._state(self.mean(aux, eta, nuisance), nuisance)
         count = np.maximum(np.floor(y), 0.0)
-        share, shape = x / (1.0 + x), 1.0 / own
-        poisson = x + own * count**2 < NO_OVERDISPERSION
-        below = np.where(poisson, pdtr(count, mean), betaincc(count + 1.0, shape, share))
-        above = np.where(poisson, pdtrc(count, mean), betainc(count + 1.0, shape, share))
+        shape, other = 1.0 / own, 1.0 / (1.0 + x)
+        poisson = x + own * np.minimum(count, LARGEST) ** 2 < NO_OVERDISPERSION
+        # Of the two probabilities of the beta distribution, the one that does not round to one.
+        near, at, opposite = x < 1.0, count + 1.0, (shape, count + 1.0, other)
+        below = np.where(near, betaincc(at, shape, x * other), betainc(*opposite))
+        above = np.where(near, betainc(at, shape, x * other), betaincc(*opposite))
+        below = np.where(poisson, pdtr(count, mean), below)
+        above = np.where(poisson, pdtrc(count, mean), above)
         return np.where(y < 0.0, 0.0, below), np.where(y < 0.0, 1.0, above)
 
     def quantile(self, q: float, aux: Aux, eta: Array, nuisance: Array) -> Array:
@@ -197,12 +204,12 @@ def _kept(nuisance: Array) -> Array:
     return np.clip(nuisance[..., :1], SMALLEST_ALPHA, LARGEST_ALPHA)
 
 
-def _sloped(y: Array, state: _State) -> _State:
-    return state if state.slope is not None else state._replace(slope=rising_slope(y, state.own))
+def _slope_of(y: Array, state: _State) -> Array:
+    return rising_slope(y, state.own) if state.slope is None else state.slope
 
 
-def _in_alpha(y: Array, state: _State, nuisance: Array) -> Array:
+def _in_alpha(y: Array, state: _State, slope: Array, nuisance: Array) -> Array:
     """Derivative of the log-density in alpha."""
     part = state.x / (1.0 + state.x)
     rest = state.mean * ratio_rest(state.x)
-    return np.asarray((state.slope - y * part + rest) / _kept(nuisance))
+    return np.asarray((slope - y * part + rest) / _kept(nuisance))

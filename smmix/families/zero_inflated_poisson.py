@@ -25,7 +25,6 @@ from smmix.families.scored import ScoredFamily
 
 __all__ = ["ZeroInflatedPoisson"]
 
-TAKES: tuple[str, ...] = ("inflate",)
 #: Inflations of the start.
 FEWEST, MOST = 0.05, 0.9
 #: Logits beyond are one or zero.
@@ -70,7 +69,6 @@ class ZeroInflatedPoisson(ScoredFamily):
     name = "zero_inflated_poisson"
     label = "zero-inflated Poisson regressions"
     discrete = True
-    takes = TAKES
 
     def __post_init__(self) -> None:
         if isinstance(self.terms, str):
@@ -82,6 +80,10 @@ class ZeroInflatedPoisson(ScoredFamily):
         if not self.terms:
             return (Nuisance("inflate", LOGIT),)
         return tuple(Nuisance(f"inflate.{term}", IDENTITY) for term in self.terms)
+
+    @property
+    def takes(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("inflate",) if self.terms else ()
 
     def _logit(self, aux: Aux, nuisance: Array) -> Array:
         """Of the inflation, to broadcast to (S, K, m)."""
