@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy.special import expit, ndtr
 
 from smmix.core.family import Derivatives, Nuisance, Penalty, Working
 from smmix.core.statistics import ComponentStats
@@ -147,7 +148,7 @@ class Ordered(ScoredFamily):
             if j:
                 row[-1] = high * state.low_high
             row.append(low * state.low_low + high * state.high_high)
-            second.append([-low * in_low - high * in_high, *row])
+            second.append([-(low * in_low + high * in_high), *row])
             lower.append([-entry for entry in row])
         return Derivatives(first, second, -second[0][0], lower)
 
@@ -175,7 +176,7 @@ class Ordered(ScoredFamily):
         return self._cdf(nuisance[..., None, :] - eta[..., None])
 
     def _cdf(self, x: Array) -> Array:
-        return np.asarray(self.link.mean(x))
+        return np.asarray(expit(x) if self.link.name == "logit" else ndtr(x))
 
     def mean(self, aux: Aux, eta: Array, nuisance: Array) -> Array:
         """Mean of the levels' numbers."""

@@ -46,7 +46,7 @@ def ratio_fall(t: np.ndarray) -> np.ndarray:
 
 
 def ratio_bend(t: np.ndarray) -> np.ndarray:
-    """t / (1 + t) - 2 (1 - log(1 + t) / t), which is of order t^2."""
+    """Of order t^2: t / (1 + t) - 2 (1 - log(1 + t) / t)."""
     near = np.where(t.real < SMALL, t, 0.0)
     series = np.zeros_like(near)
     for k in range(TERMS + 1, 1, -1):

@@ -118,13 +118,11 @@ class Weibull(ScoredFamily):
         moved = super().update_nuisance(stats, deviance, nuisance, penalty, shared)
         return np.clip(moved, SMALLEST_SHAPE, LARGEST_SHAPE)
 
-    def _level(self, eta: Array, nuisance: Array, power: float) -> Array:
-        """E[y^power]."""
-        log = power * eta + gammaln(1.0 + power / self._shape(nuisance))
-        return np.exp(np.clip(log, -LARGEST_LOG, LARGEST_LOG))
+    def _log_mean(self, eta: Array, nuisance: Array) -> Array:
+        return np.asarray(eta + gammaln(1.0 + 1.0 / self._shape(nuisance)))
 
     def mean(self, aux: Aux, eta: Array, nuisance: Array) -> Array:
-        return self._level(eta, nuisance, 1.0)
+        return _bounded_exp(self._log_mean(eta, nuisance))
 
     def mean_derivatives(self, aux: Aux, eta: Array, nuisance: Array) -> list[Array]:
         mean, shape = self.mean(aux, eta, nuisance), self._shape(nuisance)
@@ -139,8 +137,8 @@ class Weibull(ScoredFamily):
         series = (terms * near[..., None] ** n).sum(axis=-1)
         far = gammaln(1.0 + 2.0 * inverse) - 2.0 * gammaln(1.0 + inverse)
         log_ratio = np.where(inverse < 1.0 / LARGE, series, far)  # of E[y^2] to the squared mean
-        mean = self.mean(aux, eta, nuisance)
-        return np.minimum(expm1(np.minimum(log_ratio, LOG_LARGEST)) * mean, LARGEST) * mean
+        log_relative = log_ratio + np.log(-expm1(-log_ratio))
+        return _bounded_exp(2.0 * self._log_mean(eta, nuisance) + log_relative)
 
     def _hazard(self, y: Array, eta: Array, nuisance: Array) -> Array:
         with np.errstate(divide="ignore"):
@@ -170,7 +168,11 @@ class Weibull(ScoredFamily):
         return _time(eta + np.log(rng.standard_exponential(eta.shape)) / self._shape(nuisance))
 
 
+def _bounded_exp(log: Array) -> Array:
+    return np.asarray(np.exp(np.clip(log, -LARGEST_LOG, LARGEST_LOG)))
+
+
 def _time(log_time: Array) -> Array:
     """A time from its log; certain quantiles are 0 and infinite."""
-    inside = np.exp(np.clip(log_time, -LARGEST_LOG, LARGEST_LOG))
-    return np.where(np.isinf(log_time), np.where(log_time > 0.0, np.inf, 0.0), inside)
+    ends = np.where(log_time > 0.0, np.inf, 0.0)
+    return np.where(np.isinf(log_time), ends, _bounded_exp(log_time))
