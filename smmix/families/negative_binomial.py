@@ -37,7 +37,7 @@ class _State(NamedTuple):
     mean: np.ndarray  # (S, K, m)
     own: np.ndarray  # a: the variance of a row is mean + a mean^2
     x: np.ndarray  # (variance - mean) / mean
-    slope: np.ndarray | None = None  # of the rising product, in log(a)
+    slope: np.ndarray | None = None  # of the rising product, where it is known
 
 
 @dataclass(frozen=True, repr=False)
@@ -124,19 +124,21 @@ class NegativeBinomial(ScoredFamily):
         return Working(log_density, score / weight, weight, state._replace(slope=slope))
 
     def sums(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> list[Array]:
-        in_alpha = _in_alpha(y, _sloped(y, working.state), nuisance)
+        state = working.state
+        in_alpha = _in_alpha(y, state, _slope(y, state), nuisance)
         return [in_alpha, in_alpha**2]
 
     def derivatives(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> Derivatives:
-        state = _sloped(y, working.state)
-        mean, own, x, slope = state
+        state = working.state
+        mean, own, x, _ = state
+        slope = _slope(y, state)
         alpha = _kept(nuisance)
         curve = rising_bend(y, own, slope)
         q = 1.0 / (1.0 + x)
         part = x * q
         fall, bend = ratio_fall(x), ratio_bend(x)
         weight = np.asarray(working.weight)
-        in_alpha = _in_alpha(y, state, nuisance)
+        in_alpha = _in_alpha(y, state, slope, nuisance)
         twice = (curve + y * part**2 - mean * (part**2 + bend)) / alpha**2
         if self.kind == 2:
             in_eta = -weight * (1.0 + own * y) * q
@@ -191,12 +193,13 @@ def _kept(nuisance: Array) -> Array:
     return np.clip(nuisance[..., :1], SMALLEST_ALPHA, LARGEST_ALPHA)
 
 
-def _sloped(y: Array, state: _State) -> _State:
-    return state if state.slope is not None else state._replace(slope=rising_slope(y, state.own))
+def _slope(y: Array, state: _State) -> Array:
+    """Derivative of the rising product in log(a)."""
+    return rising_slope(y, state.own) if state.slope is None else state.slope
 
 
-def _in_alpha(y: Array, state: _State, nuisance: Array) -> Array:
+def _in_alpha(y: Array, state: _State, slope: Array, nuisance: Array) -> Array:
     """Derivative of the log-density in alpha."""
     part = state.x / (1.0 + state.x)
     fall = ratio_fall(state.x)
-    return np.asarray((state.slope - y * part + state.mean * (part - fall)) / _kept(nuisance))
+    return np.asarray((slope - y * part + state.mean * (part - fall)) / _kept(nuisance))

@@ -123,7 +123,7 @@ class Ordered(ScoredFamily):
 
     def evaluate(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> Working:
         eta = np.clip(eta, -FARTHEST, FARTHEST)
-        rising = (np.diff(nuisance.real, axis=-1) > 0.0).all(axis=-1)[..., None]
+        rising = np.all(np.diff(nuisance.real, axis=-1) > 0.0, axis=-1, keepdims=True)
         low, high = self._edges(y, nuisance)
         gap = np.where(rising, high - low, 1.0)
         low, high = np.where(rising, low - eta, 0.0), np.where(rising, high - eta, 1.0)

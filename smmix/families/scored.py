@@ -23,7 +23,7 @@ class ScoredFamily(ExponentialFamily):
     """
 
     link: Any
-    links = ("log",)
+    links: tuple[str, ...] = ("log",)
 
     def to_plain(self) -> dict[str, Any]:
         options = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]

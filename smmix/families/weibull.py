@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import expm1, gammaln, psi, zeta
@@ -18,6 +18,9 @@ from smmix.families.scored import ScoredFamily
 __all__ = ["Weibull"]
 
 TAKES: tuple[str, ...] = ("event",)
+SHAPE: tuple[Nuisance, ...] = (Nuisance("shape", LOG),)
+#: The spread of log times.
+INVERSE_SHAPE: tuple[Any, Any] | None = (0, -1.0)
 SMALLEST_SHAPE, LARGEST_SHAPE = 1e-30, 1e30
 #: From this shape on the variance comes from a series in 1 / shape.
 LARGE = 100.0
@@ -60,8 +63,8 @@ class Weibull(ScoredFamily):
     name = "weibull"
     label = "Weibull regressions"
     takes = TAKES
-    scale = (0, -1.0)
-    nuisance = (Nuisance("shape", LOG),)
+    scale = INVERSE_SHAPE
+    nuisance = SHAPE
 
     def refuse(self, y: Array, aux: Aux) -> tuple[int, str] | None:
         size = np.abs(y)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import expit, expm1, gammaln, log_expit, pdtr, pdtrc
@@ -65,7 +65,7 @@ class ZeroInflatedPoisson(ScoredFamily):
     ['inflate.Intercept', 'inflate.t']
     """
 
-    terms: tuple[str, ...] = ()
+    terms: Any = ()
     link = LINKS["log"]
     name = "zero_inflated_poisson"
     label = "zero-inflated Poisson regressions"

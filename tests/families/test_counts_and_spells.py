@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from helpers_families import Problem, curvature, derivatives, gradient, log_density
-from scipy import integrate, optimize, special, stats
+from scipy import integrate, special, stats
 
 from smmix.core.family import Penalty
 from smmix.core.statistics import ComponentStats
