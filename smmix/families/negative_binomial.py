@@ -8,29 +8,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import betainc, betaincc, gammaln, log1p, pdtr, pdtrc
 
-from smmix.core.family import Derivatives, Nuisance, Penalty, Working
-from smmix.core.statistics import ComponentStats
+from smmix.core.family import Derivatives, Nuisance, Working
 from smmix.core.transforms import LOG
 from smmix.errors import SmmixError
-from smmix.families.exponential import (
-    LARGEST,
-    Array,
-    Aux,
-    first_not,
-    mean_of,
-    smallest_reaching,
-)
+from smmix.families.counts import CountFamily, poisson_draws
+from smmix.families.exponential import LARGEST, Array, Aux, mean_of
 from smmix.families.rising import log_rising, ratio_bend, ratio_fall, rising_bend, rising_slope
-from smmix.families.scored import ScoredFamily
 
 __all__ = ["NegativeBinomial"]
 
-#: Means and alphas up to which their product and its square are numbers.
-SMALLEST_ALPHA, LARGEST_ALPHA = 1e-60, 1e40
 #: Below this overdispersion of a row the distribution is Poisson's to the last digit.
 NO_OVERDISPERSION = 1e-14
-#: The largest mean of a Poisson draw that NumPy makes.
-LARGEST_DRAWN = 1e18
 
 
 class _State(NamedTuple):
@@ -41,7 +29,7 @@ class _State(NamedTuple):
 
 
 @dataclass(frozen=True, repr=False)
-class NegativeBinomial(ScoredFamily):
+class NegativeBinomial(CountFamily):
     """Negative binomial regressions by maximum likelihood, alpha included.
 
     As alpha goes to zero the density becomes Poisson's, without loss of digits [1]_.
@@ -79,7 +67,7 @@ class NegativeBinomial(ScoredFamily):
     link: Any = "log"
     name = "negative_binomial"
     label = "negative binomial regressions"
-    discrete = True
+    limits = (1e-60, 1e40)
     nuisance = (Nuisance("alpha", LOG),)
 
     def __post_init__(self) -> None:
@@ -90,11 +78,6 @@ class NegativeBinomial(ScoredFamily):
                 "mu + alpha mu."
             )
 
-    def refuse(self, y: Array, aux: Aux) -> tuple[int, str] | None:
-        row = first_not((y >= 0.0) & np.isfinite(y) & (np.floor(y) == y))
-        words = "a negative binomial response is a whole number from 0 up"
-        return None if row is None else (row, words)
-
     def start_nuisance(self, y: Array, aux: Aux) -> Array:
         """From the first two moments, but not below a tenth."""
         mean = max(float(np.mean(y)), 1e-3)
@@ -102,7 +85,7 @@ class NegativeBinomial(ScoredFamily):
         return np.array([max(excess / mean if self.kind == 2 else excess, 0.1)])
 
     def _state(self, mean: Array, nuisance: Array) -> _State:
-        alpha = _kept(nuisance)
+        alpha = np.clip(nuisance[..., :1], *self.limits)
         if self.kind == 2:
             return _State(mean, alpha, alpha * mean)
         return _State(mean, np.clip(alpha / mean, 1.0 / LARGEST, LARGEST), alpha)
@@ -125,20 +108,21 @@ class NegativeBinomial(ScoredFamily):
 
     def sums(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> list[Array]:
         state = working.state
-        in_alpha = _in_alpha(y, state, _slope(y, state), nuisance)
+        alpha = np.clip(nuisance[..., :1], *self.limits)
+        in_alpha = _in_alpha(y, state, _slope(y, state), alpha)
         return [in_alpha, in_alpha**2]
 
     def derivatives(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> Derivatives:
         state = working.state
         mean, own, x, _ = state
         slope = _slope(y, state)
-        alpha = _kept(nuisance)
+        alpha = np.clip(nuisance[..., :1], *self.limits)
         curve = rising_bend(y, own, slope)
         q = 1.0 / (1.0 + x)
         part = x * q
         fall, bend = ratio_fall(x), ratio_bend(x)
         weight = np.asarray(working.weight)
-        in_alpha = _in_alpha(y, state, slope, nuisance)
+        in_alpha = _in_alpha(y, state, slope, alpha)
         twice = (curve + y * part**2 - mean * (part**2 + bend)) / alpha**2
         if self.kind == 2:
             in_eta = -weight * (1.0 + own * y) * q
@@ -153,17 +137,6 @@ class NegativeBinomial(ScoredFamily):
             nuisance_information=[[in_alpha**2]],
         )
 
-    def update_nuisance(
-        self,
-        stats: ComponentStats,
-        deviance: Array,
-        nuisance: Array,
-        penalty: Penalty,
-        shared: frozenset[str],
-    ) -> Array:
-        moved = super().update_nuisance(stats, deviance, nuisance, penalty, shared)
-        return np.clip(moved, SMALLEST_ALPHA, LARGEST_ALPHA)
-
     def variance(self, aux: Aux, eta: Array, nuisance: Array) -> Array:
         state = self._state(self.mean(aux, eta, nuisance), nuisance)
         return state.mean * (1.0 + state.x)
@@ -177,20 +150,11 @@ class NegativeBinomial(ScoredFamily):
         above = np.where(poisson, pdtrc(count, mean), betainc(count + 1.0, shape, share))
         return np.where(y < 0.0, 0.0, below), np.where(y < 0.0, 1.0, above)
 
-    def quantile(self, q: float, aux: Aux, eta: Array, nuisance: Array) -> Array:
-        unlimited = np.full(eta.shape, np.inf)
-        return smallest_reaching(lambda y: self.cdf(y, aux, eta, nuisance), q, unlimited)
-
     def sample(self, aux: Aux, eta: Array, nuisance: Array, rng: np.random.Generator) -> Array:
         """A Poisson draw whose mean is drawn from a gamma distribution."""
         mean, own, *_ = self._state(self.mean(aux, eta, nuisance), nuisance)
         drawn = mean * own * rng.standard_gamma(1.0 / own, size=mean.shape)
-        return rng.poisson(np.minimum(drawn, LARGEST_DRAWN)).astype(float)
-
-
-def _kept(nuisance: Array) -> Array:
-    """Alpha (S, K, 1), no nearer to zero or infinity than its powers are numbers."""
-    return np.clip(nuisance[..., :1], SMALLEST_ALPHA, LARGEST_ALPHA)
+        return poisson_draws(drawn, rng)
 
 
 def _slope(y: Array, state: _State) -> Array:
@@ -198,8 +162,8 @@ def _slope(y: Array, state: _State) -> Array:
     return rising_slope(y, state.own) if state.slope is None else state.slope
 
 
-def _in_alpha(y: Array, state: _State, slope: Array, nuisance: Array) -> Array:
+def _in_alpha(y: Array, state: _State, slope: Array, alpha: Array) -> Array:
     """Derivative of the log-density in alpha."""
     part = state.x / (1.0 + state.x)
     fall = ratio_fall(state.x)
-    return np.asarray((slope - y * part + state.mean * (part - fall)) / _kept(nuisance))
+    return np.asarray((slope - y * part + state.mean * (part - fall)) / alpha)

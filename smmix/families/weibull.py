@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import expm1, gammaln, psi, zeta
 
-from smmix.core.family import Derivatives, Nuisance, Penalty, Working
-from smmix.core.statistics import ComponentStats
+from smmix.core.family import Derivatives, Nuisance, Working
 from smmix.core.transforms import LOG
 from smmix.families.exponential import LARGEST, LOG_LARGEST, Array, Aux, first_not
 from smmix.families.links import LARGEST_LOG, LINKS
@@ -21,7 +20,6 @@ TAKES: tuple[str, ...] = ("event",)
 SHAPE: tuple[Nuisance, ...] = (Nuisance("shape", LOG),)
 #: The spread of log times.
 INVERSE_SHAPE: tuple[Any, Any] | None = (0, -1.0)
-SMALLEST_SHAPE, LARGEST_SHAPE = 1e-30, 1e30
 #: From this shape on the variance comes from a series in 1 / shape.
 LARGE = 100.0
 
@@ -64,6 +62,7 @@ class Weibull(ScoredFamily):
     label = "Weibull regressions"
     takes = TAKES
     scale = INVERSE_SHAPE
+    limits = (1e-30, 1e30)
     nuisance = SHAPE
 
     def refuse(self, y: Array, aux: Aux) -> tuple[int, str] | None:
@@ -80,7 +79,7 @@ class Weibull(ScoredFamily):
         return np.array([np.pi / np.sqrt(6.0) / max(spread, 1e-6)])[: len(self.nuisance)]
 
     def _shape(self, nuisance: Array) -> Array:
-        return np.clip(nuisance[..., :1], SMALLEST_SHAPE, LARGEST_SHAPE)
+        return np.clip(nuisance[..., :1], *self.limits)
 
     def evaluate(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> Working:
         failed = np.where(y > 0.0, 1.0, 0.0)
@@ -109,17 +108,6 @@ class Weibull(ScoredFamily):
         first.append((failed - z * rest) / shape)
         second.append([rest + z * hazard, -information])
         return Derivatives(first, second, curvature, [[information]])
-
-    def update_nuisance(
-        self,
-        stats: ComponentStats,
-        deviance: Array,
-        nuisance: Array,
-        penalty: Penalty,
-        shared: frozenset[str],
-    ) -> Array:
-        moved = super().update_nuisance(stats, deviance, nuisance, penalty, shared)
-        return np.clip(moved, SMALLEST_SHAPE, LARGEST_SHAPE)
 
     def _log_mean(self, eta: Array, nuisance: Array) -> Array:
         return np.asarray(eta + gammaln(1.0 + 1.0 / self._shape(nuisance)))
