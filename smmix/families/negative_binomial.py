@@ -13,7 +13,7 @@ from smmix.core.transforms import LOG
 from smmix.errors import SmmixError
 from smmix.families.counts import CountFamily, poisson_draws
 from smmix.families.exponential import LARGEST, Array, Aux, mean_of
-from smmix.families.rising import log_rising, ratio_bend, ratio_fall, rising_bend, rising_slope
+from smmix.families.rising import log_ratios, log_rising, rising_bend, rising_slope
 
 __all__ = ["NegativeBinomial"]
 
@@ -97,13 +97,14 @@ class NegativeBinomial(CountFamily):
         log = log1p(state.x)
         log_density = y * (log_mean - log)
         log_density += log_rising(y, state.own)
-        log_density -= mean * (1.0 - ratio_fall(state.x))
+        ratio, *_ = log_ratios(state.x)
+        log_density -= mean * ratio
         log_density -= factorial
         weight = mean / (1.0 + state.x)
         if self.kind == 2:
             return Working(log_density, y / mean - 1.0, weight, state)
         slope = rising_slope(y, state.own)
-        score = y - slope - mean * (1.0 - ratio_fall(state.x))
+        score = y - slope - mean * ratio
         return Working(log_density, score / weight, weight, state._replace(slope=slope))
 
     def sums(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> list[Array]:
@@ -120,16 +121,16 @@ class NegativeBinomial(CountFamily):
         curve = rising_bend(y, own, slope)
         q = 1.0 / (1.0 + x)
         part = x * q
-        fall, bend = ratio_fall(x), ratio_bend(x)
+        ratio, gap, bend = log_ratios(x)
         weight = np.asarray(working.weight)
         in_alpha = _in_alpha(y, state, slope, alpha)
-        twice = (curve + y * part**2 - mean * (part**2 + bend)) / alpha**2
+        twice = (curve + y * part**2 - mean * bend) / alpha**2
         if self.kind == 2:
             in_eta = -weight * (1.0 + own * y) * q
             mixed = -(y - mean) * part * q / alpha
         else:
-            in_eta = slope + curve - mean * (1.0 - fall)
-            mixed = (mean * (part - fall) - slope - curve) / alpha
+            in_eta = slope + curve - mean * ratio
+            mixed = (mean * gap - slope - curve) / alpha
         return Derivatives(
             first=[weight * working.residual, in_alpha],
             second=[[in_eta], [mixed, twice]],
@@ -164,6 +165,5 @@ def _slope(y: Array, state: _State) -> Array:
 
 def _in_alpha(y: Array, state: _State, slope: Array, alpha: Array) -> Array:
     """Derivative of the log-density in alpha."""
-    part = state.x / (1.0 + state.x)
-    fall = ratio_fall(state.x)
-    return np.asarray((slope - y * part + state.mean * (part - fall)) / alpha)
+    _, gap, _ = log_ratios(state.x)
+    return np.asarray((slope - y * state.x / (1.0 + state.x) + state.mean * gap) / alpha)

@@ -459,6 +459,8 @@ def test_no_linear_predictor_gives_nan(name):
         far = Problem(y, aux, np.broadcast_to(FAR, (2, 2, len(FAR))), at.nuisance, None)
         working, found = derivatives(family, far)
         assert np.all(working.log_density < np.inf)
+        if family.discrete:
+            assert np.all(working.log_density <= 1e-9)
         pieces = [working.weight, working.residual, working.weight * working.residual**2]
         pieces += [found.information, *found.first, *(e for line in found.second for e in line)]
         pieces += family.sums(y, aux, working, far.nuisance)
@@ -480,6 +482,8 @@ def test_no_nuisance_parameter_gives_nan(name, size):
         nuisance = np.full_like(at.nuisance, size)
     far = cut_off(name, at)._replace(nuisance=nuisance)
     working, found = derivatives(family, far)
+    if family.discrete:
+        assert np.all(working.log_density <= 1e-9)
     assert np.all(working.log_density < np.inf)
     assert not np.isnan(working.log_density).any()
     pieces = [working.weight, working.residual, found.information, *found.first]
@@ -584,3 +588,19 @@ def test_who_never_fails_is_cut_off():
     np.testing.assert_array_equal(family.cdf(y, None, eta, nuisance)[0, 0], [1.0, 0.0])
     np.testing.assert_array_equal(family.cdf_below(y, None, eta, nuisance)[0, 0], [0.0, 0.0])
     assert PointMass(**family.to_plain()) == family
+
+
+@pytest.mark.parametrize("kind", [1, 2])
+@pytest.mark.parametrize("eta", [12.0, 30.0, 100.0])
+def test_a_negative_binomial_of_a_huge_mean_keeps_its_density(kind, eta):
+    """P(0) is known in closed form; its derivatives come from complex steps of that."""
+    family, alpha = NegativeBinomial(kind=kind), 1.5
+    at = Problem(np.zeros(1), None, np.full((1, 1, 1), eta), np.full((1, 1, 1), alpha), None)
+    working, found = derivatives(family, at)
+
+    def log_zero(e, a):
+        return -np.log(1.0 + a * np.exp(e)) / a if kind == 2 else -np.exp(e) * np.log(1.0 + a) / a
+
+    np.testing.assert_allclose(working.log_density, log_zero(eta, alpha), rtol=1e-12)
+    steps = [log_zero(eta + 1e-30j, alpha).imag, log_zero(eta, alpha + 1e-30j).imag]
+    np.testing.assert_allclose([v.item() for v in found.first], np.divide(steps, 1e-30), rtol=1e-10)
