@@ -122,7 +122,8 @@ class Ordered(ScoredFamily):
         return Working(log_density, residual, np.where(rising, weight, 0.0), (state, rising))
 
     def derivatives(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> Derivatives:
-        return in_cuts(y, *working.state, nuisance.shape[-1])
+        found, rising = working.state
+        return in_cuts(y, found, rising, nuisance.shape[-1])
 
     def update_nuisance(
         self,
