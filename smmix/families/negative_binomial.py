@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -96,7 +97,7 @@ class NegativeBinomial(CountFamily):
         state = self._state(mean, nuisance)
         log = log1p(state.x)
         log_density = y * (log_mean - log)
-        log_density += log_rising(y, state.own)
+        log_density += _of_counts(log_rising, y, state.own)
         ratio, *_ = log_ratios(state.x)
         log_density -= mean * ratio
         log_density -= factorial
@@ -160,10 +161,18 @@ class NegativeBinomial(CountFamily):
 
 def _slope(y: Array, state: _State) -> Array:
     """Derivative of the rising product in log(a)."""
-    return rising_slope(y, state.own) if state.slope is None else state.slope
+    return _of_counts(rising_slope, y, state.own) if state.slope is None else state.slope
 
 
 def _in_alpha(y: Array, state: _State, slope: Array, alpha: Array) -> Array:
     """Derivative of the log-density in alpha."""
     _, gap, _ = log_ratios(state.x)
     return np.asarray((slope - y * state.x / (1.0 + state.x) + state.mean * gap) / alpha)
+
+
+def _of_counts(function: Callable[[Array, Array], Array], y: Array, own: Array) -> Array:
+    """A function of y and a: once for each count where components have one a for all rows."""
+    if own.shape[-1] > 1 or y.ndim > 1:
+        return function(y, own)
+    values, index = np.unique(y, return_inverse=True)
+    return function(values, own)[..., index]
