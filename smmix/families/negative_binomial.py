@@ -2,53 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import betainc, betaincc, gammaln, log1p, pdtr, pdtrc
 
-from smmix.core.family import Derivatives, Nuisance, Penalty, Working
-from smmix.core.statistics import ComponentStats
+from smmix.core.family import Derivatives, Nuisance, Working
 from smmix.core.transforms import LOG
 from smmix.errors import SmmixError
-from smmix.families.exponential import (
-    LARGEST,
-    Array,
-    Aux,
-    first_not,
-    mean_of,
-    smallest_reaching,
-)
-from smmix.families.rising import (
-    log_ratio,
-    log_rising,
-    ratio_curve,
-    ratio_rest,
-    rising_bend,
-    rising_slope,
-)
-from smmix.families.scored import ScoredFamily
+from smmix.families.counts import CountFamily, poisson_draws
+from smmix.families.exponential import LARGEST, Array, Aux, mean_of
+from smmix.families.rising import log_ratios, log_rising, rising_bend, rising_slope
 
 __all__ = ["NegativeBinomial"]
 
-#: Means and alphas up to which their product and its square are numbers.
-SMALLEST_ALPHA, LARGEST_ALPHA = 1e-60, 1e40
 #: Below this overdispersion of a row the distribution is Poisson's to the last digit.
 NO_OVERDISPERSION = 1e-14
-#: The largest mean of a Poisson draw that NumPy makes.
-LARGEST_DRAWN = 1e18
 
 
 class _State(NamedTuple):
     mean: np.ndarray  # (S, K, m)
     own: np.ndarray  # a: the variance of a row is mean + a mean^2
     x: np.ndarray  # (variance - mean) / mean
-    slope: np.ndarray | None = None  # of the rising product, in log(a)
+    slope: np.ndarray | None = None  # of the rising product, where it is known
 
 
 @dataclass(frozen=True, repr=False)
-class NegativeBinomial(ScoredFamily):
+class NegativeBinomial(CountFamily):
     """Negative binomial regressions by maximum likelihood, alpha included.
 
     As alpha goes to zero the density becomes Poisson's, without loss of digits [1]_.
@@ -86,7 +68,7 @@ class NegativeBinomial(ScoredFamily):
     link: Any = "log"
     name = "negative_binomial"
     label = "negative binomial regressions"
-    discrete = True
+    limits = (1e-60, 1e40)
     nuisance = (Nuisance("alpha", LOG),)
 
     def __post_init__(self) -> None:
@@ -97,11 +79,6 @@ class NegativeBinomial(ScoredFamily):
                 "mu + alpha mu."
             )
 
-    def refuse(self, y: Array, aux: Aux) -> tuple[int, str] | None:
-        row = first_not((y >= 0.0) & np.isfinite(y) & (np.floor(y) == y))
-        words = "a negative binomial response is a whole number from 0 up"
-        return None if row is None else (row, words)
-
     def start_nuisance(self, y: Array, aux: Aux) -> Array:
         """From the first two moments, but not below a tenth."""
         mean = max(float(np.mean(y)), 1e-3)
@@ -109,7 +86,7 @@ class NegativeBinomial(ScoredFamily):
         return np.array([max(excess / mean if self.kind == 2 else excess, 0.1)])
 
     def _state(self, mean: Array, nuisance: Array) -> _State:
-        alpha = _kept(nuisance)
+        alpha = np.clip(nuisance[..., :1], *self.limits)
         if self.kind == 2:
             return _State(mean, alpha, alpha * mean)
         return _State(mean, alpha / mean, alpha)
@@ -120,56 +97,47 @@ class NegativeBinomial(ScoredFamily):
         state = self._state(mean, nuisance)
         log = log1p(state.x)
         log_density = y * (log_mean - log)
-        log_density += log_rising(y, state.own)
-        none = mean * log_ratio(state.x)
-        log_density -= none
+        log_density += _of_counts(log_rising, y, state.own)
+        ratio, *_ = log_ratios(state.x)
+        log_density -= mean * ratio
         log_density -= factorial
         weight = mean / (1.0 + state.x)
         if self.kind == 2:
             return Working(log_density, y / mean - 1.0, weight, state)
         slope = rising_slope(y, state.own)
-        score = y - slope - none
+        score = y - slope - mean * ratio
         return Working(log_density, score / weight, weight, state._replace(slope=slope))
 
     def sums(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> list[Array]:
         state = working.state
-        in_alpha = _in_alpha(y, state, _slope_of(y, state), nuisance)
+        alpha = np.clip(nuisance[..., :1], *self.limits)
+        in_alpha = _in_alpha(y, state, _slope(y, state), alpha)
         return [in_alpha, in_alpha**2]
 
     def derivatives(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> Derivatives:
         state = working.state
         mean, own, x, _ = state
-        slope = _slope_of(y, state)
-        alpha = _kept(nuisance)
+        slope = _slope(y, state)
+        alpha = np.clip(nuisance[..., :1], *self.limits)
         curve = rising_bend(y, own, slope)
         q = 1.0 / (1.0 + x)
         part = x * q
+        ratio, gap, bend = log_ratios(x)
         weight = np.asarray(working.weight)
-        in_alpha = _in_alpha(y, state, slope, nuisance)
-        twice = (curve + y * part**2 - mean * ratio_curve(x)) / alpha**2
+        in_alpha = _in_alpha(y, state, slope, alpha)
+        twice = (curve + y * part**2 - mean * bend) / alpha**2
         if self.kind == 2:
             in_eta = -weight * (1.0 + own * y) * q
             mixed = -(y - mean) * part * q / alpha
         else:
-            in_eta = slope + curve - mean * log_ratio(x)
-            mixed = (mean * ratio_rest(x) - slope - curve) / alpha
+            in_eta = slope + curve - mean * ratio
+            mixed = (mean * gap - slope - curve) / alpha
         return Derivatives(
             first=[weight * working.residual, in_alpha],
             second=[[in_eta], [mixed, twice]],
             information=weight,
             nuisance_information=[[in_alpha**2]],
         )
-
-    def update_nuisance(
-        self,
-        stats: ComponentStats,
-        deviance: Array,
-        nuisance: Array,
-        penalty: Penalty,
-        shared: frozenset[str],
-    ) -> Array:
-        moved = super().update_nuisance(stats, deviance, nuisance, penalty, shared)
-        return np.clip(moved, SMALLEST_ALPHA, LARGEST_ALPHA)
 
     def variance(self, aux: Aux, eta: Array, nuisance: Array) -> Array:
         state = self._state(self.mean(aux, eta, nuisance), nuisance)
@@ -188,28 +156,27 @@ class NegativeBinomial(ScoredFamily):
         above = np.where(poisson, pdtrc(count, mean), above)
         return np.where(y < 0.0, 0.0, below), np.where(y < 0.0, 1.0, above)
 
-    def quantile(self, q: float, aux: Aux, eta: Array, nuisance: Array) -> Array:
-        unlimited = np.full(eta.shape, np.inf)
-        return smallest_reaching(lambda y: self.cdf(y, aux, eta, nuisance), q, unlimited)
-
     def sample(self, aux: Aux, eta: Array, nuisance: Array, rng: np.random.Generator) -> Array:
         """A Poisson draw whose mean is drawn from a gamma distribution."""
         mean, own, *_ = self._state(self.mean(aux, eta, nuisance), nuisance)
         drawn = mean * own * rng.standard_gamma(1.0 / own, size=mean.shape)
-        return rng.poisson(np.minimum(drawn, LARGEST_DRAWN)).astype(float)
+        return poisson_draws(drawn, rng)
 
 
-def _kept(nuisance: Array) -> Array:
-    """Alpha (S, K, 1), no nearer to zero or infinity than its powers are numbers."""
-    return np.clip(nuisance[..., :1], SMALLEST_ALPHA, LARGEST_ALPHA)
+def _slope(y: Array, state: _State) -> Array:
+    """Derivative of the rising product in log(a)."""
+    return _of_counts(rising_slope, y, state.own) if state.slope is None else state.slope
 
 
-def _slope_of(y: Array, state: _State) -> Array:
-    return rising_slope(y, state.own) if state.slope is None else state.slope
-
-
-def _in_alpha(y: Array, state: _State, slope: Array, nuisance: Array) -> Array:
+def _in_alpha(y: Array, state: _State, slope: Array, alpha: Array) -> Array:
     """Derivative of the log-density in alpha."""
-    part = state.x / (1.0 + state.x)
-    rest = state.mean * ratio_rest(state.x)
-    return np.asarray((slope - y * part + rest) / _kept(nuisance))
+    _, gap, _ = log_ratios(state.x)
+    return np.asarray((slope - y * state.x / (1.0 + state.x) + state.mean * gap) / alpha)
+
+
+def _of_counts(function: Callable[[Array, Array], Array], y: Array, own: Array) -> Array:
+    """A function of y and a: once for each count where components have one a for all rows."""
+    if own.shape[-1] > 1 or y.ndim > 1:
+        return function(y, own)
+    values, index = np.unique(y, return_inverse=True)
+    return function(values, own)[..., index]
