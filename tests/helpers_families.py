@@ -163,6 +163,16 @@ CASES = {
         (-2, 3),
         ((0.4,), (1.7,)),
     ),
+    "negative-binomial-held": Case(
+        NegativeBinomial(alpha=0.7),
+        lambda e, n: stats.nbinom(1.0 / 0.7, 1.0 / (1.0 + 0.7 * np.exp(e))),
+        (-2, 3),
+    ),
+    "negative-binomial-1-held": Case(
+        NegativeBinomial(kind=1, alpha=0.7),
+        lambda e, n: stats.nbinom(np.exp(e) / 0.7, 1.0 / 1.7),
+        (-2, 3),
+    ),
     "zero-truncated-poisson": Case(
         ZeroTruncatedPoisson(), lambda e, n: zero_truncated(np.exp(e)), (-4, 4)
     ),

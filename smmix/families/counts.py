@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from smmix.families.exponential import Array, Aux, first_not, smallest_reaching
 from smmix.families.scored import ScoredFamily
 
-__all__ = ["CountFamily", "poisson_draws"]
+__all__ = ["CountFamily", "of_counts", "poisson_draws"]
 
 #: The largest mean of a Poisson draw that NumPy makes.
 LARGEST_DRAWN = 1e18
@@ -33,3 +35,11 @@ class CountFamily(ScoredFamily):
 def poisson_draws(mean: Array, rng: np.random.Generator) -> Array:
     """Poisson numbers (S, K, m), as floating-point numbers."""
     return np.asarray(rng.poisson(np.minimum(mean, LARGEST_DRAWN)), dtype=float)
+
+
+def of_counts(function: Callable[[Array, Array], Array], y: Array, own: Array) -> Array:
+    """A function of y and a: once for each count where components have one a for all rows."""
+    if own.shape[-1] > 1 or y.ndim > 1:
+        return function(y, own)
+    values, index = np.unique(y, return_inverse=True)
+    return function(values, own)[..., index]

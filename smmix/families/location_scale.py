@@ -37,8 +37,11 @@ class RealResponse:
     intercept = True
     reads = "numbers"
     takes: tuple[str, ...] = ()
-    stages: tuple[Any, ...] = ()
     scale: tuple[int, float] | None = (0, 1.0)
+
+    @property
+    def stages(self) -> tuple[Any, ...]:
+        return ()
 
     @property
     def nuisance(self) -> tuple[Nuisance, ...]:
@@ -56,6 +59,12 @@ class RealResponse:
 
     def precision(self, nuisance: np.ndarray) -> np.ndarray:
         return np.asarray(nuisance[..., 0] ** -2.0)
+
+    def cdf(
+        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
+    ) -> np.ndarray:
+        """P(Y <= y), (S, K, m)."""
+        raise NotImplementedError
 
     def log_tails(
         self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray

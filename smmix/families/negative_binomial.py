@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,8 +11,9 @@ from scipy.special import betainc, betaincc, gammaln, log1p, pdtr, pdtrc
 from smmix.core.family import Derivatives, Nuisance, Working
 from smmix.core.transforms import LOG
 from smmix.errors import SmmixError
-from smmix.families.counts import CountFamily, poisson_draws
+from smmix.families.counts import CountFamily, of_counts, poisson_draws
 from smmix.families.exponential import LARGEST, Array, Aux, mean_of
+from smmix.families.location_scale import is_finite_number
 from smmix.families.rising import log_ratios, log_rising, rising_bend, rising_slope
 
 __all__ = ["NegativeBinomial"]
@@ -26,6 +26,7 @@ class _State(NamedTuple):
     mean: np.ndarray  # (S, K, m)
     own: np.ndarray  # a: the variance of a row is mean + a mean^2
     x: np.ndarray  # (variance - mean) / mean
+    alpha: np.ndarray  # (S, K, 1), or (1, 1, 1) where it is held
     slope: np.ndarray | None = None  # of the rising product, where it is known
 
 
@@ -41,11 +42,13 @@ class NegativeBinomial(CountFamily):
         2: variance mu + alpha mu^2. 1: variance mu + alpha mu.
     link : Link
         "log", the only one.
+    alpha : float or None
+        Overdispersion of every component; estimated for each when None.
 
     Raises
     ------
     SmmixError
-        If ``kind`` is neither, or the link another.
+        If ``kind`` is neither, the link another, or ``alpha`` not a positive finite number.
 
     Notes
     -----
@@ -62,14 +65,16 @@ class NegativeBinomial(CountFamily):
     >>> from smmix.families.negative_binomial import NegativeBinomial
     >>> NegativeBinomial(kind=1)
     NegativeBinomial(kind=1, link='log')
+    >>> NegativeBinomial(alpha=0.5).nuisance
+    ()
     """
 
     kind: int = 2
     link: Any = "log"
+    alpha: float | None = None
     name = "negative_binomial"
     label = "negative binomial regressions"
     limits = (1e-60, 1e40)
-    nuisance = (Nuisance("alpha", LOG),)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -78,18 +83,29 @@ class NegativeBinomial(CountFamily):
                 f"kind is {self.kind!r}; give 2 for the variance mu + alpha mu^2, or 1 for "
                 "mu + alpha mu."
             )
+        if self.alpha is None:
+            return
+        if not is_finite_number(self.alpha) or self.alpha <= 0.0:
+            raise SmmixError(f"alpha is {self.alpha!r}; give a positive finite number, or None.")
+        object.__setattr__(self, "alpha", float(self.alpha))
+
+    @property
+    def nuisance(self) -> tuple[Nuisance, ...]:  # type: ignore[override]
+        return (Nuisance("alpha", LOG),) if self.alpha is None else ()
 
     def start_nuisance(self, y: Array, aux: Aux) -> Array:
         """From the first two moments, but not below a tenth."""
         mean = max(float(np.mean(y)), 1e-3)
         excess = float(np.var(y)) / mean - 1.0
-        return np.array([max(excess / mean if self.kind == 2 else excess, 0.1)])
+        start = max(excess / mean if self.kind == 2 else excess, 0.1)
+        return np.array([start][: len(self.nuisance)])
 
     def _state(self, mean: Array, nuisance: Array) -> _State:
-        alpha = np.clip(nuisance[..., :1], *self.limits)
+        alpha = nuisance[..., :1] if self.alpha is None else np.full((1, 1, 1), self.alpha)
+        alpha = np.clip(alpha, *self.limits)
         if self.kind == 2:
-            return _State(mean, alpha, alpha * mean)
-        return _State(mean, alpha / mean, alpha)
+            return _State(mean, alpha, alpha * mean, alpha)
+        return _State(mean, alpha / mean, alpha, alpha)
 
     def evaluate(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> Working:
         factorial = gammaln(y + 1.0)
@@ -97,7 +113,7 @@ class NegativeBinomial(CountFamily):
         state = self._state(mean, nuisance)
         log = log1p(state.x)
         log_density = y * (log_mean - log)
-        log_density += _of_counts(log_rising, y, state.own)
+        log_density += of_counts(log_rising, y, state.own)
         ratio, *_ = log_ratios(state.x)
         log_density -= mean * ratio
         log_density -= factorial
@@ -109,22 +125,21 @@ class NegativeBinomial(CountFamily):
         return Working(log_density, score / weight, weight, state._replace(slope=slope))
 
     def sums(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> list[Array]:
-        state = working.state
-        alpha = np.clip(nuisance[..., :1], *self.limits)
-        in_alpha = _in_alpha(y, state, _slope(y, state), alpha)
+        if self.alpha is not None:
+            return []
+        in_alpha = _in_alpha(y, working.state, _slope(y, working.state))
         return [in_alpha, in_alpha**2]
 
     def derivatives(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> Derivatives:
         state = working.state
-        mean, own, x, _ = state
+        mean, own, x, alpha, _ = state
         slope = _slope(y, state)
-        alpha = np.clip(nuisance[..., :1], *self.limits)
         curve = rising_bend(y, own, slope)
         q = 1.0 / (1.0 + x)
         part = x * q
         ratio, gap, bend = log_ratios(x)
         weight = np.asarray(working.weight)
-        in_alpha = _in_alpha(y, state, slope, alpha)
+        in_alpha = _in_alpha(y, state, slope)
         twice = (curve + y * part**2 - mean * bend) / alpha**2
         if self.kind == 2:
             in_eta = -weight * (1.0 + own * y) * q
@@ -132,11 +147,12 @@ class NegativeBinomial(CountFamily):
         else:
             in_eta = slope + curve - mean * ratio
             mixed = (mean * gap - slope - curve) / alpha
+        d = len(self.nuisance)
         return Derivatives(
-            first=[weight * working.residual, in_alpha],
-            second=[[in_eta], [mixed, twice]],
+            first=[weight * working.residual, in_alpha][: 1 + d],
+            second=[[in_eta], [mixed, twice]][: 1 + d],
             information=weight,
-            nuisance_information=[[in_alpha**2]],
+            nuisance_information=[[in_alpha**2]][:d],
         )
 
     def variance(self, aux: Aux, eta: Array, nuisance: Array) -> Array:
@@ -144,7 +160,7 @@ class NegativeBinomial(CountFamily):
         return state.mean * (1.0 + state.x)
 
     def tails(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> tuple[Array, Array]:
-        mean, own, x, _ = self._state(self.mean(aux, eta, nuisance), nuisance)
+        mean, own, x, *_ = self._state(self.mean(aux, eta, nuisance), nuisance)
         count = np.maximum(np.floor(y), 0.0)
         shape, other = 1.0 / own, 1.0 / (1.0 + x)
         poisson = x + own * np.minimum(count, LARGEST) ** 2 < NO_OVERDISPERSION
@@ -165,18 +181,10 @@ class NegativeBinomial(CountFamily):
 
 def _slope(y: Array, state: _State) -> Array:
     """Derivative of the rising product in log(a)."""
-    return _of_counts(rising_slope, y, state.own) if state.slope is None else state.slope
+    return of_counts(rising_slope, y, state.own) if state.slope is None else state.slope
 
 
-def _in_alpha(y: Array, state: _State, slope: Array, alpha: Array) -> Array:
+def _in_alpha(y: Array, state: _State, slope: Array) -> Array:
     """Derivative of the log-density in alpha."""
     _, gap, _ = log_ratios(state.x)
-    return np.asarray((slope - y * state.x / (1.0 + state.x) + state.mean * gap) / alpha)
-
-
-def _of_counts(function: Callable[[Array, Array], Array], y: Array, own: Array) -> Array:
-    """A function of y and a: once for each count where components have one a for all rows."""
-    if own.shape[-1] > 1 or y.ndim > 1:
-        return function(y, own)
-    values, index = np.unique(y, return_inverse=True)
-    return function(values, own)[..., index]
+    return np.asarray((slope - y * state.x / (1.0 + state.x) + state.mean * gap) / state.alpha)

@@ -36,6 +36,7 @@ class ScoredFamily(ExponentialFamily):
             if isinstance(value, tuple)
             else value
             for name, value in options.items()
+            if value is not None
         }
 
     def __repr__(self) -> str:

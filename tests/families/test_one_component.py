@@ -1,5 +1,7 @@
 """One component, fitted by the working regression alone, is the model of statsmodels."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -21,6 +23,7 @@ PEERS = {
     "binomial-probit": (sm.families.Binomial, LINKS.Probit),
     "binomial-cloglog": (sm.families.Binomial, LINKS.CLogLog),
     "binomial-log": (sm.families.Binomial, LINKS.Log),
+    "negative-binomial-held": (partial(sm.families.NegativeBinomial, alpha=0.7), LINKS.Log),
 }
 
 
