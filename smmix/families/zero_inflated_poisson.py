@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from typing import Any
 
 import numpy as np
@@ -31,11 +31,19 @@ class ZeroInflatedPoisson(CountFamily):
     Coefficients move by the EM of the extra zeros: a row counts by the probability that it is
     Poisson's.
 
-    Attributes
+    Parameters
     ----------
     terms : tuple of str
         Names of the columns of the inflation's design, which ``aux`` holds. Without them the
         inflation of a component is one probability.
+    inflate : None
+        A formula here is refused: extra zeros with regressors are a component of their own, a
+        point mass at zero beside the Poisson component, with a concomitant formula.
+
+    Raises
+    ------
+    SmmixError
+        If ``terms`` are a text, or ``inflate`` is given.
 
     References
     ----------
@@ -50,11 +58,17 @@ class ZeroInflatedPoisson(CountFamily):
     """
 
     terms: Any = ()
+    inflate: InitVar[Any] = None
     link = LINKS["log"]
     name = "zero_inflated_poisson"
     label = "zero-inflated Poisson regressions"
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, inflate: Any) -> None:
+        if inflate is not None:
+            raise SmmixError(
+                f"inflate={inflate!r}: extra zeros that depend on regressors are a component of "
+                f"their own; use family=['poisson', 'zero'] with k=2 and concomitant={inflate!r}."
+            )
         if isinstance(self.terms, str):
             raise SmmixError(f"terms is {self.terms!r}; give a tuple of names.")
         object.__setattr__(self, "terms", tuple(self.terms))

@@ -20,6 +20,7 @@ from statsmodels.discrete.discrete_model import NegativeBinomial as PeerNegative
 from statsmodels.discrete.truncated_model import TruncatedLFPoisson as PeerTruncated
 from statsmodels.genmod import families as peer_families
 
+from smmix import MixtureGLM, from_formula
 from smmix.errors import SmmixError
 from smmix.families import read_family
 from smmix.families.negative_binomial import NegativeBinomial
@@ -256,13 +257,32 @@ def test_names():
     for kind in (3, True, "nb1"):
         with pytest.raises(SmmixError, match=f"kind is {kind!r}"):
             NegativeBinomial(kind=kind)
+    for alpha in (0.0, -1.0, np.inf, "one", True):
+        with pytest.raises(SmmixError, match=f"alpha is {alpha!r}"):
+            NegativeBinomial(alpha=alpha)
     with pytest.raises(SmmixError, match="terms is 'z'"):
         ZeroInflatedPoisson("z")
 
 
-def test_a_negative_binomial_of_statsmodels_has_the_log_link():
-    family = peer_families.NegativeBinomial(alpha=1.0)
-    assert read_family(family) == NegativeBinomial()
+def test_extra_zeros_with_regressors_are_a_component_of_their_own():
+    with pytest.raises(SmmixError, match=r"inflate='~ t': .* and concomitant='~ t'"):
+        ZeroInflatedPoisson(inflate="~ t")
+    with pytest.raises(SmmixError, match=r"no design for the terms .* a concomitant formula"):
+        MixtureGLM([0.0, 0.0, 3.0], np.ones((3, 1)), k=1, family=ZeroInflatedPoisson(("one",)))
+    design = {"y": [0.0, 0.0, 2.0, 3.0, 1.0, 0.0], "t": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]}
+    model = from_formula("y ~ 1", design, k=2, family=["poisson", "zero"], concomitant="~ t")
+    y = np.array(design["y"])
+    z = np.column_stack([np.ones(6), design["t"]])
+    peer = PeerInflated(y, np.ones((6, 1)), exog_infl=z)
+    logit, level = np.array([0.4, -0.2]), 0.6
+    at = dict(zip(model.param_names, [level, *logit], strict=True))
+    assert list(at) == ["Intercept[0]", "mixing.Intercept[1]", "mixing.t[1]"]
+    np.testing.assert_allclose(model.loglike([*at.values()]), peer.loglike([*logit, level]))
+
+
+def test_a_negative_binomial_of_statsmodels_has_the_log_link_and_holds_alpha():
+    family = peer_families.NegativeBinomial(alpha=0.7)
+    assert read_family(family) == NegativeBinomial(alpha=0.7)
     other = peer_families.NegativeBinomial(link=peer_families.links.Identity(), alpha=1.0)
     with pytest.raises(SmmixError, match="link is 'identity'"):
         read_family(other)
