@@ -155,7 +155,10 @@ class Family(Protocol):
     def sums(
         self, y: np.ndarray, aux: np.ndarray | None, working: Working, nuisance: np.ndarray
     ) -> list[np.ndarray]:
-        """Further row values (S, K, m) whose weighted sums the update needs, maybe none."""
+        """Further row values (S, K, m) whose weighted sums the update needs, maybe none.
+
+        The sums begin ``stats.extra``; beside other families there may be more columns behind.
+        """
 
     def derivatives(
         self, y: np.ndarray, aux: np.ndarray | None, working: Working, nuisance: np.ndarray

@@ -85,13 +85,14 @@ class Weibull(ScoredFamily):
         failed = np.where(y > 0.0, 1.0, 0.0)
         log_time = np.log(np.abs(y))
         shape = self._shape(nuisance)
-        z = np.clip(shape * (log_time - eta), -LOG_LARGEST, LOG_LARGEST)
+        distance = np.clip(log_time - eta, -LARGEST, LARGEST)
+        z = np.clip(shape * distance, -LARGEST, LOG_LARGEST)
         hazard = np.exp(z)
         log_density = failed * (np.log(shape) + z - log_time)
         log_density -= hazard
         # At least one for an event: the curvature alone makes a far too long step where the
         # hazard is small.
-        weight = np.maximum(hazard.real, failed)
+        weight = np.maximum(hazard.real, np.maximum(failed, 1.0 / LARGEST))
         residual = (hazard - failed) / (shape * weight)
         return Working(log_density, residual, weight * shape**2, _State(failed, z, hazard))
 

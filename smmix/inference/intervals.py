@@ -10,7 +10,7 @@ import pandas as pd
 from smmix.errors import SmmixError
 from smmix.inference.influence import Influence, influence
 from smmix.inference.scores import normal_scores
-from smmix.inference.surface import mean_surface
+from smmix.inference.surface import component_surface, mean_surface
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.mixture.prediction import Law
 from smmix.mixture.rows import Rows, new_rows, own_rows
@@ -25,33 +25,42 @@ __all__ = [
 
 
 class MixturePrediction:
-    """Predicted means with delta-method errors, and intervals of the mixture distribution.
+    """Predicted means with delta-method errors, and intervals of the distribution.
 
     Attributes
     ----------
-    predicted_mean : ndarray, (m,)
-        E[y | x, z].
-    se_mean : ndarray, (m,)
+    predicted_mean : ndarray, (m,) or (m k,)
+        E[y | x, z], or that of each component, the components of a row one after another.
+    se_mean : ndarray, of the same shape
         Standard errors of the estimated mean.
-    row_labels : Index of length m
+    row_labels : Index of the same length
+        Rows, or rows and components.
     """
 
-    def __init__(self, fitted: Fitted, rows: Rows):
-        self._fitted = fitted
+    def __init__(self, fitted: Fitted, rows: Rows, which: str = "mean"):
+        self._fitted, self._which = fitted, which
         self._law = Law.of(fitted.specification, fitted.unpacked, rows)
+        surface = component_surface if which == "components" else mean_surface
+        value, jacobian = surface(fitted.specification, fitted.unpacked, rows)
         self.row_labels = rows.index
-        self.predicted_mean = self._law.mean
-        self.se_mean = self._standard_errors(rows)
+        if which == "components":
+            self.row_labels = pd.MultiIndex.from_product([rows.index, fitted.components])
+        self.predicted_mean = value.ravel()
+        self.se_mean = self._standard_errors(jacobian.reshape(value.size, -1))
 
-    def _standard_errors(self, rows: Rows) -> np.ndarray:
-        """Errors of sum_c pi_c mu_c; its derivatives are pi_c x and pi_c (mu_c - mean) z."""
-        specification, matrix = self._fitted.specification, self._fitted.covariance
+    def _standard_errors(self, jacobian: np.ndarray) -> np.ndarray:
+        """Errors of the means, whose derivatives in the full parameter vector are given."""
+        matrix = self._fitted.covariance
         if matrix is None:
-            return np.full(len(rows.exog), np.nan)
-        jacobian = mean_surface(specification, self._fitted.unpacked, rows).jacobian
-        visible = jacobian @ specification.expand.basis
+            return np.full(len(jacobian), np.nan)
+        visible = jacobian @ self._fitted.specification.expand.basis
         variance = np.einsum("ij,ij->i", visible @ matrix, visible)
         return np.sqrt(np.maximum(variance, 0.0))
+
+    def _quantile(self, q: float) -> np.ndarray:
+        if self._which == "components":
+            return self._law.component_quantiles(q).ravel()
+        return self._law.quantile(q)
 
     def conf_int(self, obs: bool = False, alpha: float = 0.05) -> np.ndarray:
         """Intervals of level 1 - ``alpha``.
@@ -85,7 +94,7 @@ class MixturePrediction:
         """
         reach = self._fitted.quantile(alpha)
         if obs:
-            ends = [self._law.quantile(q) for q in (alpha / 2.0, 1.0 - alpha / 2.0)]
+            ends = [self._quantile(q) for q in (alpha / 2.0, 1.0 - alpha / 2.0)]
             return np.column_stack(ends)
         return np.column_stack(
             [self.predicted_mean - reach * self.se_mean, self.predicted_mean + reach * self.se_mean]
@@ -130,6 +139,7 @@ def get_prediction(
     results: Fit,
     exog: Any = None,
     *,
+    which: str = "mean",
     exog_concomitant: Any = None,
     offset: Any = None,
     transform: bool = True,
@@ -141,6 +151,8 @@ def get_prediction(
     results : MixtureResults
     exog : DataFrame or array_like, (m, p), optional
         New rows; by default the rows of the fit.
+    which : {"mean", "components"}
+        The mean of the mixture, or the mean of each component.
     exog_concomitant, offset : array_like, optional
         Of the new rows, for a model of arrays.
     transform : bool
@@ -166,6 +178,8 @@ def get_prediction(
     [368.4, 589.9]
     """
     fitted = fitted_of(results)
+    if which not in ("mean", "components"):
+        raise SmmixError(f"which must be 'mean' or 'components', not {which!r}.")
     if exog is not None:
         rows = new_rows(
             fitted.specification,
@@ -174,10 +188,10 @@ def get_prediction(
             offset=offset,
             transform=transform,
         )
-        return MixturePrediction(fitted, rows)
+        return MixturePrediction(fitted, rows, which)
     if exog_concomitant is not None or offset is not None:
         raise SmmixError("Without exog the rows of the fit are used; give exog for new rows.")
-    return MixturePrediction(fitted, own_rows(fitted.data))
+    return MixturePrediction(fitted, own_rows(fitted.data), which)
 
 
 def quantile_residuals(results: Fit) -> pd.Series:

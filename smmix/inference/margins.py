@@ -9,7 +9,7 @@ averaged over the rows with their weights; its standard error is by the delta me
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,14 +17,19 @@ import pandas as pd
 
 from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
+from smmix.inference.surface import component_slopes, mean_surface
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
-from smmix.mixture.prediction import component_means, prior_probabilities
+from smmix.mixture.prediction import Law
 from smmix.mixture.rows import Rows, own_rows
 
 __all__ = ["margins"]
 
 #: Step of the differences of a design, in ranges of the variable.
-STEP = 1e-6
+STEP = 1e-5
+
+
+#: Largest change of a linear predictor or logit by which gradients are differenced.
+LONGEST_MOVE = 1e-2
 
 
 class _Effect(NamedTuple):
@@ -90,6 +95,14 @@ def margins(results: Fit, alpha: float = 0.05) -> pd.DataFrame:
     return pd.DataFrame(table, index=pd.Index(list(effects), name="variable"))
 
 
+class _Direction(NamedTuple):
+    """How both designs (m, p) and (m, q), and the offset (m,), move with a variable."""
+
+    dx: np.ndarray
+    dz: np.ndarray
+    shift: np.ndarray | None = None
+
+
 @dataclass(frozen=True)
 class _Surface:
     """The mean of the mixture over rows, as a function of designs and parameters."""
@@ -115,38 +128,39 @@ class _Surface:
 
     def level(self, rows: Rows) -> _Effect:
         """Average mean of the response over the rows."""
-        prior = prior_probabilities(self.fitted.specification, self.params, rows)
-        means = component_means(self.fitted.specification, self.params, rows)
-        overall = (prior * means).sum(axis=1)
-        weight = self.weight
-        coef = np.einsum("n,nc,np->cp", weight, prior, rows.exog)
-        slope = prior[:, 1:] * (means[:, 1:] - overall[:, None])
-        mixing = np.einsum("n,nc,nq->cq", weight, slope, self.mixing_rows(rows))
-        return _Effect(float(weight @ overall), self._gradient(coef, mixing))
+        mean, jacobian = mean_surface(self.fitted.specification, self.params, rows)
+        return _Effect(float(self.weight @ mean), self.weight @ jacobian)
 
-    def slope(self, rows: Rows, dx: np.ndarray, dz: np.ndarray) -> _Effect:
-        """Average derivative of the mean when the designs move by ``dx`` and ``dz``."""
-        params, weight, x, z = self.params, self.weight, rows.exog, self.mixing_rows(rows)
-        prior = prior_probabilities(self.fitted.specification, params, rows)
+    def slope(self, rows: Rows, along: _Direction) -> _Effect:
+        """Average derivative of the mean when designs and offset move along a direction.
+
+        Its gradient in the parameters is the derivative of the mean's gradient along the same
+        direction, by differences of high order.
+        """
+        specification, params = self.fitted.specification, self.params
+        dx, dz, shift = along
+        law = Law.of(specification, params, rows)
+        by_eta = component_slopes(law)
         gamma = np.vstack([np.zeros(params.mixing.shape[2]), params.mixing[0]])
-        means = component_means(self.fitted.specification, params, rows)
-        means = means - (prior * means).sum(axis=1)[:, None]
         direct, pull = dx @ params.coef[0].T, dz @ gamma.T
-        pull = pull - (prior * pull).sum(axis=1)[:, None]
-        overall, joint = (prior * direct).sum(axis=1), (prior * pull * means).sum(axis=1)
-        coef = np.einsum("n,nc,np->cp", weight, prior, dx)
-        coef += np.einsum("n,nc,np->cp", weight, prior * pull, x)
-        change = prior * (direct - overall[:, None] + pull * means - joint[:, None])
-        mixing = np.einsum("n,nc,nq->cq", weight, change[:, 1:], z)
-        mixing += np.einsum("n,nc,nq->cq", weight, (prior * means)[:, 1:], dz)
-        return _Effect(float(weight @ (overall + joint)), self._gradient(coef, mixing))
+        if shift is not None:
+            direct = direct + shift[:, None]
+        centred = law.means - law.mean[:, None]
+        values = (law.prior * (by_eta * direct + pull * centred)).sum(axis=1)
+        longest = max(float(np.nanmax(np.abs(part), initial=0.0)) for part in (direct, pull))
+        step = LONGEST_MOVE / longest if longest > 0.0 else 1.0
 
-    def _gradient(self, coef: np.ndarray, mixing: np.ndarray) -> np.ndarray:
-        layout = self.fitted.specification.layout
-        gradient = np.zeros(layout.size)
-        gradient[layout.coef] = coef.ravel()
-        gradient[layout.mixing] = mixing.ravel()
-        return gradient
+        def gradient(share: float) -> np.ndarray:
+            moved = replace(rows, exog=rows.exog + share * dx)
+            if shift is not None and rows.offset is not None:
+                moved = replace(moved, offset=rows.offset + share * shift)
+            if rows.concomitant is not None:
+                moved = replace(moved, concomitant=rows.concomitant + share * dz)
+            jacobian = mean_surface(specification, params, moved).jacobian
+            return np.asarray(self.weight @ jacobian)
+
+        near, far = ((gradient(h) - gradient(-h)) / (2.0 * h) for h in (0.5 * step, step))
+        return _Effect(float(self.weight @ values), (4.0 * near - far) / 3.0)
 
 
 def _array_effects(fitted: Fitted) -> dict[str, _Effect]:
@@ -164,7 +178,7 @@ def _array_effects(fitted: Fitted) -> dict[str, _Effect]:
         dz = np.zeros_like(z)
         if z_names:
             dz += np.array([float(n == name) for n in z_names])
-        effects[name] = surface.slope(rows, dx, dz)
+        effects[name] = surface.slope(rows, _Direction(dx, dz))
     return effects
 
 
@@ -178,8 +192,7 @@ def _formula_effects(fitted: Fitted) -> dict[str, _Effect]:
     effects: dict[str, _Effect] = {}
     for name, levels in formulas.variables().items():
         if levels is None:
-            dx, dz = _design_slopes(formulas, frame, name, rows)
-            effects[name] = surface.slope(rows, dx, dz)
+            effects[name] = surface.slope(rows, _design_slopes(formulas, frame, name))
             continue
         levels = levels or tuple(sorted(frame[name].dropna().unique()))
         at = [surface.level(_with_level(design, frame, name, level, rows)) for level in levels]
@@ -190,29 +203,54 @@ def _formula_effects(fitted: Fitted) -> dict[str, _Effect]:
     return effects
 
 
-def _design_slopes(
-    formulas: Any, frame: pd.DataFrame, name: str, rows: Rows
-) -> tuple[np.ndarray, np.ndarray]:
-    """Derivatives of both designs in one column, by differences inside its range.
+def _design_slopes(formulas: Any, frame: pd.DataFrame, name: str) -> _Direction:
+    """Derivatives of both designs, and of an offset, in one column.
 
-    Splines have no value beyond the range of the data, so a row at its edge has a one-sided
-    difference.
+    By differences whose step is a share of each value, inside the range of the column: splines
+    have no value beyond it, so a row at its edge has a one-sided difference.
+
+    Raises
+    ------
+    SmmixError
+        If the column enters through a step function, which has no slope.
     """
     value = frame[name].to_numpy(dtype=float)
-    step = STEP * max(float(np.ptp(value)), float(np.abs(value).max()) * 1e-6, 1e-12)
+    unit = np.maximum(np.abs(value), 1e-3 * np.abs(value).mean())
+    slopes = [_difference(formulas, frame, name, value, share * unit) for share in (STEP, 2 * STEP)]
+    near, far = slopes
+    size = max(float(np.abs(part).max(initial=0.0)) for part in near if part is not None)
+    apart = max(
+        float(np.abs(one - two).max(initial=0.0))
+        for one, two in zip(near, far, strict=True)
+        if one is not None and two is not None
+    )
+    if size == 0.0 or apart > 0.05 * size:
+        raise SmmixError(
+            f"{name!r} enters the formula through a step function, which has no slope; make a "
+            "category of it, as in C(..), to have its levels compared."
+        )
+    dz = np.zeros((len(value), 1)) if near.dz is None else near.dz
+    return _Direction(near.dx, dz, near.shift)
+
+
+def _difference(
+    formulas: Any, frame: pd.DataFrame, name: str, value: np.ndarray, step: np.ndarray
+) -> _Direction:
     upper = np.minimum(value + step, value.max())
     lower = np.maximum(value - step, value.min())
-    parts = []
-    for moved in (upper, lower):
-        copy = frame.copy()
-        copy[name] = moved
-        made = formulas.transform(copy)
-        parts.append((made.exog, made.concomitant))
-    gap = np.where(upper > lower, upper - lower, 1.0)[:, None]
-    dx = (parts[0][0] - parts[1][0]) / gap
-    if rows.concomitant is None:
-        return dx, np.zeros((len(value), 1))
-    return dx, (parts[0][1] - parts[1][1]) / gap
+    high, low = (formulas.transform(frame.assign(**{name: moved})) for moved in (upper, lower))
+    gap = np.where(upper > lower, upper - lower, 1.0)
+
+    def slope(one: np.ndarray | None, two: np.ndarray | None) -> Any:
+        if one is None or two is None:
+            return None
+        return (one - two) / (gap if one.ndim == 1 else gap[:, None])
+
+    return _Direction(
+        slope(high.exog, low.exog),
+        slope(high.concomitant, low.concomitant),
+        slope(high.offset, low.offset),
+    )
 
 
 def _with_level(design: Any, frame: pd.DataFrame, name: str, level: Any, rows: Rows) -> Rows:
@@ -222,4 +260,5 @@ def _with_level(design: Any, frame: pd.DataFrame, name: str, level: Any, rows: R
         values = values.astype(frame[name].dtype)
     copy[name] = values
     made = design.formulas.transform(copy)
-    return Rows(made.exog, made.concomitant, rows.offset, rows.endog, None, rows.index)
+    offset = rows.offset if made.offset is None else made.offset
+    return Rows(made.exog, made.concomitant, offset, rows.endog, None, rows.index, aux=rows.aux)

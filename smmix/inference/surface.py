@@ -11,7 +11,7 @@ from smmix.mixture.prediction import Law
 from smmix.mixture.rows import Rows
 from smmix.mixture.specification import Specification
 
-__all__ = ["Surface", "component_surface", "mean_surface"]
+__all__ = ["Surface", "component_slopes", "component_surface", "mean_surface"]
 
 
 class Surface(NamedTuple):
@@ -30,9 +30,7 @@ class Surface(NamedTuple):
 def component_surface(specification: Specification, params: MixtureParams, rows: Rows) -> Surface:
     """Means of the components, (m, k); of one component only its own parameters matter."""
     law, layout = Law.of(specification, params, rows), specification.layout
-    derivatives = law.family.mean_derivatives(law.aux, law.eta, law.nuisance)
-    shape = law.eta[0].shape
-    by_eta, *by_nuisance = (np.broadcast_to(d[0], shape).T for d in map(_lead, derivatives))
+    by_eta, *by_nuisance = _mean_derivatives(law)
     m, k = by_eta.shape
     jacobian = np.zeros((m, k, layout.size))
     for c in range(k):
@@ -41,6 +39,18 @@ def component_surface(specification: Specification, params: MixtureParams, rows:
         for i, derivative in enumerate(by_nuisance):
             jacobian[:, c, layout.nuisance.start + c * layout.d + i] = derivative[:, c]
     return Surface(law.means, jacobian)
+
+
+def component_slopes(law: Law) -> np.ndarray:
+    """Derivatives of the components' means in their linear predictors, (m, k)."""
+    return _mean_derivatives(law)[0]
+
+
+def _mean_derivatives(law: Law) -> list[np.ndarray]:
+    """Derivatives of the means in the linear predictor and each nuisance parameter, (m, k)."""
+    derivatives = law.family.mean_derivatives(law.aux, law.eta, law.nuisance)
+    shape = law.eta[0].shape
+    return [np.broadcast_to(_lead(d)[0], shape).T for d in derivatives]
 
 
 def _lead(values: np.ndarray) -> np.ndarray:

@@ -112,12 +112,16 @@ class Law:
             lower, upper = self.family.log_tails(y, self.aux, self.eta, self.nuisance)
         return self._rows(lower), self._rows(upper)
 
+    def component_quantiles(self, q: float) -> np.ndarray:
+        """Smallest y with P(Y <= y) >= q within each component, (m, k)."""
+        return self._rows(self.family.quantile(q, self.aux, self.eta, self.nuisance))
+
     def quantile(self, q: float) -> np.ndarray:
         """Smallest y with P(Y <= y) >= q under the mixture, (m,).
 
         By bisection between the quantiles of the components.
         """
-        ends = self._rows(self.family.quantile(q, self.aux, self.eta, self.nuisance))
+        ends = self.component_quantiles(q)
         lower, upper = ends.min(axis=1), ends.max(axis=1)
         found = self.cdf(lower) >= q
         with np.errstate(invalid="ignore"):

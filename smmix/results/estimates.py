@@ -128,6 +128,9 @@ class MixtureEstimates(GenericLikelihoodModelResults):
     unpacked = _shown("unpacked", "The estimates as the core's parameters.")
     llf = _shown("llf", "Log-likelihood at the estimates.")
     coef = _shown("coef", "Coefficients, terms x components; zero where a component lacks one.")
+    nuisance = _shown(
+        "nuisance", "Parameters beside the coefficients, parameters x components, natural scale."
+    )
     sigma = _shown("sigma", "Standard deviation of the errors of each component.")
     mixing_weights = _shown(
         "mixing_weights",

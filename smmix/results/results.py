@@ -243,12 +243,18 @@ class MixtureResults(MixtureUncertainty):
         self,
         exog: Any = None,
         *,
+        which: str = "mean",
         exog_concomitant: Any = None,
         offset: Any = None,
         transform: bool = True,
     ) -> intervals.MixturePrediction:
         return intervals.get_prediction(
-            self.fitted, exog, exog_concomitant=exog_concomitant, offset=offset, transform=transform
+            self.fitted,
+            exog,
+            which=which,
+            exog_concomitant=exog_concomitant,
+            offset=offset,
+            transform=transform,
         )
 
     @documented_by(draws.simulate)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from statsmodels.tools.sm_exceptions import ValueWarning
 
+from smmix.core.linalg import scaled_inverse
 from smmix.inference import covariance, terms
+from smmix.inference.ratios import ratios
 from smmix.mixture.hypotheses import (
     check_matrix,
     check_square,
@@ -18,6 +22,7 @@ from smmix.mixture.hypotheses import (
     refuse_contradiction,
 )
 from smmix.results.estimates import MixtureEstimates
+from smmix.support.callers import user_level
 from smmix.support.docstrings import documented_by
 
 __all__ = ["MixtureUncertainty"]
@@ -122,6 +127,10 @@ class MixtureUncertainty(MixtureEstimates):
     @documented_by(covariance.proportions)
     def proportions(self, alpha: float = 0.05) -> pd.DataFrame:
         return covariance.proportions(self.fitted, alpha)
+
+    @documented_by(ratios)
+    def ratios(self, alpha: float = 0.05) -> pd.DataFrame:
+        return ratios(self.fitted, alpha)
 
     @documented_by(covariance.sigmas)
     def sigmas(self, alpha: float = 0.05) -> pd.DataFrame:
@@ -235,6 +244,15 @@ class MixtureUncertainty(MixtureEstimates):
         refuse_contradiction(matrix, values, "r_matrix")
         cov_p = self._covariance_or(cov_p)
         invcov = check_square("invcov", invcov, [f"hypothesis {i}" for i in range(len(matrix))])
+        if invcov is None:
+            invcov, rank = scaled_inverse(matrix @ cov_p @ matrix.T)
+            if rank < len(matrix):
+                warnings.warn(
+                    f"Of {len(matrix)} hypotheses only {rank} are independent.",
+                    ValueWarning,
+                    stacklevel=user_level(),
+                )
+            df_constraints = rank if df_constraints is None else df_constraints
         return super().wald_test((matrix, values), cov_p, invcov, use_f, df_constraints, scalar)
 
     def _covariance_or(self, cov_p: Any) -> np.ndarray:
