@@ -38,8 +38,11 @@ class RealResponse:
     reads = "numbers"
     limits: ClassVar[dict[tuple[str, float], str]] = {}
     takes: tuple[str, ...] = ()
-    stages: tuple[Any, ...] = ()
     scale: tuple[int, float] | None = (0, 1.0)
+
+    @property
+    def stages(self) -> tuple[Any, ...]:
+        return ()
 
     @property
     def nuisance(self) -> tuple[Nuisance, ...]:
@@ -57,6 +60,12 @@ class RealResponse:
 
     def precision(self, nuisance: np.ndarray) -> np.ndarray:
         return np.asarray(nuisance[..., 0] ** -2.0)
+
+    def cdf(
+        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
+    ) -> np.ndarray:
+        """P(Y <= y), (S, K, m)."""
+        raise NotImplementedError
 
     def log_tails(
         self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
