@@ -129,6 +129,10 @@ class MixtureEstimates(GenericLikelihoodModelResults):
     llf = _shown("llf", "Log-likelihood at the estimates.")
     coef = _shown("coef", "Coefficients, terms x components; zero where a component lacks one.")
     sigma = _shown("sigma", "Standard deviation of the errors of each component.")
+    nuisance = _shown(
+        "nuisance",
+        "Parameters beside the coefficients, parameters x components; NaN where there is none.",
+    )
     mixing_weights = _shown(
         "mixing_weights",
         "Mixing weights; with concomitants the average of the prior probabilities.",
