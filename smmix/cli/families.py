@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from smmix.errors import SmmixError
-from smmix.families import family_from_plain, read_family
+from smmix.families import ALIASES, REGISTRY, family_from_plain, read_family
 from smmix.support.frames import quoted
 
 __all__ = ["read_family_text", "read_nuisance"]
@@ -58,8 +58,11 @@ def _one(part: ast.expr, text: str) -> Any:
     if part.args or any(keyword.arg is None for keyword in part.keywords):
         raise SmmixError(f"--family {text!r}: name the options of a family, as in student_t(df=4).")
     options = {str(keyword.arg): _value(keyword.value, text) for keyword in part.keywords}
-    # Says which families there are, where the name is none.
-    known = [field.name for field in fields(read_family(name))]  # type: ignore[arg-type]
+    maker = REGISTRY.get(ALIASES.get(name.lower(), name.lower()))
+    if maker is None:
+        # Says which families there are.
+        return read_family(name)
+    known = [field.name for field in fields(maker)]  # type: ignore[arg-type]
     strange = [option for option in options if option not in known]
     if strange:
         raise SmmixError(
