@@ -265,7 +265,8 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
         >>> MixtureClassifier().fit([[0], [1], [0], [1], [0], [1]], y).predict([[0], [1]]).tolist()
         ['no', 'yes']
         """
-        predicted: np.ndarray = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        predicted: np.ndarray = self.classes_[best]
         return predicted
 
     def component_proba(self, X: Any, y: Any = None) -> np.ndarray:

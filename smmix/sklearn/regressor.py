@@ -249,7 +249,8 @@ class MixtureRegressor(RegressorMixin, BaseEstimator):
         self.collinear_ = fit.columns.dependent
         self.weights_ = weights
         self.nuisance_ = fit.nuisance_by_name
-        self.sigma_ = self.nuisance_.get("sigma")
+        if "sigma" in self.nuisance_:
+            self.sigma_ = self.nuisance_["sigma"]
 
     def predict(self, X: Any, exposure: Any = None) -> np.ndarray:
         """Mean of y under the mixture.

@@ -223,7 +223,8 @@ def fit_rows(
     y = pd.Series(rows.y, name="y")
     common = {"exog_concomitant": z, "freq_weights": weight, "variance": variance}
     model: Any
-    if family == Gaussian() and not options.shared and rows.exposure is None:
+    further = (options.shared, rows.exposure, rows.event)
+    if family == Gaussian() and all(given is None for given in further):
         model = MixtureOLS(y, design, options.n_components, **common)
     else:
         model = MixtureGLM(
