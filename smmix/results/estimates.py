@@ -133,6 +133,10 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         "nuisance", "Parameters beside the coefficients, parameters x components, natural scale."
     )
     sigma = _shown("sigma", "Standard deviation of the errors of each component.")
+    nuisance = _shown(
+        "nuisance",
+        "Parameters beside the coefficients, parameters x components; NaN where there is none.",
+    )
     mixing_weights = _shown(
         "mixing_weights",
         "Mixing weights; with concomitants the average of the prior probabilities.",
