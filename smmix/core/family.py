@@ -124,7 +124,7 @@ class Family(Protocol):
         """Families with second derivatives that approach one without, bluntest first."""
 
     @property
-    def limits(self) -> dict[tuple[str, float], str]:
+    def becomes(self) -> dict[tuple[str, float], str]:
         """What the family becomes where a nuisance parameter reaches the end of its range."""
 
     def to_plain(self) -> dict[str, Any]:

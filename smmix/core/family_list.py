@@ -120,7 +120,7 @@ class FamilyList:
         )
 
     @property
-    def limits(self) -> dict[tuple[str, float], str]:
+    def becomes(self) -> dict[tuple[str, float], str]:
         return {}
 
     def to_plain(self) -> dict[str, Any]:

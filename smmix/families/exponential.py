@@ -203,7 +203,7 @@ class ExponentialFamily:
     discrete = False
     intercept = True
     reads = "numbers"
-    limits: ClassVar[dict[tuple[str, float], str]] = {}
+    becomes: ClassVar[dict[tuple[str, float], str]] = {}
     stages: tuple[Any, ...] = ()
     takes: tuple[str, ...] = ()
     scale: tuple[Any, Any] | None = None

@@ -36,7 +36,7 @@ class RealResponse:
     discrete = False
     intercept = True
     reads = "numbers"
-    limits: ClassVar[dict[tuple[str, float], str]] = {}
+    becomes: ClassVar[dict[tuple[str, float], str]] = {}
     takes: tuple[str, ...] = ()
     scale: tuple[int, float] | None = (0, 1.0)
 

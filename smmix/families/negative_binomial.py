@@ -73,7 +73,7 @@ class NegativeBinomial(CountFamily):
     link: Any = "log"
     alpha: float | None = None
     name = "negative_binomial"
-    limits: ClassVar[dict[tuple[str, float], str]] = {("alpha", 0.0): "a Poisson regression"}
+    becomes: ClassVar[dict[tuple[str, float], str]] = {("alpha", 0.0): "a Poisson regression"}
     label = "negative binomial regressions"
     limits = (1e-60, 1e40)
 

@@ -89,7 +89,7 @@ class StudentT(LocationScale):
 
     df: float | None = None
     name = "student_t"
-    limits: ClassVar[dict[tuple[str, float], str]] = {
+    becomes: ClassVar[dict[tuple[str, float], str]] = {
         ("df", np.inf): "a regression with normal errors"
     }
     label = "Student t regressions"

@@ -61,7 +61,7 @@ class ZeroInflatedPoisson(CountFamily):
     inflate: InitVar[Any] = None
     link = LINKS["log"]
     name = "zero_inflated_poisson"
-    limits: ClassVar[dict[tuple[str, float], str]] = {
+    becomes: ClassVar[dict[tuple[str, float], str]] = {
         ("inflate", 0.0): "a Poisson regression without extra zeros"
     }
     label = "zero-inflated Poisson regressions"

@@ -82,7 +82,7 @@ def _words(specification: Specification, row: Parameter, limit: float) -> str:
     if row.kind == NUISANCE:
         families = members(specification.family, specification.k)
         family = families[row.component or 0]
-        named = family.limits.get((row.term, limit))
+        named = family.becomes.get((row.term, limit))
         means = f": component {row.component or 0} is {named}" if named else ""
         return f"{row.name} has its maximum at {limit:g}{means}."
     return (
