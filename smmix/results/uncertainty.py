@@ -22,6 +22,7 @@ from smmix.mixture.hypotheses import (
     read_hypotheses,
     refuse_contradiction,
 )
+from smmix.reporting.margins import Margins
 from smmix.results.estimates import MixtureEstimates
 from smmix.support.callers import user_level
 from smmix.support.docstrings import documented_by
@@ -142,8 +143,8 @@ class MixtureUncertainty(MixtureEstimates):
         return terms.profile_likelihood_ci(self.fitted, name, alpha)
 
     @documented_by(terms.margins)
-    def margins(self, alpha: float = 0.05) -> pd.DataFrame:
-        return terms.margins(self.fitted, alpha)
+    def margins(self, alpha: float = 0.05, *, at: Any = None, dummy: bool = False) -> Margins:
+        return Margins.of(terms.margins(self.fitted, alpha, at=at, dummy=dummy), self.fitted, at)
 
     # -- tests ----------------------------------------------------------------------------------
 
