@@ -19,7 +19,7 @@ WRONG = 2
 
 
 ABOUT = """\
-Finite mixtures of linear regressions.
+Finite mixtures of regressions.
 
 commands:
   fit        fit a mixture to the rows of a table and print its summary
@@ -33,6 +33,7 @@ smmix COMMAND --help tells the options of a command.
 examples:
   smmix fit "foodexp ~ income" --dataset engel -k 2
   smmix fit "y ~ x1 + x2" data.csv -k 3 --save fit.json --plot fit.png
+  smmix fit "visits ~ age" data.csv --family poisson --exposure months
   smmix select "y ~ x1 + x2" data.csv -k 1:5
   smmix select data.csv --response y
   smmix predict fit.json new.csv

@@ -3,7 +3,10 @@
 import argparse
 from typing import Any
 
+from smmix.cli.families import read_family_text
 from smmix.errors import SmmixError
+from smmix.inference.covariance import COV_TYPES
+from smmix.mixture.prediction import WHICH
 
 __all__ = [
     "describe_fit",
@@ -28,6 +31,15 @@ def _describe_data(parser: argparse.ArgumentParser) -> None:
 
 def _describe_model(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
+    add(
+        "--family",
+        default="gaussian",
+        help="of the components: poisson, student_t(df=4), or poisson,zero: one for each",
+    )
+    add("--exposure", metavar="COLUMN", help="its log is added to the linear predictor")
+    add("--trials", metavar="COLUMN", help="trials of which the response are the successes")
+    add("--event", metavar="COLUMN", help="1 where a time ended with the event, 0 where cut off")
+    add("--shared", metavar="NAMES", help="parameters that all components share: alpha")
     add("--concomitant", metavar="FORMULA", help="covariates of the mixing weights, such as z1")
     add("--groups", metavar="COLUMN", help="rows of a group share one component")
     add("--weights", metavar="COLUMN", help="frequency weights")
@@ -35,7 +47,8 @@ def _describe_model(parser: argparse.ArgumentParser) -> None:
     add("--offset", metavar="COLUMN")
     add("--variance", choices=["free", "equal"], default="free")
     add("--common", metavar="TERMS", help="terms whose coefficients all components share: x1,x2")
-    types = ["nonrobust", "opg", "HC0", "HC1", "bootstrap"]
+    # Clusters have an option of their own, which names their column.
+    types = [name for name, kind in COV_TYPES.items() if "groups" not in kind.options]
     add("--cov-type", choices=types, help="of the standard errors")
     add("--cluster", metavar="COLUMN", help="standard errors robust to clusters")
     add("--method", choices=["em-newton", "em"], default="em-newton")
@@ -91,7 +104,13 @@ def describe_simulate(parser: argparse.ArgumentParser) -> None:
     add("--coef", type=_matrix, help='a row per component, intercept first: "0.5,1.5; 1,2"')
     add("--features", type=_positive, help="number of regressors, when --coef is to be drawn")
     add("-k", "--k", type=_positive, help="number of components, when --coef is to be drawn")
-    add("--sigma", type=_vector, default=[1.0], help="one for all or one per component")
+    add("--family", default="gaussian", help="poisson, .., or one for each component")
+    add("--sigma", type=_vector, help="one for all or one per component (default 1)")
+    add(
+        "--nuisance", action="append", default=[], metavar="NAME=VALUES",
+        help="another parameter of the family: alpha=0.5, or one for each component; again",
+    )  # fmt: skip
+    add("--trials", type=_positive, metavar="N", help="of each row of a binomial response")
     add("--weights", type=_vector, help="mixing weights (default equal)")
     add("--mixing", type=_matrix, help="or logits of components 1, 2, .. on z1, z2, ..: 0.5,1")
     add("--n-groups", type=_positive, help="rows form so many groups, each of one component")
@@ -106,7 +125,7 @@ def describe_predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--which",
         default="mean",
-        choices=["mean", "components", "prob", "posterior", "label", "cdf", "quantile"],
+        choices=WHICH,
     )
     parser.add_argument("--q", type=_vector, metavar="Q", help="probabilities of the quantiles")
     parser.add_argument("--intervals", action="store_true", help="of the mean and of observations")
@@ -124,8 +143,13 @@ def model_and_fit_options(args: argparse.Namespace) -> tuple[dict[str, Any], dic
     """Return the keyword arguments of ``from_formula`` and of ``fit`` that the options mean."""
     common = args.common
     if common is not None and not common.lstrip().startswith("~"):
-        common = [term.strip() for term in common.split(",")]
+        common = _names(common)
     model = {
+        "family": read_family_text(args.family),
+        "exposure": args.exposure,
+        "trials": args.trials,
+        "event": args.event,
+        "shared": None if args.shared is None else _names(args.shared),
         "concomitant": args.concomitant,
         "groups": args.groups,
         "freq_weights": args.weights,
@@ -145,6 +169,10 @@ def model_and_fit_options(args: argparse.Namespace) -> tuple[dict[str, Any], dic
     optional = {"n_starts": args.starts, "maxiter": args.maxiter, "threads": args.threads}
     fit |= {key: value for key, value in optional.items() if value is not None}
     return model, fit | ({"progress": False} if args.quiet else {})
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
 
 
 def _whole(text: str) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 
 import smmix
 from smmix.errors import SmmixError
+from smmix.inference.table import parameter_table
 
 __all__ = [
     "deliver",
@@ -88,11 +89,12 @@ def print_summary(summary: Any, args: argparse.Namespace) -> None:
 
 def record(results: Any, formula: str, name: str) -> dict[str, Any]:
     """A fit as plain values: what --json prints."""
-    interval = results.conf_int()
+    table, nuisance = parameter_table(results), results.nuisance
     return {
         "smmix": smmix.__version__,
         "formula": formula,
         "data": name,
+        "family": results.model.specification.family.name,
         "k": int(results.k),
         "nobs": results.nobs,
         "llf": results.llf,
@@ -102,11 +104,11 @@ def record(results: Any, formula: str, name: str) -> dict[str, Any]:
         "status": str(results.status),
         "n_iter": results.n_iter,
         "cov_type": results.cov_type,
-        "params": results.params.to_dict(),
-        "bse": results.bse.to_dict(),
-        "pvalues": results.pvalues.to_dict(),
-        "conf_int": {term: interval.loc[term].tolist() for term in interval.index},
-        "sigma": list(results.sigma),
+        "params": table["estimate"].to_dict(),
+        "bse": table["std_err"].to_dict(),
+        "pvalues": table["p"].to_dict(),
+        "conf_int": {row.Index: [row.lower, row.upper] for row in table.itertuples()},
+        **{name: nuisance.loc[name].tolist() for name in nuisance.index},
         "mixing_weights": list(results.mixing_weights),
         "criteria": results.info_criteria().to_dict(),
         "modes": len(results.starts),

@@ -16,6 +16,7 @@ import pandas as pd
 import smmix
 from smmix.cli import ols_stream
 from smmix.cli.dialect import Dialect
+from smmix.cli.families import read_family_text, read_nuisance
 from smmix.cli.formulas import build_model
 from smmix.cli.options import model_and_fit_options
 from smmix.cli.report import (
@@ -44,6 +45,10 @@ __all__ = ["fit", "ols", "predict", "select", "simulate"]
 # What `smmix simulate` and the generator that smmix replaces call the true component of a row.
 LABEL_COLUMNS = ("component", "cluster")
 NOT_CONVERGED = 1
+#: Options that name a column, which is then no regressor.
+COLUMN_OPTIONS = (
+    "exposure", "trials", "event", "groups", "weights", "prob_weights", "offset", "cluster",
+)  # fmt: skip
 
 
 def fit(args: argparse.Namespace) -> int:
@@ -131,7 +136,7 @@ def _formula(args: argparse.Namespace, frame: pd.DataFrame, name: str) -> str:
         if label in frame.columns and label not in left_out and label != args.response:
             say(f"note: column {label!r} is taken for the true label and is no regressor.")
             left_out.append(label)
-    roles = [args.weights, args.prob_weights, args.offset, args.groups, args.cluster]
+    roles = [getattr(args, role) for role in COLUMN_OPTIONS]
     other = [*roles, args.response, *left_out]
     used = [column for column in frame.columns if column not in other]
     text = [c for c in used if not pd.api.types.is_numeric_dtype(frame[c].dtype)]
@@ -155,8 +160,11 @@ def simulate(args: argparse.Namespace) -> int:
     simulated = smmix.simulate_mixture(
         n=args.n,
         coef=args.coef,
-        sigma=args.sigma[0] if len(args.sigma) == 1 else args.sigma,
+        sigma=args.sigma[0] if args.sigma is not None and len(args.sigma) == 1 else args.sigma,
         weights=args.weights,
+        family=read_family_text(args.family),
+        nuisance=read_nuisance(args.nuisance),
+        trials=args.trials,
         mixing=args.mixing,
         n_groups=args.n_groups,
         n_features=args.features,
@@ -165,10 +173,11 @@ def simulate(args: argparse.Namespace) -> int:
     )
     write_table(simulated.frame, args.output, index=False)
     if args.output is not None:
-        n_features = simulated.coef.shape[1] - 1
-        names = ["Intercept", *(f"x{j + 1}" for j in range(n_features))]
+        constant = ["Intercept"] * simulated.family.intercept
+        n_features = simulated.coef.shape[1] - len(constant)
+        names = [*constant, *(f"x{j + 1}" for j in range(n_features))]
         truth = pd.DataFrame(simulated.coef, columns=names).rename_axis("component")
-        print_text(truth.assign(sigma=simulated.sigma, weight=simulated.weights))
+        print_text(truth.assign(**simulated.nuisance, weight=simulated.weights))
     return 0
 
 
@@ -262,8 +271,7 @@ def _note_missing(model: smmix.MixtureOLS, frame: pd.DataFrame, name: str) -> No
 
 def _check_call(args: argparse.Namespace, frame: pd.DataFrame, name: str) -> None:
     """Refuse before the fit what would fail after it."""
-    options = ("groups", "weights", "prob_weights", "offset", "cluster")
-    given = [(f"--{option.replace('_', '-')}", getattr(args, option)) for option in options]
+    given = [(f"--{option.replace('_', '-')}", getattr(args, option)) for option in COLUMN_OPTIONS]
     require_columns(frame, [pair for pair in given if pair[1] is not None], name)
     for option in ("plot", "save", "report"):
         path = getattr(args, option)

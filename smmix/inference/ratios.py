@@ -31,10 +31,10 @@ def ratios(results: Fit, alpha: float = 0.05) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row per coefficient of a component whose link has ratios, with columns ratio, std err
-        (delta method), the limits, and ``of``: "mean" (log link), "rate" (of counts), "probability"
-        (log link of a binomial response), "odds" (logit) or "hazard" (cloglog). That of a constant
-        is the level where all regressors are zero: "mean at zero".
+        A row per coefficient of a component whose link has ratios, with columns ratio, std_err
+        (delta method), ci_lower, ci_upper, and ``of``: "mean" (log link), "rate" (of counts),
+        "probability" (log link of a binomial response), "odds" (logit) or "hazard" (cloglog).
+        That of a constant is the level where all regressors are zero: "mean at zero".
 
     Raises
     ------
@@ -64,15 +64,9 @@ def ratios(results: Fit, alpha: float = 0.05) -> pd.DataFrame:
     with np.errstate(over="ignore"):
         ratio = np.exp(kept["estimate"])
         lower, upper = np.exp(kept["lower"]), np.exp(kept["upper"])
-    return pd.DataFrame(
-        {
-            "ratio": ratio,
-            "std err": ratio * kept["std_err"],
-            f"[{alpha / 2:g}": lower,
-            f"{1 - alpha / 2:g}]": upper,
-            "of": [name for name in what if name],
-        }
-    )
+        error = ratio * kept["std_err"]
+    columns = {"ratio": ratio, "std_err": error, "ci_lower": lower, "ci_upper": upper}
+    return pd.DataFrame({**columns, "of": [n for n in what if n]}).rename_axis("parameter")
 
 
 def _ratio_of(family: Family) -> str:

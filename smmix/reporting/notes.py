@@ -167,6 +167,8 @@ def _dropped_note(fitted: Fitted) -> str:
 
 
 def _status_note(fitted: Fitted) -> str:
+    if fitted.boundary:
+        return " ".join(entry.words for entry in fitted.boundary)
     return "" if fitted.converged else f"The fit did not converge: {fitted.status}."
 
 

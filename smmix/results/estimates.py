@@ -128,13 +128,22 @@ class MixtureEstimates(GenericLikelihoodModelResults):
     unpacked = _shown("unpacked", "The estimates as the core's parameters.")
     llf = _shown("llf", "Log-likelihood at the estimates.")
     coef = _shown("coef", "Coefficients, terms x components; zero where a component lacks one.")
+    boundary = _shown("boundary", "Parameters whose maximum lies at the end of their range.")
     sigma = _shown("sigma", "Standard deviation of the errors of each component.")
-    nuisance = _shown("nuisance", "Parameters beside the coefficients, parameters x components.")
+    nuisance = _shown(
+        "nuisance",
+        "Parameters beside the coefficients, parameters x components; NaN where there is none.",
+    )
     mixing_weights = _shown(
         "mixing_weights",
         "Mixing weights; with concomitants the average of the prior probabilities.",
     )
     mean_prior = _shown("mean_prior", "Mixing weights (k,) and their derivatives (k, V).")
+
+    @cached_property
+    def bse(self) -> np.ndarray:
+        """Standard errors; NaN for parameters whose maximum lies at the end of their range."""
+        return self.fitted.bse
 
     @cached_property
     def pvalues(self) -> np.ndarray:

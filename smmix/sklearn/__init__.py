@@ -7,7 +7,8 @@ except ImportError as missing:
         'smmix.sklearn needs scikit-learn; install it with: pip install "smmix[sklearn]".'
     ) from missing
 
+from smmix.sklearn.classifier import MixtureClassifier
 from smmix.sklearn.regressor import MixtureRegressor
 from smmix.sklearn.scoring import mean_log_density
 
-__all__ = ["MixtureRegressor", "mean_log_density"]
+__all__ = ["MixtureClassifier", "MixtureRegressor", "mean_log_density"]

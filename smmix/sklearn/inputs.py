@@ -13,8 +13,10 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from smmix.errors import SmmixError
 
 __all__ = [
+    "checked_column",
     "checked_response",
     "checked_weight",
+    "column_names",
     "column_positions",
     "constant_name",
     "own_names",
@@ -45,6 +47,24 @@ def checked_response(X: np.ndarray, y: Any) -> np.ndarray:
     check_consistent_length(X, y)
     checked: np.ndarray = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
     return checked
+
+
+def checked_column(name: str, values: Any, X: np.ndarray) -> np.ndarray | None:
+    """Further numbers, one for each row of X, where they are given."""
+    if values is None:
+        return None
+    values = column_or_1d(values)
+    check_consistent_length(X, values)
+    column: np.ndarray = check_array(values, ensure_2d=False, dtype=np.float64, input_name=name)
+    return column
+
+
+def column_names(estimator: Any) -> list[str]:
+    """Names of the columns of X that an estimator was given; x0, x1, .. where it has none."""
+    named = getattr(estimator, "feature_names_in_", None)
+    if named is None:
+        return [f"x{i}" for i in range(estimator.n_features_in_)]
+    return [str(name) for name in named]
 
 
 def checked_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray:

@@ -19,9 +19,9 @@ class MeanLogDensity:
 
     Parameters
     ----------
-    sample_weight : bool or str, optional
-        Whether scikit-learn's metadata routing hands on ``sample_weight``, or the name that it is
-        to have there; None makes it ask. `set_score_request` sets it.
+    sample_weight, exposure, event : bool or str, optional
+        Whether scikit-learn's metadata routing hands them on, or the name that they are to have
+        there; None makes it ask. `set_score_request` sets it.
 
     References
     ----------
@@ -44,26 +44,49 @@ class MeanLogDensity:
     {'n_components': 2}
     """
 
-    def __init__(self, sample_weight: bool | str | None = None):
-        self._request = sample_weight
+    def __init__(
+        self,
+        sample_weight: bool | str | None = None,
+        exposure: bool | str | None = None,
+        event: bool | str | None = None,
+    ):
+        self._requests = {"sample_weight": sample_weight, "exposure": exposure, "event": event}
 
-    def __call__(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Score a `MixtureRegressor`, or a Pipeline that ends in one, on the rows given."""
+    def __call__(
+        self,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        exposure: Any = None,
+        event: Any = None,
+    ) -> float:
+        """Score an estimator of smmix, or a Pipeline that ends in one, on the rows given."""
         steps = getattr(estimator, "steps", None)
         if steps is not None:
             X, estimator = estimator[:-1].transform(X), steps[-1][1]
-        density = estimator.log_density(X, y)
+        # Classes have neither, so that their estimator takes neither.
+        given = {"exposure": exposure, "event": event}
+        density = estimator.log_density(
+            X, y, **{name: values for name, values in given.items() if values is not None}
+        )
         weight = None if sample_weight is None else checked_weight(sample_weight, density)
         return float(np.average(density, weights=weight))
 
-    def set_score_request(self, *, sample_weight: bool | str | None) -> MeanLogDensity:
-        """The scorer with another request for weights, for scikit-learn's metadata routing.
+    def set_score_request(
+        self,
+        *,
+        sample_weight: bool | str | None = None,
+        exposure: bool | str | None = None,
+        event: bool | str | None = None,
+    ) -> MeanLogDensity:
+        """The scorer with other requests, for scikit-learn's metadata routing.
 
         Parameters
         ----------
-        sample_weight : bool, str or None
-            True: weights given to the search weight its scores; False: they do not; text: the
-            name that they have there.
+        sample_weight, exposure, event : bool, str or None
+            True: what is given to the search goes into its scores; False: it does not; text: the
+            name that it has there.
 
         Returns
         -------
@@ -76,7 +99,7 @@ class MeanLogDensity:
         >>> mean_log_density.set_score_request(sample_weight=True)
         mean_log_density.set_score_request(sample_weight=True)
         """
-        return MeanLogDensity(sample_weight)
+        return MeanLogDensity(sample_weight, exposure, event)
 
     def get_metadata_routing(self) -> MetadataRequest:
         """What the scorer asks of scikit-learn's metadata routing.
@@ -89,16 +112,19 @@ class MeanLogDensity:
         --------
         >>> from smmix.sklearn import mean_log_density
         >>> mean_log_density.get_metadata_routing()
-        {'score': {'sample_weight': None}}
+        {'score': {'sample_weight': None, 'exposure': None, 'event': None}}
         """
         request = MetadataRequest(owner="mean_log_density")
-        request.score.add_request(param="sample_weight", alias=self._request)
+        for name, alias in self._requests.items():
+            request.score.add_request(param=name, alias=alias)
         return request
 
     def __repr__(self) -> str:
-        if self._request is None:
+        asked = {name: alias for name, alias in self._requests.items() if alias is not None}
+        if not asked:
             return "mean_log_density"
-        return f"mean_log_density.set_score_request(sample_weight={self._request!r})"
+        words = ", ".join(f"{name}={alias!r}" for name, alias in asked.items())
+        return f"mean_log_density.set_score_request({words})"
 
 
 mean_log_density = MeanLogDensity()

@@ -290,7 +290,9 @@ class TestGroups:
     def test_effect_of_a_concomitant_that_varies_within_groups(self):
         data = DATA.assign(id=np.arange(len(DATA)) // 4)
         with pytest.warns(UserWarning, match="first row of each group"):
-            model = smmix.from_formula("y ~ x", data, family="poisson", groups="id", concomitant="z")
+            model = smmix.from_formula(
+                "y ~ x", data, family="poisson", groups="id", concomitant="z"
+            )
         fit = model.fit(n_starts=8)
         expected = average_slope(fit, "z", data)
         assert fit.margins().loc["z", "dy/dx"] == pytest.approx(expected, rel=1e-7)

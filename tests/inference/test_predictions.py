@@ -15,6 +15,7 @@ from statsmodels.tools.numdiff import approx_fprime
 import smmix
 from smmix.inference.residuals import quantile_residuals
 from smmix.inference.runs import shortest_runs
+from smmix.inference.scores import normal_scores
 from smmix.mixture.prediction import Law
 
 
@@ -37,7 +38,7 @@ FITS = {
     "poisson": ("y ~ x", {"family": "poisson", "concomitant": "z"}),
     "gamma": ("cost ~ x", {"family": "gamma", "concomitant": "z"}),
     "binomial": ("s ~ x", {"family": "binomial", "trials": "t", "concomitant": "z"}),
-    "student": ("cost ~ x", {"family": "student_t"}),
+    "student": ("cost ~ x", {"family": smmix.families.StudentT(df=4)}),
     "censored": ("cost ~ x", {"family": smmix.families.CensoredGaussian(lower=0.2)}),
     "zeros": ("y ~ x", {"family": ["poisson", "zero"], "concomitant": "z"}),
 }
@@ -198,8 +199,10 @@ class TestQuantiles:
 
 class TestResiduals:
     def test_standard_normal_under_the_model(self, fit):
-        drawn = fit.model.kept_design
-        del drawn
+        if isinstance(fit.model.family, list | smmix.core.family_list.FamilyList) or (
+            fit.model.family.name in ("student_t", "censored_gaussian")
+        ):
+            pytest.skip("the data are none of this family")
         residual = quantile_residuals(fit, rng=3)
         assert stats.kstest(residual, "norm").pvalue > 1e-3
 
@@ -216,29 +219,16 @@ class TestResiduals:
         np.testing.assert_array_equal(counts.quantile_residuals, quantile_residuals(counts, rng=0))
 
     def test_far_tails_keep_their_digits(self):
-        fit = smmix.from_formula("y ~ 1", DATA, k=1, family="poisson").fit()
-        moved = fit.model.clone if False else None
-        del moved
-        law = Law(
-            smmix.families.Poisson(),
-            None,
-            np.log([[[5.0, 5.0, 500.0]]]),
-            np.empty((1, 1, 0)),
-            np.ones((3, 1)),
-        )
-        from smmix.inference.scores import normal_scores
-
-        y = np.array([60.0, 90.0, 250.0])
+        mean, y = np.array([5.0, 5.0, 500.0]), np.array([60.0, 90.0, 250.0])
+        family = smmix.families.ZeroTruncatedPoisson()
+        eta = np.log(mean)[None, None, :]
+        law = Law(family, None, eta, np.empty((1, 1, 0)), np.ones((3, 1)))
         scores = normal_scores(law, y, np.random.default_rng(0))
-        mean = np.array([5.0, 5.0, 500.0])
-        near = -stats.norm.isf(stats.poisson.sf(y - 1, mean))
-        far = -stats.norm.isf(stats.poisson.sf(y, mean))
-        near[2], far[2] = (stats.norm.ppf(stats.poisson.cdf(v, 500.0)) for v in (249.0, 250.0))
-        assert ((scores >= np.minimum(-near, near)) | (scores <= np.maximum(near, far))).all()
-        upper = scores[:2]
-        assert (upper >= stats.norm.isf(stats.poisson.sf(y[:2] - 1, 5.0)) - 1e-9).all()
-        assert (upper <= stats.norm.isf(stats.poisson.sf(y[:2], 5.0)) + 1e-9).all()
-        assert near[2] - 1e-9 <= scores[2] <= far[2] + 1e-9
+        whole = -np.expm1(-mean)
+        low = stats.norm.isf(stats.poisson.sf(y - 1, mean) / whole)
+        high = stats.norm.isf(stats.poisson.sf(y, mean) / whole)
+        low[2], high[2] = stats.norm.ppf(stats.poisson.cdf([249.0, 250.0], 500.0))
+        assert ((low - 1e-6 <= scores) & (scores <= high + 1e-6)).all()
 
     def test_of_components(self, fit):
         means = fit.predict(which="components")

@@ -33,9 +33,9 @@ class TestRatios:
         theirs = smf.poisson("y ~ x", DATA, exposure=DATA["e"]).fit(disp=0, tol=1e-12)
         np.testing.assert_allclose(table["ratio"], np.exp(theirs.params), rtol=1e-7)
         limits = np.exp(theirs.conf_int(alpha=0.1))
-        np.testing.assert_allclose(table[["[0.05", "0.95]"]], limits, rtol=1e-6)
+        np.testing.assert_allclose(table[["ci_lower", "ci_upper"]], limits, rtol=1e-6)
         error = np.exp(theirs.params) * theirs.bse
-        np.testing.assert_allclose(table["std err"], error, rtol=1e-6)
+        np.testing.assert_allclose(table["std_err"], error, rtol=1e-6)
         assert table["of"].tolist() == ["rate at zero", "rate"]
         assert table.index.tolist() == ["Intercept[0]", "x[0]"]
 
