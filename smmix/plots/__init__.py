@@ -8,6 +8,7 @@ from smmix.plots.coef import plot_coef
 from smmix.plots.fit import plot_fit
 from smmix.plots.posterior import plot_posterior
 from smmix.plots.residuals import plot_residuals
+from smmix.plots.rootogram import plot_rootogram
 from smmix.plots.starts import plot_starts
 from smmix.plots.style import GREY, look, open_panels, require_matplotlib
 
@@ -19,6 +20,7 @@ __all__ = [
     "plot_fit",
     "plot_posterior",
     "plot_residuals",
+    "plot_rootogram",
     "plot_starts",
     "require_matplotlib",
 ]

@@ -34,12 +34,12 @@ def plot_coef(
     ax : Axes, sequence of Axes, or Figure, optional
         One Axes per coefficient; by default a new figure.
     terms : sequence of str, optional
-        Columns of the design to show, as in the index of ``results.coef``; also "sigma" and
-        "weight", and the columns of the mixing model as "mixing.z1". By default all coefficients
-        of the mean.
+        Columns of the design to show, as in the index of ``results.coef``; also the parameters
+        in ``results.nuisance`` (such as "sigma"), "weight", and the columns of the mixing model as
+        "mixing.z1". By default all coefficients of the mean.
     alpha : float
-        Intervals have the level 1 - ``alpha``: those of `conf_int`, and for sigma and the weights
-        those of `sigmas` and `proportions`.
+        Intervals have the level 1 - ``alpha``: those of `conf_int`, and for nuisance parameters
+        and weights, such as of `sigmas` and `proportions`, inside their range.
 
     Returns
     -------

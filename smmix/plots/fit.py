@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
 from scipy.optimize import isotonic_regression
 
+from smmix.core.family_list import members
 from smmix.mixture.evaluate import posterior_at
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
-from smmix.plots.partial import Effect, effects
+from smmix.mixture.prediction import Law, seen
+from smmix.mixture.rows import own_rows
+from smmix.plots.partial import Effect, effects, is_positive
 from smmix.plots.style import GREY, certainty, faded, look, open_panels, sample_rows
 from smmix.support.checks import generator
 
@@ -24,6 +27,8 @@ __all__ = ["plot_fit"]
 _SPREAD, _APART = 0.14, 0.5
 #: So many points are drawn over the lines, more below them.
 _FEW = 150
+#: Points of a density, and most rows that it is averaged over.
+_GRID, _AVERAGED = 400, 500
 #: Least distance between the numbers at the ends of lines, points.
 _LABEL_HEIGHT = 9.0
 
@@ -40,10 +45,13 @@ def plot_fit(
     """Draw the rows and the regression lines of the components with confidence bands.
 
     A point has the colour and marker of its most probable component and is the paler the less
-    certain that is. With one variable y itself is drawn (less the offset); with more there is a
-    panel for each, which shows partial residuals [1]_: the other variables are held at their
-    median (what is no number at its most frequent value), and each row adds its residual from its
-    component. Without variables the histogram of y and the weighted densities are drawn.
+    certain that is. With one variable y itself is drawn (less the offset; per unit of exposure;
+    successes as a share of their trials); with more there is a panel for each, which shows partial
+    residuals [1]_: the other variables are held at their median (what is no number at its most
+    frequent value), and each row adds its residual from its component, or under a log link, and
+    others of positive means, multiplies by its ratio to the component's mean. Bands of such means
+    are symmetric in the log, of probabilities in the logit. Without variables the histogram of y
+    and the weighted densities are drawn.
 
     Parameters
     ----------
@@ -93,9 +101,9 @@ def plot_fit(
     size = (6.4, 4.8) if len(shown) < 2 else (4.2, 3.6)
     fewer = f"; or pick some of {', '.join(effect.name for effect in shown)} with variables=[..]"
     panels = open_panels(max(len(shown), 1), ax, size, fewer=fewer)
-    y_name = f"{design.endog_name}{'' if design.offset is None else ' - offset'}"
+    y_name = _response_name(fitted)
     if not shown:
-        _draw_density(fitted, panels.axes[0], y_name)
+        draw_density(fitted, panels.axes[0], rng)
         panels.legend(_handles(fitted, "density"))
         return panels.result()
     units = posterior_at(fitted.specification, fitted.data, fitted.params)
@@ -149,9 +157,14 @@ def _draw_points(
 
 def _draw_lines(axes: Axes, effect: Effect, k: int) -> None:
     for c in range(k):
-        style, mean, reach = look(c), effect.mean[:, c], effect.reach[:, c]
+        style, mean = look(c), effect.mean[:, c]
         axes.fill_between(
-            effect.grid, mean - reach, mean + reach, color=style.color, alpha=0.25, linewidth=0.0
+            effect.grid,
+            effect.lower[:, c],
+            effect.upper[:, c],
+            color=style.color,
+            alpha=0.25,
+            linewidth=0.0,
         )
         # A white edge sets the line off from the points of its own component.
         axes.plot(effect.grid, mean, color="white", linewidth=3.0, alpha=0.8)
@@ -186,11 +199,11 @@ def _number_lines(axes: Axes, effect: Effect) -> None:
 def _draw_levels(axes: Axes, effect: Effect, k: int) -> None:
     assert effect.levels is not None
     for c in range(k):
-        style = look(c)
+        style, mean = look(c), effect.mean[:, c]
         axes.errorbar(
             effect.grid + _dodge(c, k),
-            effect.mean[:, c],
-            yerr=effect.reach[:, c],
+            mean,
+            yerr=np.stack([mean - effect.lower[:, c], effect.upper[:, c] - mean]),
             fmt=style.marker,
             color=style.color,
             markeredgecolor="black",
@@ -206,21 +219,63 @@ def _draw_levels(axes: Axes, effect: Effect, k: int) -> None:
     )
 
 
-def _draw_density(fitted: Fitted, axes: Axes, y_name: str) -> None:
+def _response_name(fitted: Fitted) -> str:
+    """What is on the axis of the response."""
     design = fitted.data.rows()
-    y = design.endog if design.offset is None else design.endog - design.offset
+    name, columns = design.endog_name, design.column_names
+    if design.trials is not None:
+        return f"share of {columns.get('trials', 'trials')}: {name}"
+    if design.offset is None:
+        return name
+    if not all(is_positive(one) for one in members(fitted.specification.family, fitted.k)):
+        return f"{name} - offset"
+    plain = "exposure" in columns and "offset" not in columns
+    return f"{name} / {columns['exposure'] if plain else 'exp(offset)'}"
+
+
+def draw_density(fitted: Fitted, axes: Axes, rng: np.random.Generator) -> None:
+    """Histogram of the response with the densities of the components, averaged over the rows."""
+    design, rows = fitted.data.rows(), own_rows(fitted.data)
+    family, y = fitted.specification.family, seen(fitted.specification, design.endog)
+    name, weight = design.endog_name, fitted.mixing_weights.to_numpy()
+    if rows.offset is not None and family.location_scale:
+        y, rows, name = y - rows.offset, replace(rows, offset=None), f"{name} - offset"
+    varies = rows.offset is not None or rows.aux is not None
+    picked = sample_rows(y.size, _AVERAGED, rng) if varies else np.zeros(1, dtype=int)
+    law = Law.of(fitted.specification, fitted.unpacked, rows).repeated(picked)
+    grid = np.linspace(y.min(), y.max(), _GRID)
+    bins: Any = "auto"
+    if family.discrete:
+        grid = np.unique(np.round(grid))
+        bins = np.append(grid, grid[-1] + 1.0) - 0.5
     axes.hist(
-        y, bins="auto", density=True, weights=design.freq_weights, color="0.85", edgecolor="0.65"
+        y, bins=bins, density=True, weights=design.freq_weights, color="0.85", edgecolor="0.65"
     )
-    sigma = fitted.sigma.to_numpy()
-    means = design.exog[0] @ fitted.unpacked.coef[0].T
-    grid = np.linspace(y.min(), y.max(), 400)
-    parts = fitted.mixing_weights.to_numpy() * stats.norm.pdf(grid[:, None], means, sigma)
+    parts = np.array([_average_density(law, value, family.discrete) for value in grid]) * weight
     axes.plot(grid, parts.sum(axis=1), color=GREY, linewidth=1.0)
     for c in range(fitted.k):
-        axes.plot(grid, parts[:, c], color=look(c).color, linestyle=look(c).line, linewidth=1.8)
-    axes.set_xlabel(y_name)
-    axes.set_ylabel("density")
+        few = family.discrete and len(grid) <= _FEW
+        axes.plot(
+            grid,
+            parts[:, c],
+            color=look(c).color,
+            linestyle=look(c).line,
+            marker=look(c).marker if few else "",
+            markersize=4,
+            linewidth=1.8,
+        )
+    axes.set_xlabel(name)
+    axes.set_ylabel("probability" if family.discrete else "density")
+
+
+def _average_density(law: Law, value: float, discrete: bool) -> np.ndarray:
+    """Density of the components at a value, (k,), averaged over rows."""
+    y = np.full(law.eta.shape[2], value)
+    if discrete:
+        # A count beyond a row's trials has no density, but no probability either.
+        top, below = (law.family.cdf(at, law.aux, law.eta, law.nuisance) for at in (y, y - 1.0))
+        return np.asarray((top - below)[0].mean(axis=1))
+    return np.exp(law.log_density(y)).mean(axis=0)
 
 
 def _handles(fitted: Fitted, kind: str) -> list[Any]:

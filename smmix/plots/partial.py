@@ -8,11 +8,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit, logit
 
+from smmix.core.family import Family
+from smmix.core.family_list import members
 from smmix.errors import SmmixError
+from smmix.inference.surface import component_surface
 from smmix.mixture.fitted import Fitted
+from smmix.mixture.prediction import Law, seen
+from smmix.mixture.rows import Rows
 
-__all__ = ["Effect", "MeanDesign", "effects"]
+__all__ = ["Effect", "MeanDesign", "effects", "is_positive", "shares"]
 
 #: Values of a number at which a line is evaluated.
 GRID = 101
@@ -30,12 +36,12 @@ class Effect:
     x : ndarray, (m,)
         Values of the rows; for a category the position of the level.
     y : ndarray, (m, k)
-        Partial residuals: the mean at the row's value of the variable, the others held, plus the
-        row's residual, by component.
+        Partial residuals, by component: the mean at the row's value of the variable, the others
+        held, plus the row's residual; under links of positive means times the row's ratio to its
+        mean. The offset is zero, and successes are shares of the trials.
     grid : ndarray, (g,)
-    mean, reach : ndarray, (g, k)
-        Means of the components, and half the width of their confidence band (NaN without
-        standard errors).
+    mean, lower, upper : ndarray, (g, k)
+        Means of the components, and their confidence band (NaN without standard errors).
     """
 
     name: str
@@ -44,7 +50,8 @@ class Effect:
     y: np.ndarray
     grid: np.ndarray
     mean: np.ndarray
-    reach: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
 
 
 class MeanDesign:
@@ -134,7 +141,7 @@ def effects(
     SmmixError
         If the mean does not depend on a variable asked for.
     """
-    made = MeanDesign(fitted, picked)
+    made, k = MeanDesign(fitted, picked), fitted.k
     wanted = made.names if variables is None else list(variables)
     unknown = [name for name in wanted if name not in made.names]
     if unknown or (made.names and not wanted):
@@ -143,31 +150,92 @@ def effects(
             f"The mean {what} on {', '.join(made.names) or 'no variable'}: name one of these in "
             "variables, or leave it out."
         )
-    coef = fitted.unpacked.coef[0].T
     design = fitted.data.rows()
-    shift = 0.0 if design.offset is None else design.offset[picked]
-    resid = (design.endog[picked] - shift)[:, None] - made.exog @ coef
+    aux = None if design.aux is None else design.aux[picked]
+    held = _held_aux(fitted)
+    offset = None if design.offset is None else design.offset[picked]
+    y = shares(fitted, design.endog)[picked, None]
+    own = _law(fitted, made.exog, offset, held if _in_trials(fitted) else aux).means
+    positive = np.array([is_positive(one) for one in members(fitted.specification.family, k)])
     found = []
     for name in wanted:
         values, levels, columns = made.grid(name)
         rows = made.frame[name]
         x = rows.to_numpy(dtype=float) if levels is None else _places(rows, levels)
         grid = values.to_numpy(dtype=float) if levels is None else np.arange(len(levels))
-        y = made.at(name, rows) @ coef + resid
-        found.append(
-            Effect(name, levels, x, y, grid, columns @ coef, _reach(fitted, columns, alpha))
-        )
+        at = _law(fitted, made.at(name, rows), None, held).means
+        with np.errstate(divide="ignore", invalid="ignore"):
+            points = np.where(positive, y * (at / own), at + (y - own))
+        found.append(Effect(name, levels, x, points, grid, *_band(fitted, columns, held, alpha)))
     return found
+
+
+def shares(fitted: Fitted, endog: np.ndarray) -> np.ndarray:
+    """The response as it is drawn: times without a sign, successes as shares of the trials."""
+    aux, y = fitted.data.rows().aux, seen(fitted.specification, endog)
+    return y / aux[:, 0] if aux is not None and _in_trials(fitted) else y
+
+
+def is_positive(family: Family) -> bool:
+    """Whether means are positive numbers without a limit, so that rows differ by factors."""
+    name = getattr(family.link, "name", "")
+    return family.reads == "numbers" and name in ("log", "sqrt", "inverse_power", "inverse_squared")
+
+
+def _in_trials(fitted: Fitted) -> bool:
+    families = members(fitted.specification.family, fitted.k)
+    return any("trials" in one.takes for one in families)
+
+
+def _held_aux(fitted: Fitted) -> np.ndarray | None:
+    """What families know of a row beside its response, (1, a), for one that is typical."""
+    aux = fitted.data.rows().aux
+    if aux is None:
+        return None
+    return np.ones((1, 1)) if _in_trials(fitted) else aux.mean(axis=0)[None]
+
+
+def _rows(
+    fitted: Fitted, exog: np.ndarray, offset: np.ndarray | None, aux: np.ndarray | None
+) -> Rows:
+    m, names = len(exog), fitted.specification.concomitant_names
+    z = None if names is None else np.zeros((m, len(names)))
+    if aux is not None and len(aux) != m:
+        aux = np.repeat(aux, m, axis=0)
+    return Rows(exog, z, offset, None, None, pd.RangeIndex(m), aux=aux)
+
+
+def _law(
+    fitted: Fitted, exog: np.ndarray, offset: np.ndarray | None, aux: np.ndarray | None
+) -> Law:
+    return Law.of(fitted.specification, fitted.unpacked, _rows(fitted, exog, offset, aux))
+
+
+def _band(
+    fitted: Fitted, columns: np.ndarray, aux: np.ndarray | None, alpha: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Means of the components at ``columns`` (g, p), and the ends of their intervals, (g, k).
+
+    The intervals are symmetric in the log of means that are positive, and in the logit of
+    probabilities, so that they stay where means can be.
+    """
+    specification, quantile = fitted.specification, fitted.quantile(alpha)
+    rows = _rows(fitted, columns, None, aux)
+    mean, jacobian = component_surface(specification, fitted.unpacked, rows)
+    visible = jacobian @ specification.expand.basis
+    reach = quantile * fitted.errors_of(visible.reshape(-1, visible.shape[-1])).reshape(mean.shape)
+    lower, upper = mean - reach, mean + reach
+    for c, one in enumerate(members(specification.family, fitted.k)):
+        m, r = mean[:, c], reach[:, c]
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            if is_positive(one):
+                lower[:, c], upper[:, c] = m * np.exp(-r / m), m * np.exp(r / m)
+            elif one.reads == "successes":
+                at, width = logit(m), r / (m * (1.0 - m))
+                lower[:, c], upper[:, c] = expit(at - width), expit(at + width)
+    return mean, lower, upper
 
 
 def _places(rows: pd.Series, levels: list[Any]) -> np.ndarray:
     place = {level: i for i, level in enumerate(levels)}
     return np.array([place[value] for value in rows], dtype=float)
-
-
-def _reach(fitted: Fitted, columns: np.ndarray, alpha: float) -> np.ndarray:
-    """Half widths (g, k) of the intervals of the components' means at ``columns`` (g, p)."""
-    quantile, specification = fitted.quantile(alpha), fitted.specification
-    basis = specification.expand.basis[specification.layout.coef]
-    own = np.split(basis, fitted.k)
-    return np.column_stack([quantile * fitted.errors_of(columns @ part) for part in own])

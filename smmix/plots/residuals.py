@@ -26,7 +26,7 @@ _BINS, _ROWS_PER_BIN = 12, 30
 
 
 def plot_residuals(
-    results: Fit, ax: Any = None, *, max_points: int = 5000, alpha: float = 0.05
+    results: Fit, ax: Any = None, *, max_points: int = 5000, alpha: float = 0.05, rng: Any = 0
 ) -> Any:
     """Draw the quantile residuals against the fitted mean, and their normal QQ plot.
 
@@ -45,6 +45,8 @@ def plot_residuals(
     max_points : int
         More rows than this are drawn as a density of hexagons.
     alpha : float
+    rng : int, Generator, SeedSequence or None
+        Seed of the draws that residuals of counts, and of times cut off, rest on.
 
     Returns
     -------
@@ -70,7 +72,7 @@ def plot_residuals(
     ['fitted mean of foodexp', 'normal quantile']
     """
     fitted = fitted_of(results)
-    residual = quantile_residuals(fitted).to_numpy()
+    residual = quantile_residuals(fitted, rng).to_numpy()
     check_whole("max_points", max_points)
     check_alpha(alpha)
     panels = open_panels(2, ax, (5.0, 4.0))

@@ -321,8 +321,14 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         return plots.plot_starts(self, ax, max_modes=max_modes)
 
     @documented_by(plots.plot_residuals)
-    def plot_residuals(self, ax: Any = None, *, max_points: int = 5000, alpha: float = 0.05) -> Any:
-        return plots.plot_residuals(self, ax, max_points=max_points, alpha=alpha)
+    def plot_residuals(
+        self, ax: Any = None, *, max_points: int = 5000, alpha: float = 0.05, rng: Any = 0
+    ) -> Any:
+        return plots.plot_residuals(self, ax, max_points=max_points, alpha=alpha, rng=rng)
+
+    @documented_by(plots.plot_rootogram)
+    def plot_rootogram(self, ax: Any = None) -> Any:
+        return plots.plot_rootogram(self, ax)
 
     @documented_by(report)
     def report(
