@@ -110,7 +110,10 @@ def test_inference_answers_or_says_why_not(name):
         assert np.isfinite(results.margins()["dy/dx"]).all()
     frame = results.get_prediction(data.head(4)).summary_frame()
     assert (frame["obs_ci_lower"] <= frame["obs_ci_upper"]).all()
-    assert len(results.get_prediction(data.head(4), which="components").summary_frame()) == 8
+    apart = results.get_prediction(data.head(4), which="components").summary_frame()
+    np.testing.assert_allclose(
+        apart.xs("mean", axis=1, level=1), results.predict(data.head(4), which="components")
+    )
     for kind in ("HC0", "opg"):
         own = results.get_robustcov_results(kind).bse
         assert own.drop(list(lost)).notna().all()
