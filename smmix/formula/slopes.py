@@ -321,6 +321,8 @@ def _quotient(
     low, high = value.min(), value.max()
     centre = np.clip(value, low + step, high - step) if low < high else value
     below, above = centre - step, centre + step
+    if low < high:
+        below, above = np.maximum(below, low), np.minimum(above, high)
     at = [_values(factor, known, table.assign(**{name: v})) for v in (below, centre, above)]
     first, second = (above - centre)[:, None], (centre - below)[:, None]
     rise, fall = (at[2] - at[1]) / first, (at[1] - at[0]) / second

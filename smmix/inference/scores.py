@@ -9,6 +9,9 @@ from smmix.mixture.prediction import Law
 
 __all__ = ["normal_scores"]
 
+#: Log of the smallest tail: a score is finite, if of 1e5, where a tail has no digits left.
+LEAST = -5e9
+
 
 def normal_scores(law: Law, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Normal quantiles (m,) of the distribution function at y (m,).
@@ -29,13 +32,11 @@ def normal_scores(law: Law, y: np.ndarray, rng: np.random.Generator) -> np.ndarr
     with np.errstate(divide="ignore"):
         share, rest = np.log(uniform), np.log1p(-uniform)
     below, above = (
-        np.where(jumps, np.logaddexp(share + here, rest + there), here)
+        np.clip(np.where(jumps, np.logaddexp(share + here, rest + there), here), LEAST, 0.0)
         for here, there in zip(at, before, strict=True)
     )
     # Far from every component one tail is 1 in floating point, so each side has its own.
-    return np.where(
-        below < above, ndtri_exp(np.minimum(below, 0.0)), -ndtri_exp(np.minimum(above, 0.0))
-    )
+    return np.where(below < above, ndtri_exp(below), -ndtri_exp(above))
 
 
 def _log_tails(law: Law, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ from smmix.inference.criteria import Criteria, classification_table
 from smmix.inference.table import parameter_table
 from smmix.mixture.fitted import FitRecord, Fitted
 from smmix.mixture.observed import Observed
-from smmix.mixture.prediction import component_means, labels_of, predict_rows
+from smmix.mixture.prediction import component_means, labels_of, predict_rows, seen
 from smmix.mixture.rows import own_rows
 from smmix.mixture.specification import Specification
 from smmix.reporting.components import ComponentView, component_views
@@ -179,7 +179,11 @@ class MixtureEstimates(GenericLikelihoodModelResults):
     @property
     def resid(self) -> np.ndarray:
         """The response minus its mean under the mixture, (n,)."""
-        return self.model.kept_design.endog - self.fittedvalues
+        return self._response - self.fittedvalues
+
+    @property
+    def _response(self) -> np.ndarray:
+        return seen(self.model.specification, self.model.kept_design.endog)
 
     @property
     def resid_component(self) -> pd.DataFrame:
@@ -188,7 +192,7 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         means = component_means(
             self.fitted.specification, self.unpacked, own_rows(self.model.observed)
         )
-        return pd.DataFrame(design.endog[:, None] - means, design.index, self.fitted.components)
+        return pd.DataFrame(self._response[:, None] - means, design.index, self.fitted.components)
 
     @property
     def quantile_residuals(self) -> pd.Series:

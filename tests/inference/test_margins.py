@@ -9,7 +9,8 @@ import statsmodels.api as sm
 import statsmodels.formula.api as smf
 from helpers_model import refusal
 from scipy.differentiate import derivative
-from statsmodels.stats._delta_method import NonlinearDeltaCov
+from scipy.interpolate import BSpline
+from statsmodels.tools.numdiff import approx_fprime
 
 import smmix
 
@@ -31,14 +32,15 @@ def counts(n=400, seed=3):
     eta = np.where(second, 1.5 + 0.4 * frame["x"], -0.5 - 0.3 * frame["x"]) + 0.3 * frame["d"]
     frame["y"] = rng.poisson(np.exp(eta))
     frame["cost"] = rng.gamma(2.0, np.exp(eta) / 2.0)
+    frame["s"] = rng.binomial(frame["months"].astype(int), np.where(second, 0.8, 0.2))
     frame["b"] = (rng.random(n) < 1 / (1 + np.exp(-eta))).astype(int)
     return frame
 
 
 DATA = counts()
 ONE = {
-    "poisson": ("y", lambda f: smf.poisson(f, DATA).fit(disp=0, gtol=1e-12)),
-    "binomial": ("b", lambda f: smf.logit(f, DATA).fit(disp=0, gtol=1e-12)),
+    "poisson": ("y", lambda f: smf.poisson(f, DATA).fit(disp=0, tol=1e-12)),
+    "binomial": ("b", lambda f: smf.logit(f, DATA).fit(disp=0, tol=1e-12)),
 }
 
 
@@ -58,6 +60,8 @@ class TestOneComponent:
     @pytest.mark.parametrize("at", [None, "mean", "median"])
     @pytest.mark.parametrize("dummy", [False, True])
     def test_is_statsmodels(self, family, at, dummy):
+        if dummy and at == "median":
+            pytest.skip("statsmodels has no dummies at the median")
         response, theirs = ONE[family]
         formula = f"{response} ~ x + w + d"
         fit = smmix.from_formula(formula, DATA, k=1, family=family).fit()
@@ -93,7 +97,7 @@ CASES = {
         {"family": smmix.families.Poisson(link="sqrt"), "concomitant": "z"},
     ),
     "gamma": ("cost ~ x * w + C(g)", {"family": "gamma", "freq_weights": "f"}),
-    "binomial": ("b ~ x + w", {"family": "binomial", "concomitant": "z"}),
+    "binomial": ("s ~ x + w", {"family": "binomial", "trials": "months", "concomitant": "z"}),
     "inverse gaussian": ("cost ~ x + center(w)", {"family": "inverse_gaussian"}),
     "student": ("cost ~ x + I(x ** 2)", {"family": "student_t", "concomitant": "x"}),
     "censored": (
@@ -101,19 +105,23 @@ CASES = {
         {"family": smmix.families.CensoredGaussian(lower=0.1), "concomitant": "z"},
     ),
     "exposure": ("y ~ x + np.sqrt(months)", {"family": "poisson", "exposure": "months"}),
-    "list": ("y ~ x + w", {"family": ["poisson", "binomial"]}),
+    "list": ("y ~ x + w", {"family": ["poisson", "zero"], "concomitant": "z"}),
 }
 
 
+def weight_of(fit):
+    return fit.model.design.freq_weights
+
+
 class TestMixtures:
-    @pytest.fixture(scope="class", params=[name for name in CASES if name != "list"])
+    @pytest.fixture(scope="class", params=list(CASES))
     @classmethod
     def fit(cls, request):
         formula, options = CASES[request.param]
         return smmix.from_formula(formula, DATA, k=2, **options).fit(n_starts=8)
 
     def test_derivatives_of_predict(self, fit):
-        weight = DATA["f"] if fit.model.freq_weights is not None else None
+        weight = weight_of(fit)
         table = fit.margins()
         for name in table.index:
             if ":" not in name:
@@ -122,18 +130,17 @@ class TestMixtures:
 
     def test_errors_by_numerical_delta_method(self, fit):
         """The margins of the same model at other parameters, differentiated numerically."""
-        weight = DATA["f"].to_numpy() if fit.model.freq_weights is not None else np.ones(len(DATA))
+        weight = weight_of(fit)
         h = 1e-4
         up, down = (DATA.assign(x=DATA["x"] + s) for s in (h, -h))
 
         def effect(vector):
             gap = fit.model.predict(vector, up) - fit.model.predict(vector, down)
-            return np.array([np.average(gap / (2 * h), weights=weight)])
+            return np.average(gap / (2 * h), weights=weight)
 
-        delta = NonlinearDeltaCov(effect, fit.params.to_numpy(), np.asarray(fit.cov_params()))
-        assert fit.margins().loc["x", "std err"] == pytest.approx(
-            delta.se_vectorized()[0], rel=1e-4
-        )
+        slopes = approx_fprime(fit.params.to_numpy(), effect, centered=True)
+        error = np.sqrt(slopes @ np.asarray(fit.cov_params()) @ slopes)
+        assert fit.margins().loc["x", "std err"] == pytest.approx(error, rel=1e-4)
 
 
 class TestFormulas:
@@ -143,26 +150,29 @@ class TestFormulas:
             "np.log(w)", "np.exp(-w)", "np.sqrt(w)", "I(w ** 2)", "I(1 / w)", "np.log1p(w / 3)",
             "center(w)", "standardize(np.log(w))", "standardize(w, ddof=1)", "np.power(w, 1.5)",
             "scale(w, rescale=False)", "w:x", "w * C(g)", "I(2 ** w)", "np.log(w) * center(x)",
-            "bs(w, df=5)", "cr(w, df=4)", "np.maximum(w, 2)", "Q('w')", "poly(w, 2)",
+            "np.maximum(w, 2)", "Q('w')", "np.interp(w, [0, 1, 9], [0, 2, 3])",
         ],
     )  # fmt: skip
     def test_slopes_of_skewed_numbers(self, term):
         data = DATA.assign(w=np.exp(2.0 * np.log(DATA["w"])))
-        if term.startswith("poly"):
-            pytest.skip("patsy has no poly")
         fit = smmix.from_formula(f"cost ~ {term}", data, k=1).fit()
         table = fit.margins()
         h = 1e-6 * data["w"]
-        edge = [data["w"].idxmax(), data["w"].idxmin()]
-        inner = data.drop(index=edge)
-        up, down = (fit.predict(inner.assign(w=inner["w"] + s)) for s in (h, -h))
-        expected = ((up - down) / (2 * h[inner.index])).sum()
-        # One-sided at the ends, beyond which a spline has no value.
-        for row, sign in zip(edge, (-1, 1), strict=True):
-            one = data.loc[[row]]
-            at = [fit.predict(one.assign(w=one["w"] + sign * s * h[row])).item() for s in (0, 1, 2)]
-            expected += sign * (-1.5 * at[0] + 2 * at[1] - 0.5 * at[2]) / h[row]
-        assert table.loc["w", "dy/dx"] == pytest.approx(expected / len(data), rel=2e-5)
+        up, down = (fit.predict(data.assign(w=data["w"] + s)) for s in (h, -h))
+        expected = ((up - down) / (2 * h)).mean()
+        assert table.loc["w", "dy/dx"] == pytest.approx(expected, rel=1e-7)
+
+    def test_spline_exactly(self):
+        data = DATA.assign(w=np.exp(2.0 * np.log(DATA["w"])))
+        fit = smmix.from_formula("cost ~ bs(w, df=5)", data, k=1).fit()
+        low, high = data["w"].min(), data["w"].max()
+        knots = np.r_[[low] * 4, np.quantile(data["w"], [1 / 3, 2 / 3]), [high] * 4]
+        spline = BSpline(knots, np.r_[0.0, fit.coef[0].to_numpy()[1:]], 3)
+        np.testing.assert_allclose(
+            fit.fittedvalues, fit.coef.loc["Intercept", 0] + spline(data["w"]), rtol=1e-9
+        )
+        expected = spline.derivative()(data["w"]).mean()
+        assert fit.margins().loc["w", "dy/dx"] == pytest.approx(expected, rel=1e-6)
 
     def test_logarithm_exactly(self):
         data = DATA.assign(w=np.exp(3.0 * np.log(DATA["w"])))
