@@ -10,7 +10,7 @@ Examples
 True
 """
 
-from smmix.errors import DegenerateComponentWarning, SmmixError
+from smmix.errors import BoundaryWarning, DegenerateComponentWarning, SmmixError
 from smmix.model import MixtureGLM, MixtureOLS, from_formula
 from smmix.ols import NormalEquationOLS, solve_normal_equations
 from smmix.order_tests import (
@@ -29,6 +29,7 @@ from smmix.sources.parquet import scan_parquet
 __version__ = "0.1.0"
 
 __all__ = [
+    "BoundaryWarning",
     "DegenerateComponentWarning",
     "MixtureGLM",
     "MixtureOLS",

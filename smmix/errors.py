@@ -4,7 +4,7 @@ Where statsmodels has a warning of the same meaning (``ConvergenceWarning``,
 ``HessianInversionWarning``, ``SingularMatrixWarning``), that one is used.
 """
 
-__all__ = ["DegenerateComponentWarning", "SmmixError"]
+__all__ = ["BoundaryWarning", "DegenerateComponentWarning", "SmmixError"]
 
 
 class SmmixError(ValueError):
@@ -15,6 +15,17 @@ class SmmixError(ValueError):
     >>> from smmix.errors import SmmixError
     >>> issubclass(SmmixError, ValueError)
     True
+    """
+
+
+class BoundaryWarning(UserWarning):
+    """The likelihood has its maximum where a parameter is at the end of its range.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from smmix.errors import BoundaryWarning
+    >>> warnings.simplefilter("error", BoundaryWarning)
     """
 
 

@@ -8,10 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import special, stats
 
+from smmix.core.family import Penalty
+from smmix.core.statistics import ComponentStats
 from smmix.families.binomial import Binomial
 from smmix.families.gamma import Gamma
 from smmix.families.inverse_gaussian import InverseGaussian
+from smmix.families.negative_binomial import NegativeBinomial
 from smmix.families.poisson import Poisson
+from smmix.families.zero_inflated_poisson import ZeroInflatedPoisson
+from smmix.families.zero_truncated_poisson import ZeroTruncatedPoisson
 
 SETS, COMPONENTS, ROWS = 2, 2, 40
 
@@ -47,6 +52,58 @@ def gamma(mean, scale):
 
 def inverse_gaussian(mean, scale):
     return stats.invgauss(mean * scale, scale=1.0 / scale)
+
+
+class Table:
+    """A distribution of the whole numbers 0, 1 .. by its probabilities, (..., values)."""
+
+    def __init__(self, pmf):
+        self.table, self.values = pmf, np.arange(float(pmf.shape[-1]))
+
+    def pmf(self, y):
+        own = np.broadcast_to(y, self.table.shape[:-1]).astype(int)[..., None]
+        return np.take_along_axis(self.table, own, axis=-1)[..., 0]
+
+    def logpmf(self, y):
+        return np.log(self.pmf(y))
+
+    def cdf(self, y):
+        return (self.table * (self.values <= np.asarray(y)[..., None])).sum(axis=-1)
+
+    def moment(self, power, about=0.0):
+        gaps = self.values - np.asarray(about)[..., None]
+        return (self.table * gaps**power).sum(axis=-1)
+
+    def mean(self):
+        return self.moment(1)
+
+    def var(self):
+        return self.moment(2, self.mean())
+
+    def stats(self, moments):
+        assert moments == "mvk"
+        variance = self.var()
+        return self.mean(), variance, self.moment(4, self.mean()) / variance**2 - 3.0
+
+    def rvs(self, size, random_state):
+        below = np.cumsum(self.table, axis=-1)[..., :-1]
+        return (below < random_state.random(size)[..., None]).sum(axis=-1)
+
+
+def poisson_table(mean):
+    return stats.poisson(mean[..., None]).pmf(np.arange(250))
+
+
+def zero_truncated(mean):
+    table = poisson_table(mean)
+    table[..., 0] = 0.0
+    return Table(table / -np.expm1(-mean)[..., None])
+
+
+def zero_inflated(mean, inflate):
+    table = (1.0 - inflate)[..., None] * poisson_table(mean)
+    table[..., 0] += inflate
+    return Table(table)
 
 
 CASES = {
@@ -87,6 +144,43 @@ CASES = {
     ),
     "binomial-log": Case(
         Binomial("log"), lambda e, n: stats.binom(n, np.exp(e)), (-4, -0.05), trials=True
+    ),
+    "negative-binomial": Case(
+        NegativeBinomial(),
+        lambda e, a, n: stats.nbinom(1.0 / a, 1.0 / (1.0 + a * np.exp(e))),
+        (-2, 3),
+        ((0.4,), (1.7,)),
+    ),
+    "negative-binomial-concentrated": Case(
+        NegativeBinomial(),
+        lambda e, a, n: stats.nbinom(1.0 / a, 1.0 / (1.0 + a * np.exp(e))),
+        (-2, 3),
+        ((0.002,), (0.03,)),
+    ),
+    "negative-binomial-1": Case(
+        NegativeBinomial(kind=1),
+        lambda e, a, n: stats.nbinom(np.exp(e) / a, 1.0 / (1.0 + a)),
+        (-2, 3),
+        ((0.4,), (1.7,)),
+    ),
+    "negative-binomial-held": Case(
+        NegativeBinomial(alpha=0.7),
+        lambda e, n: stats.nbinom(1.0 / 0.7, 1.0 / (1.0 + 0.7 * np.exp(e))),
+        (-2, 3),
+    ),
+    "negative-binomial-1-held": Case(
+        NegativeBinomial(kind=1, alpha=0.7),
+        lambda e, n: stats.nbinom(np.exp(e) / 0.7, 1.0 / 1.7),
+        (-2, 3),
+    ),
+    "zero-truncated-poisson": Case(
+        ZeroTruncatedPoisson(), lambda e, n: zero_truncated(np.exp(e)), (-4, 4)
+    ),
+    "zero-inflated-poisson": Case(
+        ZeroInflatedPoisson(),
+        lambda e, p, n: zero_inflated(np.exp(e), p),
+        (-2, 3),
+        ((0.3,), (0.6,)),
     ),
 }
 
@@ -152,3 +246,28 @@ def curvature(family, at: Problem):
             ]
         )
     return rows
+
+
+def fitted(family, y, aux, x, beta, case_weights, passes=80):
+    """Coefficients, nuisance parameters and log-likelihood of the contract's two updates."""
+    nuisance = family.start_nuisance(y, aux)[None, None]
+    for _ in range(passes):
+        working = family.evaluate(y, aux, (x @ beta)[None, None], nuisance)
+        weight = case_weights * (np.ones(1) if working.weight is None else working.weight[0, 0])
+        gram, moment = (x.T * weight) @ x, (x.T * weight) @ working.residual[0, 0]
+        squares = float(weight @ working.residual[0, 0] ** 2)
+        extra = [case_weights @ v[0, 0] for v in family.sums(y, aux, working, nuisance)]
+        stats = ComponentStats(
+            np.full((1, 1), case_weights.sum()),
+            gram[None, None],
+            moment[None, None],
+            np.full((1, 1), squares),
+            np.array(extra)[None, None] if extra else None,
+        )
+        step = np.linalg.solve(gram, moment)
+        left = np.full((1, 1), squares - step @ moment)
+        nuisance = family.update_nuisance(stats, left, nuisance, Penalty(), frozenset())
+        beta = beta + step
+    score = family.score(stats, nuisance)
+    llf = float(case_weights @ working.log_density[0, 0])
+    return beta, nuisance[0, 0], llf, score

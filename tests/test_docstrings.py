@@ -13,7 +13,7 @@ from helpers_model import engel_fit
 
 import smmix
 from smmix import MixtureResults, order_tests
-from smmix.inference import intervals
+from smmix.inference import prediction
 from smmix.inference.influence import Influence
 from smmix.large import predict as lazy
 from smmix.ols.results import NormalEquationResults
@@ -34,7 +34,7 @@ OTHERS = {
     NormalEquationResults: set(),
     Selection: set(),
     components.ComponentView: set(),
-    intervals.MixturePrediction: set(),
+    prediction.MixturePrediction: set(),
     lazy.LazyPrediction: set(),
     order_tests.ConfidenceSetK: set(),
     order_tests.MonteCarloTest: {"of"},

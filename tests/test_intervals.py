@@ -20,7 +20,7 @@ from unit_density import (
 )
 
 import smmix
-from smmix.inference import intervals
+from smmix.inference import residuals
 
 DATA = lines()
 NEW = pd.DataFrame({"x1": [-1.0, 0.0, 2.0], "x2": [0.5, 0.0, 1.0], "z": [0.0, 1.0, -1.0]})
@@ -122,7 +122,7 @@ class TestQuantileResiduals:
             specification=model.specification,
             params=params,
         )
-        found = intervals.quantile_residuals(fitted)
+        found = residuals.quantile_residuals(fitted)
         np.testing.assert_allclose(found.to_numpy()[-2:], [60.0, -60.0], rtol=1e-12)
         np.testing.assert_allclose(found, y, rtol=1e-7)
 

@@ -209,7 +209,7 @@ def test_many_rows_are_searched_on_a_sample():
 def test_one_test_after_the_other_finds_the_number_of_components():
     sim = simulate_mixture(n=150, coef=[[0, 3], [6, -3]], sigma=0.7, rng=4)
     single = smmix.from_formula("y ~ x1", sim.frame, k=1).fit()
-    tests = sequential_lrt(single, n_boot=39, threads=1)
+    tests = sequential_lrt(single, n_boot=39, threads=1, rng=2)
     assert [test.k for test in tests] == [1, 2]
     assert [test.rejected for test in tests] == [True, False]
     assert [test.k for test in sequential_lrt(single, n_boot=19, max_k=1)] == [1]

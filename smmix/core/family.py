@@ -68,7 +68,7 @@ class Penalty(NamedTuple):
     """
 
     strength: float = 0.0
-    reference: float = 1.0
+    reference: Any = 1.0  # float, or (1 or S, K)
 
 
 class Family(Protocol):
@@ -123,6 +123,10 @@ class Family(Protocol):
     def stages(self) -> tuple[Family, ...]:
         """Families with second derivatives that approach one without, bluntest first."""
 
+    @property
+    def becomes(self) -> dict[tuple[str, float], str]:
+        """What the family becomes where a nuisance parameter reaches the end of its range."""
+
     def to_plain(self) -> dict[str, Any]:
         """Options as JSON values, for ``family(name, **options)``."""
 
@@ -155,7 +159,10 @@ class Family(Protocol):
     def sums(
         self, y: np.ndarray, aux: np.ndarray | None, working: Working, nuisance: np.ndarray
     ) -> list[np.ndarray]:
-        """Further row values (S, K, m) whose weighted sums the update needs, maybe none."""
+        """Further row values (S, K, m) whose weighted sums the update needs, maybe none.
+
+        The sums begin ``stats.extra``; beside other families there may be more columns behind.
+        """
 
     def derivatives(
         self, y: np.ndarray, aux: np.ndarray | None, working: Working, nuisance: np.ndarray

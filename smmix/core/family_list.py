@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from smmix.core.family import Derivatives, Family, Nuisance, Penalty, Working
+from smmix.core.possible import possible_rows, with_stand_in
 from smmix.core.statistics import ComponentStats
 
 __all__ = ["FamilyList", "members"]
@@ -21,6 +22,13 @@ class _Part(NamedTuple):
     family: Family
     components: np.ndarray
     slots: np.ndarray
+
+
+class _Own(NamedTuple):
+    """What one family made of a block, and the response that it made it of."""
+
+    working: Working
+    y: np.ndarray
 
 
 def members(family: Family, k: int) -> tuple[Family, ...]:
@@ -111,6 +119,10 @@ class FamilyList:
             for i in range(longest)
         )
 
+    @property
+    def becomes(self) -> dict[tuple[str, float], str]:
+        return {}
+
     def to_plain(self) -> dict[str, Any]:
         return {"families": [{"name": f.name, **f.to_plain()} for f in self.families]}
 
@@ -121,20 +133,37 @@ class FamilyList:
 
     def refuse(self, y: np.ndarray, aux: np.ndarray | None) -> tuple[int, str] | None:
         """A row is possible when one of the families can have it."""
-        refusals = [part.family.refuse(y, aux) for part in self.parts]
-        told = [refusal for refusal in refusals if refusal is not None]
-        if len(told) < len(refusals):
-            return None
-        row, words = max(told, key=lambda refusal: refusal[0])
-        one, own = y[row : row + 1], None if aux is None else aux[row : row + 1]
-        possible = any(part.family.refuse(one, own) is None for part in self.parts)
-        return None if possible else (row, words)
+        left, told = np.arange(y.size), None
+        # A point mass refuses most rows one by one: it is asked about the few that are left.
+        for part in sorted(self.parts, key=lambda part: part.family.link is None):
+            own = None if aux is None else aux[left]
+            refusal = part.family.refuse(y[left], own)
+            if refusal is None:
+                return None
+            told = told or refusal[1]
+            mask = possible_rows(part.family, y[left], own)
+            left = left if mask is None else left[~mask]
+        return int(left[0]), str(told)
 
     def bound(self, y: np.ndarray) -> FamilyList:
         return FamilyList(tuple(family.bound(y) for family in self.families))
 
     def start_response(self, y: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
-        return self._widest.start_response(y, aux)
+        """That of the first family which can have a row; elsewhere the mean of the others."""
+        start, left = np.zeros(y.shape), np.ones(y.shape, dtype=bool)
+        for part in self.parts:
+            if part.family.link is None:
+                continue
+            possible = possible_rows(part.family, y, aux)
+            if possible is None:
+                return np.where(left, part.family.start_response(y, aux), start)
+            safe = with_stand_in(part.family, y, aux, possible)
+            found = part.family.start_response(safe, aux)
+            start = np.where(left & possible, found, start)
+            left &= ~possible
+        told = ~left
+        start[left] = start[told].mean() if told.any() else 0.0
+        return start
 
     @property
     def _widest(self) -> Family:
@@ -145,7 +174,12 @@ class FamilyList:
         start = np.tile(self.neutral, (len(self.families), 1))
         for part in self.parts:
             rows = np.ix_(part.components, part.slots)
-            start[rows] = part.family.start_nuisance(y, aux)
+            possible = None if part.family.link is None else possible_rows(part.family, y, aux)
+            if possible is None:
+                start[rows] = part.family.start_nuisance(y, aux)
+            elif possible.any():
+                own = None if aux is None else aux[possible]
+                start[rows] = part.family.start_nuisance(y[possible], own)
         return start
 
     def evaluate(
@@ -156,11 +190,16 @@ class FamilyList:
         weight, states = np.ones(shape, dtype), []
         for part in self.parts:
             at = part.components
-            own = part.family.evaluate(y, aux, eta[:, at], self._own(nuisance, part))
+            # A point mass has densities of zero itself.
+            possible = None if part.family.link is None else possible_rows(part.family, y, aux)
+            safe = y if possible is None else with_stand_in(part.family, y, aux, possible)
+            own = part.family.evaluate(safe, aux, eta[:, at], self._own(nuisance, part))
+            if possible is not None:
+                own = _without(own, ~possible)
             log_density[:, at], residual[:, at] = own.log_density, own.residual
             if own.weight is not None:
                 weight[:, at] = own.weight
-            states.append(own)
+            states.append(_Own(own, safe))
         return Working(log_density, residual, weight, states)
 
     def _each(self, working: Working, nuisance: np.ndarray) -> Iterator[tuple[_Part, Any, Any]]:
@@ -171,7 +210,7 @@ class FamilyList:
         self, y: np.ndarray, aux: np.ndarray | None, working: Working, nuisance: np.ndarray
     ) -> list[np.ndarray]:
         found = [
-            (part, part.family.sums(y, aux, own, values))
+            (part, part.family.sums(own.y, aux, own.working, values))
             for part, own, values in self._each(working, nuisance)
         ]
         out = np.zeros((max(len(sums) for _, sums in found), *working.residual.shape))
@@ -190,7 +229,7 @@ class FamilyList:
         information = np.zeros(shape)
         expected = [[np.zeros(shape) for _ in range(i + 1)] for i in range(d)]
         for part, own, values in self._each(working, nuisance):
-            at, given = part.components, part.family.derivatives(y, aux, own, values)
+            at, given = part.components, part.family.derivatives(own.y, aux, own.working, values)
             own_information = given.nuisance_information
             places = [0, *(part.slots + 1)]
             information[:, at] = given.information
@@ -204,7 +243,14 @@ class FamilyList:
         return Derivatives(first, second, information, expected)
 
     def _of(self, stats: ComponentStats, part: _Part) -> ComponentStats:
-        return ComponentStats(*(None if s is None else s[:, part.components] for s in stats))
+        at, extra = part.components, stats.extra
+        return ComponentStats(
+            stats.nobs[:, at],
+            stats.xwx[:, at],
+            stats.xwr[:, at],
+            stats.rwr[:, at],
+            None if extra is None else extra[:, at],
+        )
 
     def update_nuisance(
         self,
@@ -315,3 +361,13 @@ class FamilyList:
         rng: np.random.Generator,
     ) -> np.ndarray:
         return self._joined(eta, nuisance, lambda f, e, n: f.sample(aux, e, n, rng))
+
+
+def _without(working: Working, impossible: np.ndarray) -> Working:
+    """With density zero, and no score of the coefficients, in rows that a family cannot have."""
+    shape = np.shape(working.log_density)
+    rows = np.broadcast_to(impossible, shape)
+    return working._replace(
+        log_density=np.where(rows, -np.inf, working.log_density),
+        residual=np.where(rows, 0.0, working.residual),
+    )

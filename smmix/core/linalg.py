@@ -94,6 +94,18 @@ def _minimum_norm(scaled: np.ndarray, target: np.ndarray, width: np.ndarray) -> 
     return remove_span(solution, np.where(width > 0.0, width, 1.0)[:, None] * vectors[:, ~kept])
 
 
+def scaled_inverse(covariance: np.ndarray) -> tuple[np.ndarray, int]:
+    """Pseudo-inverse (r, r) of a covariance, and its rank, whatever the units of its entries.
+
+    The diagonal is scaled to one first: in other units the same hypotheses make the same test.
+    """
+    size = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    size = np.where(size > 0.0, size, 1.0)
+    scaled = covariance / size[:, None] / size
+    rank = int(np.linalg.matrix_rank(scaled, hermitian=True))
+    return np.linalg.pinv(scaled, hermitian=True) / size[:, None] / size, rank
+
+
 def remove_span(vector: np.ndarray, span: np.ndarray) -> np.ndarray:
     """Part of ``vector``, (p,) or (p, m), that is orthogonal to the columns of ``span`` (p, d)."""
     if not span.shape[1]:

@@ -142,7 +142,7 @@ def read_family(family: Any, k: int | None = None) -> Family:
             f"family must be a name, an object of smmix.families or of statsmodels, or a list of "
             f"these, not {type(family).__name__}; see docs/extend/family.md to write your own."
         )
-    return family  # type: ignore[no-any-return]
+    return family
 
 
 def _maker(name: str) -> Callable[..., Family]:
@@ -166,7 +166,9 @@ def _from_statsmodels(family: Any) -> Family:
         )
     link = type(family.link).__name__.lower()
     link = STATSMODELS_LINKS.get(link, link)
-    return REGISTRY[key](link=link)
+    # An object of statsmodels holds its alpha: it fits the coefficients alone.
+    held = {"alpha": float(family.alpha)} if key == "negative_binomial" else {}
+    return REGISTRY[key](link=link, **held)
 
 
 def family_from_plain(plain: dict[str, Any]) -> Family:

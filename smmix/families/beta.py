@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import betainc, betaincc, betaincinv
 
-from smmix.core.family import Derivatives, Nuisance, Penalty, Working
-from smmix.core.statistics import ComponentStats
+from smmix.core.family import Derivatives, Nuisance, Working
 from smmix.core.transforms import LOG
 from smmix.families.exponential import Array, Aux, first_not
 from smmix.families.probability import log_probabilities
@@ -20,8 +19,6 @@ __all__ = ["Beta"]
 
 #: Linear predictors between which no mean is nearer than 1e-85 to 0 or 1.
 BOUNDS = {"logit": (-195.0, 195.0), "probit": (-19.0, 19.0), "cloglog": (-195.0, 5.2)}
-#: Between them a precision has powers that are numbers.
-SMALLEST_PRECISION, LARGEST_PRECISION = 1e-10, 1e60
 
 
 class _State(NamedTuple):
@@ -64,6 +61,7 @@ class Beta(ScoredFamily):
     label = "beta regressions"
     links = ("logit", "probit", "cloglog")
     scale = (0, -0.5)
+    limits = (1e-10, 1e60)
     nuisance = (Nuisance("precision", LOG),)
 
     def refuse(self, y: Array, aux: Aux) -> tuple[int, str] | None:
@@ -80,7 +78,7 @@ class Beta(ScoredFamily):
 
     def evaluate(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> Working:
         log_y, log_rest = np.log(y), np.log1p(-y)
-        phi = np.clip(nuisance[..., :1], SMALLEST_PRECISION, LARGEST_PRECISION)
+        phi = np.clip(nuisance[..., :1], *self.limits)
         eta = self._inside(eta)
         log_mean, log_other, success, failure = log_probabilities(self.link.name, eta)
         mean, other = np.exp(log_mean), np.exp(log_other)
@@ -112,11 +110,11 @@ class Beta(ScoredFamily):
         return np.asarray(mean**2 * bend_a + other**2 * bend_b - shape_terms(phi)[1])
 
     def sums(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> list[Array]:
-        phi = np.clip(nuisance[..., :1], SMALLEST_PRECISION, LARGEST_PRECISION)
+        phi = np.clip(nuisance[..., :1], *self.limits)
         return [self._first(working, phi), self._information(working, phi)]
 
     def derivatives(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> Derivatives:
-        phi = np.clip(nuisance[..., :1], SMALLEST_PRECISION, LARGEST_PRECISION)
+        phi = np.clip(nuisance[..., :1], *self.limits)
         eta, (mean, other), (success, _), gaps, slopes, bends = working.state
         weight = np.asarray(working.weight)
         distance = gaps[0] - gaps[1] + slopes[0] - slopes[1]
@@ -130,17 +128,6 @@ class Beta(ScoredFamily):
             nuisance_information=[[information]],
         )
 
-    def update_nuisance(
-        self,
-        stats: ComponentStats,
-        deviance: Array,
-        nuisance: Array,
-        penalty: Penalty,
-        shared: frozenset[str],
-    ) -> Array:
-        moved = super().update_nuisance(stats, deviance, nuisance, penalty, shared)
-        return np.clip(moved, SMALLEST_PRECISION, LARGEST_PRECISION)
-
     def _shapes(self, eta: Array, nuisance: Array) -> tuple[Array, Array]:
         log_mean, log_other, *_ = log_probabilities(self.link.name, self._inside(eta))
         return np.exp(log_mean) * nuisance[..., :1], np.exp(log_other) * nuisance[..., :1]
@@ -152,9 +139,8 @@ class Beta(ScoredFamily):
         return [self.link.slope(self._inside(eta)), np.zeros(1)]
 
     def variance(self, aux: Aux, eta: Array, nuisance: Array) -> Array:
-        a, b = self._shapes(eta, nuisance)
-        phi = nuisance[..., :1]
-        return a / phi * b / phi / (1.0 + phi)
+        log_mean, log_other, *_ = log_probabilities(self.link.name, self._inside(eta))
+        return np.exp(log_mean + log_other) / (1.0 + nuisance[..., :1])
 
     def tails(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> tuple[Array, Array]:
         a, b = self._shapes(eta, nuisance)

@@ -16,7 +16,7 @@ Generalized Linear Models, 2nd ed., chapter 2).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -203,6 +203,7 @@ class ExponentialFamily:
     discrete = False
     intercept = True
     reads = "numbers"
+    becomes: ClassVar[dict[tuple[str, float], str]] = {}
     stages: tuple[Any, ...] = ()
     takes: tuple[str, ...] = ()
     scale: tuple[Any, Any] | None = None

@@ -130,7 +130,10 @@ class Gamma(ExponentialFamily):
         return np.maximum(nuisance, SMALLEST_DISPERSION)
 
     def score(self, stats: ComponentStats, nuisance: Array) -> Array:
-        in_shape = stats.extra + stats.nobs[..., None] * shape_terms(1.0 / nuisance)[0]
+        in_shape = (
+            np.asarray(stats.extra)[..., :1]
+            + stats.nobs[..., None] * shape_terms(1.0 / nuisance)[0]
+        )
         return -in_shape / nuisance**2
 
     def cdf(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> Array:

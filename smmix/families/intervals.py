@@ -7,10 +7,16 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import erfcx, expm1, log1p, log_ndtr
 
+from smmix.families.location_scale import LOG_SQRT_2PI
+
 __all__ = ["Interval", "interval"]
 
 #: From here on the normal density is nothing beside its distribution function.
 CERTAIN = 25.0
+#: Up to this width, in units of the scale on which the normal density changes, the difference of
+#: its distribution functions loses digits; Gauss and Legendre's rule has all of them there.
+NARROW = 1.0
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
 
 
 class Interval(NamedTuple):
@@ -78,8 +84,13 @@ def _normal(low: np.ndarray, high: np.ndarray, gap: np.ndarray) -> Interval:
     scaled = erfcx(-np.where(b.real > CERTAIN, CERTAIN, b) * np.sqrt(0.5))
     mills = np.where(b.real > CERTAIN, 0.0, np.sqrt(2.0 / np.pi) / scaled)
     log_b = log_ndtr(b)
+    narrow, area, variance = _narrow(a, b, gap)
     ratio = np.where(near, fall * erfcx(-a * np.sqrt(0.5)) / scaled, np.exp(log_ndtr(a) - log_b))
-    at_b = mills / (1.0 - ratio)
+    rest = np.where(narrow, 0.5, ratio)
+    at_b = np.where(narrow, 1.0 / area, mills / (1.0 - rest))
+    log_probability = np.where(
+        narrow, np.log(area) - 0.5 * b * b - LOG_SQRT_2PI, log_b + log1p(-rest)
+    )
     at_a = at_b * fall
     shift = -at_b * expm1(log_fall)
     in_a = np.minimum(a.real * at_a.real - at_a.real**2, 0.0)
@@ -87,8 +98,9 @@ def _normal(low: np.ndarray, high: np.ndarray, gap: np.ndarray) -> Interval:
     mixed = at_a * at_b
     # Between -1 and 0, where the sum may have left nothing but rounding.
     bend = np.clip(-(shift.real**2) + (a * at_a - b * at_b).real, -1.0, 0.0)
+    bend = np.where(narrow, variance - 1.0, bend)
     return Interval(
-        log_b + log1p(-ratio),
+        log_probability,
         np.where(turned, -at_b, -at_a),
         np.where(turned, at_a, at_b),
         np.where(turned, -shift, shift),
@@ -97,3 +109,25 @@ def _normal(low: np.ndarray, high: np.ndarray, gap: np.ndarray) -> Interval:
         mixed,
         bend,
     )
+
+
+def _narrow(
+    a: np.ndarray, b: np.ndarray, gap: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where an interval is narrow, its probability over phi(b), and the variance inside it.
+
+    The first is the integral of exp(b t - t^2 / 2) from 0 to the gap; elsewhere it is one.
+    """
+    steep = np.maximum(np.maximum(np.abs(a.real), np.abs(b.real)), 1.0)
+    narrow = np.broadcast_to(gap.real * steep <= NARROW, b.shape)
+    area, variance = np.ones_like(b), np.zeros(b.shape)
+    if narrow.any():
+        width = np.broadcast_to(gap, b.shape)[narrow][:, None]
+        t = 0.5 * width * (NODES + 1.0)
+        part = 0.5 * width * WEIGHTS * np.exp(b[narrow][:, None] * t - 0.5 * t * t)
+        total = part.sum(axis=1)
+        area[narrow] = total
+        share, place = part.real / total.real[:, None], t.real
+        middle = (share * place).sum(axis=1, keepdims=True)
+        variance[narrow] = (share * (place - middle) ** 2).sum(axis=1)
+    return narrow, area, variance

@@ -119,7 +119,9 @@ class InverseGaussian(ExponentialFamily):
         return np.where((count > 0.0) & np.isfinite(found), found, nuisance[..., 0])[..., None]
 
     def score(self, stats: ComponentStats, nuisance: Array) -> Array:
-        return 0.5 / nuisance * (np.asarray(stats.extra) / nuisance - stats.nobs[..., None])
+        return (
+            0.5 / nuisance * (np.asarray(stats.extra)[..., :1] / nuisance - stats.nobs[..., None])
+        )
 
     def cdf(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> Array:
         """The two normal probabilities of Shuster (1968, JASA 63, 1514-1516)."""

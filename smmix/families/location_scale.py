@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -36,9 +36,13 @@ class RealResponse:
     discrete = False
     intercept = True
     reads = "numbers"
+    becomes: ClassVar[dict[tuple[str, float], str]] = {}
     takes: tuple[str, ...] = ()
-    stages: tuple[Any, ...] = ()
     scale: tuple[int, float] | None = (0, 1.0)
+
+    @property
+    def stages(self) -> tuple[Any, ...]:
+        return ()
 
     @property
     def nuisance(self) -> tuple[Nuisance, ...]:
@@ -56,6 +60,12 @@ class RealResponse:
 
     def precision(self, nuisance: np.ndarray) -> np.ndarray:
         return np.asarray(nuisance[..., 0] ** -2.0)
+
+    def cdf(
+        self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray
+    ) -> np.ndarray:
+        """P(Y <= y), (S, K, m)."""
+        raise NotImplementedError
 
     def log_tails(
         self, y: np.ndarray, aux: np.ndarray | None, eta: np.ndarray, nuisance: np.ndarray

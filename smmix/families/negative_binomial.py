@@ -3,51 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from scipy.special import betainc, betaincc, gammaln, log1p, pdtr, pdtrc
 
-from smmix.core.family import Derivatives, Nuisance, Penalty, Working
-from smmix.core.statistics import ComponentStats
+from smmix.core.family import Derivatives, Nuisance, Working
 from smmix.core.transforms import LOG
 from smmix.errors import SmmixError
-from smmix.families.exponential import (
-    Array,
-    Aux,
-    first_not,
-    mean_of,
-    smallest_reaching,
-)
-from smmix.families.rising import (
-    log_ratio,
-    log_rising,
-    ratio_curve,
-    ratio_rest,
-    rising_bend,
-    rising_slope,
-)
-from smmix.families.scored import ScoredFamily
+from smmix.families.counts import CountFamily, of_counts, poisson_draws
+from smmix.families.exponential import LARGEST, Array, Aux, mean_of
+from smmix.families.location_scale import is_finite_number
+from smmix.families.rising import log_ratios, log_rising, rising_bend, rising_slope
 
 __all__ = ["NegativeBinomial"]
 
-#: Means and alphas up to which their product and its square are numbers.
-SMALLEST_ALPHA, LARGEST_ALPHA = 1e-60, 1e40
 #: Below this overdispersion of a row the distribution is Poisson's to the last digit.
 NO_OVERDISPERSION = 1e-14
-#: The largest mean of a Poisson draw that NumPy makes.
-LARGEST_DRAWN = 1e18
 
 
 class _State(NamedTuple):
     mean: np.ndarray  # (S, K, m)
     own: np.ndarray  # a: the variance of a row is mean + a mean^2
     x: np.ndarray  # (variance - mean) / mean
-    slope: np.ndarray | None = None  # of the rising product, in log(a)
+    alpha: np.ndarray  # (S, K, 1), or (1, 1, 1) where it is held
+    slope: np.ndarray | None = None  # of the rising product, where it is known
 
 
 @dataclass(frozen=True, repr=False)
-class NegativeBinomial(ScoredFamily):
+class NegativeBinomial(CountFamily):
     """Negative binomial regressions by maximum likelihood, alpha included.
 
     As alpha goes to zero the density becomes Poisson's, without loss of digits [1]_.
@@ -58,11 +42,13 @@ class NegativeBinomial(ScoredFamily):
         2: variance mu + alpha mu^2. 1: variance mu + alpha mu.
     link : Link
         "log", the only one.
+    alpha : float or None
+        Overdispersion of every component; estimated for each when None.
 
     Raises
     ------
     SmmixError
-        If ``kind`` is neither, or the link another.
+        If ``kind`` is neither, the link another, or ``alpha`` not a positive finite number.
 
     Notes
     -----
@@ -79,14 +65,17 @@ class NegativeBinomial(ScoredFamily):
     >>> from smmix.families.negative_binomial import NegativeBinomial
     >>> NegativeBinomial(kind=1)
     NegativeBinomial(kind=1, link='log')
+    >>> NegativeBinomial(alpha=0.5).nuisance
+    ()
     """
 
     kind: int = 2
     link: Any = "log"
+    alpha: float | None = None
     name = "negative_binomial"
+    becomes: ClassVar[dict[tuple[str, float], str]] = {("alpha", 0.0): "a Poisson regression"}
     label = "negative binomial regressions"
-    discrete = True
-    nuisance = (Nuisance("alpha", LOG),)
+    limits = (1e-60, 1e40)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -95,23 +84,29 @@ class NegativeBinomial(ScoredFamily):
                 f"kind is {self.kind!r}; give 2 for the variance mu + alpha mu^2, or 1 for "
                 "mu + alpha mu."
             )
+        if self.alpha is None:
+            return
+        if not is_finite_number(self.alpha) or self.alpha <= 0.0:
+            raise SmmixError(f"alpha is {self.alpha!r}; give a positive finite number, or None.")
+        object.__setattr__(self, "alpha", float(self.alpha))
 
-    def refuse(self, y: Array, aux: Aux) -> tuple[int, str] | None:
-        row = first_not((y >= 0.0) & np.isfinite(y) & (np.floor(y) == y))
-        words = "a negative binomial response is a whole number from 0 up"
-        return None if row is None else (row, words)
+    @property
+    def nuisance(self) -> tuple[Nuisance, ...]:  # type: ignore[override]
+        return (Nuisance("alpha", LOG),) if self.alpha is None else ()
 
     def start_nuisance(self, y: Array, aux: Aux) -> Array:
         """From the first two moments, but not below a tenth."""
         mean = max(float(np.mean(y)), 1e-3)
         excess = float(np.var(y)) / mean - 1.0
-        return np.array([max(excess / mean if self.kind == 2 else excess, 0.1)])
+        start = max(excess / mean if self.kind == 2 else excess, 0.1)
+        return np.array([start][: len(self.nuisance)])
 
     def _state(self, mean: Array, nuisance: Array) -> _State:
-        alpha = _kept(nuisance)
+        alpha = nuisance[..., :1] if self.alpha is None else np.full((1, 1, 1), self.alpha)
+        alpha = np.clip(alpha, *self.limits)
         if self.kind == 2:
-            return _State(mean, alpha, alpha * mean)
-        return _State(mean, alpha / mean, alpha)
+            return _State(mean, alpha, alpha * mean, alpha)
+        return _State(mean, alpha / mean, alpha, alpha)
 
     def evaluate(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> Working:
         factorial = gammaln(y + 1.0)
@@ -119,90 +114,78 @@ class NegativeBinomial(ScoredFamily):
         state = self._state(mean, nuisance)
         log = log1p(state.x)
         log_density = y * (log_mean - log)
-        log_density += log_rising(y, state.own)
-        none = mean * log_ratio(state.x)
-        log_density -= none
+        log_density += of_counts(log_rising, y, state.own)
+        ratio, *_ = log_ratios(state.x)
+        log_density -= mean * ratio
         log_density -= factorial
         weight = mean / (1.0 + state.x)
         if self.kind == 2:
             return Working(log_density, y / mean - 1.0, weight, state)
         slope = rising_slope(y, state.own)
-        score = y - slope - none
+        score = y - slope - mean * ratio
         return Working(log_density, score / weight, weight, state._replace(slope=slope))
 
     def sums(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> list[Array]:
-        in_alpha = _in_alpha(y, _sloped(y, working.state), nuisance)
+        if self.alpha is not None:
+            return []
+        in_alpha = _in_alpha(y, working.state, _slope(y, working.state))
         return [in_alpha, in_alpha**2]
 
     def derivatives(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> Derivatives:
-        state = _sloped(y, working.state)
-        mean, own, x, slope = state
-        alpha = _kept(nuisance)
+        state = working.state
+        mean, own, x, alpha, _ = state
+        slope = _slope(y, state)
         curve = rising_bend(y, own, slope)
         q = 1.0 / (1.0 + x)
         part = x * q
+        ratio, gap, bend = log_ratios(x)
         weight = np.asarray(working.weight)
-        in_alpha = _in_alpha(y, state, nuisance)
-        twice = (curve + y * part**2 - mean * ratio_curve(x)) / alpha**2
+        in_alpha = _in_alpha(y, state, slope)
+        twice = (curve + y * part**2 - mean * bend) / alpha**2
         if self.kind == 2:
             in_eta = -weight * (1.0 + own * y) * q
             mixed = -(y - mean) * part * q / alpha
         else:
-            in_eta = slope + curve - mean * log_ratio(x)
-            mixed = (mean * ratio_rest(x) - slope - curve) / alpha
+            in_eta = slope + curve - mean * ratio
+            mixed = (mean * gap - slope - curve) / alpha
+        d = len(self.nuisance)
         return Derivatives(
-            first=[weight * working.residual, in_alpha],
-            second=[[in_eta], [mixed, twice]],
+            first=[weight * working.residual, in_alpha][: 1 + d],
+            second=[[in_eta], [mixed, twice]][: 1 + d],
             information=weight,
-            nuisance_information=[[in_alpha**2]],
+            nuisance_information=[[in_alpha**2]][:d],
         )
-
-    def update_nuisance(
-        self,
-        stats: ComponentStats,
-        deviance: Array,
-        nuisance: Array,
-        penalty: Penalty,
-        shared: frozenset[str],
-    ) -> Array:
-        moved = super().update_nuisance(stats, deviance, nuisance, penalty, shared)
-        return np.clip(moved, SMALLEST_ALPHA, LARGEST_ALPHA)
 
     def variance(self, aux: Aux, eta: Array, nuisance: Array) -> Array:
         state = self._state(self.mean(aux, eta, nuisance), nuisance)
         return state.mean * (1.0 + state.x)
 
     def tails(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> tuple[Array, Array]:
-        mean, own, x, _ = self._state(self.mean(aux, eta, nuisance), nuisance)
+        mean, own, x, *_ = self._state(self.mean(aux, eta, nuisance), nuisance)
         count = np.maximum(np.floor(y), 0.0)
-        share, shape = x / (1.0 + x), 1.0 / own
-        poisson = x + own * count**2 < NO_OVERDISPERSION
-        below = np.where(poisson, pdtr(count, mean), betaincc(count + 1.0, shape, share))
-        above = np.where(poisson, pdtrc(count, mean), betainc(count + 1.0, shape, share))
+        shape, other = 1.0 / own, 1.0 / (1.0 + x)
+        poisson = x + own * np.minimum(count, LARGEST) ** 2 < NO_OVERDISPERSION
+        # Of the two probabilities of the beta distribution, the one that does not round to one.
+        near, at, opposite = x < 1.0, count + 1.0, (shape, count + 1.0, other)
+        below = np.where(near, betaincc(at, shape, x * other), betainc(*opposite))
+        above = np.where(near, betainc(at, shape, x * other), betaincc(*opposite))
+        below = np.where(poisson, pdtr(count, mean), below)
+        above = np.where(poisson, pdtrc(count, mean), above)
         return np.where(y < 0.0, 0.0, below), np.where(y < 0.0, 1.0, above)
-
-    def quantile(self, q: float, aux: Aux, eta: Array, nuisance: Array) -> Array:
-        unlimited = np.full(eta.shape, np.inf)
-        return smallest_reaching(lambda y: self.cdf(y, aux, eta, nuisance), q, unlimited)
 
     def sample(self, aux: Aux, eta: Array, nuisance: Array, rng: np.random.Generator) -> Array:
         """A Poisson draw whose mean is drawn from a gamma distribution."""
         mean, own, *_ = self._state(self.mean(aux, eta, nuisance), nuisance)
         drawn = mean * own * rng.standard_gamma(1.0 / own, size=mean.shape)
-        return rng.poisson(np.minimum(drawn, LARGEST_DRAWN)).astype(float)
+        return poisson_draws(drawn, rng)
 
 
-def _kept(nuisance: Array) -> Array:
-    """Alpha (S, K, 1), no nearer to zero or infinity than its powers are numbers."""
-    return np.clip(nuisance[..., :1], SMALLEST_ALPHA, LARGEST_ALPHA)
+def _slope(y: Array, state: _State) -> Array:
+    """Derivative of the rising product in log(a)."""
+    return of_counts(rising_slope, y, state.own) if state.slope is None else state.slope
 
 
-def _sloped(y: Array, state: _State) -> _State:
-    return state if state.slope is not None else state._replace(slope=rising_slope(y, state.own))
-
-
-def _in_alpha(y: Array, state: _State, nuisance: Array) -> Array:
+def _in_alpha(y: Array, state: _State, slope: Array) -> Array:
     """Derivative of the log-density in alpha."""
-    part = state.x / (1.0 + state.x)
-    rest = state.mean * ratio_rest(state.x)
-    return np.asarray((state.slope - y * part + rest) / _kept(nuisance))
+    _, gap, _ = log_ratios(state.x)
+    return np.asarray((slope - y * state.x / (1.0 + state.x) + state.mean * gap) / state.alpha)

@@ -6,24 +6,23 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy.special import expit, ndtr
 
 from smmix.core.family import Derivatives, Nuisance, Penalty, Working
 from smmix.core.statistics import ComponentStats
 from smmix.core.transforms import IDENTITY
 from smmix.errors import SmmixError
+from smmix.families.cuts import edges, in_cuts, kept_in_order
 from smmix.families.exponential import Array, Aux, first_not
 from smmix.families.intervals import interval
 from smmix.families.scored import ScoredFamily
 
 __all__ = ["Ordered"]
 
-#: Where the cuts below the first and above the last level stand in for infinite ones, and how far
-#: from zero linear predictors are told apart.
-INFINITE, FARTHEST = 1e60, 1e40
+#: How far from zero linear predictors are told apart.
+FARTHEST = 1e40
 #: The smallest working weight.
 SMALLEST_WEIGHT = 1e-100
-#: The part of a gap between cuts that one step may take away.
-LARGEST_SHARE = 0.9
 
 
 @dataclass(frozen=True, repr=False)
@@ -112,20 +111,10 @@ class Ordered(ScoredFamily):
         counts = np.bincount(y.astype(int), minlength=len(self.levels)) + 0.5
         return np.asarray(self.link.inverse(np.cumsum(counts)[:-1] / counts.sum()))
 
-    def _edges(self, y: Array, nuisance: Array) -> tuple[Array, Array]:
-        """Cuts below and above each level of ``y``, (S, K, m)."""
-        end = np.full((*nuisance.shape[:-1], 1), INFINITE)
-        cuts = np.concatenate([-end, nuisance, end], axis=-1)
-        level = y.astype(int)
-        if y.ndim == 1:
-            return cuts[..., level], cuts[..., level + 1]
-        level = np.broadcast_to(level, (*cuts.shape[:2], y.shape[-1]))
-        return np.take_along_axis(cuts, level, -1), np.take_along_axis(cuts, level + 1, -1)
-
     def evaluate(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> Working:
         eta = np.clip(eta, -FARTHEST, FARTHEST)
-        rising = (np.diff(nuisance.real, axis=-1) > 0.0).all(axis=-1)[..., None]
-        low, high = self._edges(y, nuisance)
+        rising = np.all(np.diff(nuisance.real, axis=-1) > 0.0, axis=-1, keepdims=True)
+        low, high = edges(y, nuisance)
         gap = np.where(rising, high - low, 1.0)
         low, high = np.where(rising, low - eta, 0.0), np.where(rising, high - eta, 1.0)
         state = interval(self.link.name, low, high, gap)
@@ -135,23 +124,8 @@ class Ordered(ScoredFamily):
         return Working(log_density, residual, np.where(rising, weight, 0.0), (state, rising))
 
     def derivatives(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> Derivatives:
-        """Second derivatives are concave in cuts and eta together: what is observed informs."""
-        state, rising = working.state
-        below = [(y == level) * rising for level in range(1, len(self.levels))]  # cut is low end
-        above = [(y == level) * rising for level in range(len(self.levels) - 1)]  # cut is high end
-        first = [np.where(rising, -state.shift, 0.0)]
-        second = [[np.where(rising, state.shift_shift, 0.0)]]
-        lower = []
-        in_low, in_high = state.low_low + state.low_high, state.high_high + state.low_high
-        for j, (low, high) in enumerate(zip(below, above, strict=True)):
-            first.append(low * state.low + high * state.high)
-            row = [np.zeros(1)] * j
-            if j:
-                row[-1] = high * state.low_high
-            row.append(low * state.low_low + high * state.high_high)
-            second.append([-(low * in_low) - high * in_high, *row])
-            lower.append([-entry for entry in row])
-        return Derivatives(first, second, -second[0][0], lower)
+        found, rising = working.state
+        return in_cuts(y, found, rising, nuisance.shape[-1])
 
     def update_nuisance(
         self,
@@ -163,21 +137,14 @@ class Ordered(ScoredFamily):
     ) -> Array:
         """A scoring step, shortened where it would all but close a gap between cuts."""
         moved = super().update_nuisance(stats, deviance, nuisance, penalty, shared)
-        before = np.diff(nuisance, axis=-1)
-        closing = before - np.diff(moved, axis=-1)
-        tight = closing > LARGEST_SHARE * before
-        share = np.where(tight, LARGEST_SHARE * before / np.where(tight, closing, 1.0), 1.0)
-        share = share.min(axis=-1, keepdims=True, initial=1.0)
-        if shared:
-            share = share.min(axis=1, keepdims=True)
-        return nuisance + share * (moved - nuisance)
+        return kept_in_order(nuisance, moved, bool(shared))
 
     def _reached(self, eta: Array, nuisance: Array) -> Array:
         """P(Y < level), (S, K, m, L - 1), of all levels but the first."""
         return self._cdf(nuisance[..., None, :] - eta[..., None])
 
     def _cdf(self, x: Array) -> Array:
-        return np.asarray(self.link.mean(x))
+        return np.asarray(expit(x) if self.link.name == "logit" else ndtr(x))
 
     def mean(self, aux: Aux, eta: Array, nuisance: Array) -> Array:
         """Mean of the levels' numbers."""
@@ -194,7 +161,7 @@ class Ordered(ScoredFamily):
 
     def tails(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> tuple[Array, Array]:
         level = np.clip(np.floor(y), -1.0, len(self.levels) - 1.0)
-        cut = self._edges(np.maximum(level, 0.0), nuisance)[1] - np.clip(eta, -FARTHEST, FARTHEST)
+        cut = edges(np.maximum(level, 0.0), nuisance)[1] - np.clip(eta, -FARTHEST, FARTHEST)
         below, above = self._cdf(cut), self._cdf(-cut)
         return np.where(level < 0.0, 0.0, below), np.where(level < 0.0, 1.0, above)
 

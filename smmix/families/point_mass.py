@@ -45,7 +45,7 @@ class PointMass(ScoredFamily):
     0.0
     """
 
-    value: float = 0.0
+    value: Any = 0.0
     name = "point_mass"
     label = "point masses"
     link = None
@@ -62,10 +62,10 @@ class PointMass(ScoredFamily):
 
     @property
     def discrete(self) -> bool:  # type: ignore[override]
-        return self.value.is_integer()
+        return bool(self.value.is_integer())
 
     def _has(self, y: Array) -> Array:
-        return y < 0.0 if self.value == np.inf else y == self.value
+        return np.asarray(y < 0.0 if self.value == np.inf else y == self.value)
 
     def refuse(self, y: Array, aux: Aux) -> tuple[int, str] | None:
         row = first_not(self._has(y))

@@ -12,14 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import gammaln, log1p, loggamma, psi, zeta
 
-__all__ = [
-    "log_ratio",
-    "log_rising",
-    "ratio_curve",
-    "ratio_rest",
-    "rising_bend",
-    "rising_slope",
-]
+__all__ = ["log_ratios", "log_rising", "rising_bend", "rising_slope"]
 
 #: From this r on the series are exact to rounding.
 LARGE = 32.0
@@ -42,7 +35,7 @@ def _sides(a: np.ndarray) -> _Sides:
     return _Sides(small, np.where(small, a, 0.01), 1.0 / np.where(small, 1.0, a))
 
 
-def ratio_fall(t: np.ndarray) -> np.ndarray:
+def _fall(t: np.ndarray) -> np.ndarray:
     """1 - log(1 + t) / t, which is minus t times the derivative of log(1 + t) / t."""
     near = np.where(t.real < SMALL, t, 0.0)
     series = np.zeros_like(near)
@@ -52,8 +45,8 @@ def ratio_fall(t: np.ndarray) -> np.ndarray:
     return np.where(t.real < SMALL, series, 1.0 - log1p(far) / far)
 
 
-def ratio_bend(t: np.ndarray) -> np.ndarray:
-    """T / (1 + t) - 2 (1 - log(1 + t) / t), which is of order t^2."""
+def _bend(t: np.ndarray) -> np.ndarray:
+    """Of order t^2: t / (1 + t) - 2 (1 - log(1 + t) / t)."""
     near = np.where(t.real < SMALL, t, 0.0)
     series = np.zeros_like(near)
     for k in range(TERMS + 1, 1, -1):
@@ -64,22 +57,21 @@ def ratio_bend(t: np.ndarray) -> np.ndarray:
     )
 
 
-def log_ratio(t: np.ndarray) -> np.ndarray:
-    """Log(1 + t) / t of positive t, with its digits where it is small too."""
-    return np.where(t.real < SMALL, 1.0 - ratio_fall(t), log1p(t) / t)
+def log_ratios(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """R = log(1 + x) / x, minus x times its derivative, and x^2 times its second derivative.
 
-
-def ratio_rest(t: np.ndarray) -> np.ndarray:
-    """Log(1 + t) / t - 1 / (1 + t): of order t where t is small, log(t) / t where it is large."""
-    q = 1.0 / (1.0 + t)
-    return np.where(t.real < SMALL, t * q - ratio_fall(t), log1p(t) / t - q)
-
-
-def ratio_curve(t: np.ndarray) -> np.ndarray:
-    """2 log(1 + t) / t - (3 - q) q with q = 1 / (1 + t), of order t^2 where t is small."""
-    q = 1.0 / (1.0 + t)
-    near = (t * q) ** 2 + ratio_bend(t)
-    return np.where(t.real < SMALL, near, 2.0 * log1p(t) / t - (3.0 - q) * q)
+    They are exact for small x, where the last two are of order x and x^2, and for large x, where
+    all three vanish.
+    """
+    near = x.real < SMALL
+    far = np.where(near, 1.0, x)
+    ratio, q = log1p(far) / far, 1.0 / (1.0 + far)
+    part, fall = x / (1.0 + x), _fall(x)
+    return (
+        np.where(near, 1.0 - fall, ratio),
+        np.where(near, part - fall, ratio - q),
+        np.where(near, part**2 + _bend(x), 2.0 * ratio - 3.0 * q + q * q),
+    )
 
 
 def log_rising(y: np.ndarray, a: np.ndarray) -> np.ndarray:
@@ -88,7 +80,7 @@ def log_rising(y: np.ndarray, a: np.ndarray) -> np.ndarray:
     t = a * y
     log = log1p(t)
     q = 1.0 / (1.0 + t)
-    series = y * (log - ratio_fall(t)) - 0.5 * log
+    series = y * (log - _fall(t)) - 0.5 * log
     for power, c in SERIES:
         series = series + c * a**power * (q**power - 1.0)
     if small.all():
@@ -102,7 +94,7 @@ def rising_slope(y: np.ndarray, a: np.ndarray) -> np.ndarray:
     small, a, r = _sides(a)
     t = a * y
     q = 1.0 / (1.0 + t)
-    series = y * ratio_fall(t) - 0.5 * t * q
+    series = y * _fall(t) - 0.5 * t * q
     for k, c in SERIES:
         series = series + k * c * a**k * (q ** (k + 1) - 1.0)
     if small.all():
@@ -115,7 +107,7 @@ def rising_bend(y: np.ndarray, a: np.ndarray, slope: np.ndarray) -> np.ndarray:
     small, a, r = _sides(a)
     t = a * y
     q = 1.0 / (1.0 + t)
-    series = y * ratio_bend(t) + 0.5 * (t * q) ** 2
+    series = y * _bend(t) + 0.5 * (t * q) ** 2
     for k, c in SERIES:
         terms = (k - 1.0) * (q ** (k + 1) - 1.0) - (k + 1.0) * t * q ** (k + 2)
         series = series + k * c * a**k * terms

@@ -23,7 +23,9 @@ class ScoredFamily(ExponentialFamily):
     """
 
     link: Any
-    links = ("log",)
+    links: tuple[str, ...] = ("log",)
+    #: Between them all nuisance parameters have powers that are numbers; updates stay there.
+    limits: tuple[float, float] = (-np.inf, np.inf)
 
     def to_plain(self) -> dict[str, Any]:
         options = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
@@ -34,6 +36,7 @@ class ScoredFamily(ExponentialFamily):
             if isinstance(value, tuple)
             else value
             for name, value in options.items()
+            if value is not None
         }
 
     def __repr__(self) -> str:
@@ -58,7 +61,8 @@ class ScoredFamily(ExponentialFamily):
         penalty: Penalty,
         shared: frozenset[str],
     ) -> Array:
-        return scored_update(stats, nuisance, self.nuisance, penalty, shared, self.scale)
+        moved = scored_update(stats, nuisance, self.nuisance, penalty, shared, self.scale)
+        return np.clip(moved, *self.limits)
 
     def score(self, stats: ComponentStats, nuisance: Array) -> Array:
         return nuisance_scores(stats, nuisance)

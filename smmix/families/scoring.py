@@ -124,8 +124,10 @@ def _in_working_coordinates(
     )
     information = np.empty((*nuisance.shape, d))
     rows, columns = np.tril_indices(d)
-    information[..., rows, columns] = sums[..., d:]
-    information[..., columns, rows] = sums[..., d:]
+    # Beside other families there may be sums of theirs behind.
+    own = sums[..., d : d + rows.size]
+    information[..., rows, columns] = own
+    information[..., columns, rows] = own
     information *= slope[..., :, None] * slope[..., None, :]
     return sums[..., :d] * slope, information
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
@@ -89,6 +89,9 @@ class StudentT(LocationScale):
 
     df: float | None = None
     name = "student_t"
+    becomes: ClassVar[dict[tuple[str, float], str]] = {
+        ("df", np.inf): "a regression with normal errors"
+    }
     label = "Student t regressions"
 
     def __post_init__(self) -> None:

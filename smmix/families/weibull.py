@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import expm1, gammaln, psi, zeta
 
-from smmix.core.family import Derivatives, Nuisance, Penalty, Working
-from smmix.core.statistics import ComponentStats
+from smmix.core.family import Derivatives, Nuisance, Working
 from smmix.core.transforms import LOG
 from smmix.families.exponential import LARGEST, LOG_LARGEST, Array, Aux, first_not
 from smmix.families.links import LARGEST_LOG, LINKS
@@ -18,7 +17,9 @@ from smmix.families.scored import ScoredFamily
 __all__ = ["Weibull"]
 
 TAKES: tuple[str, ...] = ("event",)
-SMALLEST_SHAPE, LARGEST_SHAPE = 1e-30, 1e30
+SHAPE: tuple[Nuisance, ...] = (Nuisance("shape", LOG),)
+#: The spread of log times.
+INVERSE_SHAPE: tuple[Any, Any] | None = (0, -1.0)
 #: From this shape on the variance comes from a series in 1 / shape.
 LARGE = 100.0
 
@@ -60,8 +61,9 @@ class Weibull(ScoredFamily):
     name = "weibull"
     label = "Weibull regressions"
     takes = TAKES
-    scale = (0, -1.0)
-    nuisance = (Nuisance("shape", LOG),)
+    scale = INVERSE_SHAPE
+    limits = (1e-30, 1e30)
+    nuisance = SHAPE
 
     def refuse(self, y: Array, aux: Aux) -> tuple[int, str] | None:
         size = np.abs(y)
@@ -77,19 +79,20 @@ class Weibull(ScoredFamily):
         return np.array([np.pi / np.sqrt(6.0) / max(spread, 1e-6)])[: len(self.nuisance)]
 
     def _shape(self, nuisance: Array) -> Array:
-        return np.clip(nuisance[..., :1], SMALLEST_SHAPE, LARGEST_SHAPE)
+        return np.clip(nuisance[..., :1], *self.limits)
 
     def evaluate(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> Working:
         failed = np.where(y > 0.0, 1.0, 0.0)
         log_time = np.log(np.abs(y))
         shape = self._shape(nuisance)
-        z = np.clip(shape * (log_time - eta), -LOG_LARGEST, LOG_LARGEST)
+        distance = np.clip(log_time - eta, -LARGEST, LARGEST)
+        z = np.clip(shape * distance, -LARGEST, LOG_LARGEST)
         hazard = np.exp(z)
         log_density = failed * (np.log(shape) + z - log_time)
         log_density -= hazard
         # At least one for an event: the curvature alone makes a far too long step where the
         # hazard is small.
-        weight = np.maximum(hazard.real, failed)
+        weight = np.maximum(hazard.real, np.maximum(failed, 1.0 / LARGEST))
         residual = (hazard - failed) / (shape * weight)
         return Working(log_density, residual, weight * shape**2, _State(failed, z, hazard))
 
@@ -107,24 +110,11 @@ class Weibull(ScoredFamily):
         second.append([rest + z * hazard, -information])
         return Derivatives(first, second, curvature, [[information]])
 
-    def update_nuisance(
-        self,
-        stats: ComponentStats,
-        deviance: Array,
-        nuisance: Array,
-        penalty: Penalty,
-        shared: frozenset[str],
-    ) -> Array:
-        moved = super().update_nuisance(stats, deviance, nuisance, penalty, shared)
-        return np.clip(moved, SMALLEST_SHAPE, LARGEST_SHAPE)
-
-    def _level(self, eta: Array, nuisance: Array, power: float) -> Array:
-        """E[y^power]."""
-        log = power * eta + gammaln(1.0 + power / self._shape(nuisance))
-        return np.exp(np.clip(log, -LARGEST_LOG, LARGEST_LOG))
+    def _log_mean(self, eta: Array, nuisance: Array) -> Array:
+        return np.asarray(eta + gammaln(1.0 + 1.0 / self._shape(nuisance)))
 
     def mean(self, aux: Aux, eta: Array, nuisance: Array) -> Array:
-        return self._level(eta, nuisance, 1.0)
+        return _bounded_exp(self._log_mean(eta, nuisance))
 
     def mean_derivatives(self, aux: Aux, eta: Array, nuisance: Array) -> list[Array]:
         mean, shape = self.mean(aux, eta, nuisance), self._shape(nuisance)
@@ -139,8 +129,8 @@ class Weibull(ScoredFamily):
         series = (terms * near[..., None] ** n).sum(axis=-1)
         far = gammaln(1.0 + 2.0 * inverse) - 2.0 * gammaln(1.0 + inverse)
         log_ratio = np.where(inverse < 1.0 / LARGE, series, far)  # of E[y^2] to the squared mean
-        mean = self.mean(aux, eta, nuisance)
-        return np.minimum(expm1(np.minimum(log_ratio, LOG_LARGEST)) * mean, LARGEST) * mean
+        log_relative = log_ratio + np.log(-expm1(-log_ratio))
+        return _bounded_exp(2.0 * self._log_mean(eta, nuisance) + log_relative)
 
     def _hazard(self, y: Array, eta: Array, nuisance: Array) -> Array:
         with np.errstate(divide="ignore"):
@@ -170,7 +160,11 @@ class Weibull(ScoredFamily):
         return _time(eta + np.log(rng.standard_exponential(eta.shape)) / self._shape(nuisance))
 
 
+def _bounded_exp(log: Array) -> Array:
+    return np.asarray(np.exp(np.clip(log, -LARGEST_LOG, LARGEST_LOG)))
+
+
 def _time(log_time: Array) -> Array:
     """A time from its log; certain quantiles are 0 and infinite."""
-    inside = np.exp(np.clip(log_time, -LARGEST_LOG, LARGEST_LOG))
-    return np.where(np.isinf(log_time), np.where(log_time > 0.0, np.inf, 0.0), inside)
+    ends = np.where(log_time > 0.0, np.inf, 0.0)
+    return np.where(np.isinf(log_time), ends, _bounded_exp(log_time))

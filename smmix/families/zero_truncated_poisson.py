@@ -8,10 +8,9 @@ import numpy as np
 from scipy.special import expm1, gammainc, gammaln, pdtr
 
 from smmix.core.family import Derivatives, Working
-from smmix.families.exponential import Array, Aux, first_not, mean_of, smallest_reaching
+from smmix.families.counts import CountFamily, poisson_draws
+from smmix.families.exponential import Array, Aux, mean_of
 from smmix.families.links import LINKS
-from smmix.families.negative_binomial import LARGEST_DRAWN
-from smmix.families.scored import ScoredFamily
 
 __all__ = ["ZeroTruncatedPoisson"]
 
@@ -22,7 +21,7 @@ BERNOULLI = (1 / 12, -1 / 720, 1 / 30240, -1 / 1209600)
 
 
 @dataclass(frozen=True, repr=False)
-class ZeroTruncatedPoisson(ScoredFamily):
+class ZeroTruncatedPoisson(CountFamily):
     """Poisson regressions of counts that are known only where they are not zero [1]_.
 
     The linear predictor is the log of the rate, the mean before zeros were left out.
@@ -43,12 +42,7 @@ class ZeroTruncatedPoisson(ScoredFamily):
     link = LINKS["log"]
     name = "zero_truncated_poisson"
     label = "zero-truncated Poisson regressions"
-    discrete = True
-
-    def refuse(self, y: Array, aux: Aux) -> tuple[int, str] | None:
-        row = first_not((y >= 1.0) & np.isfinite(y) & (np.floor(y) == y))
-        words = "a zero-truncated Poisson response is a whole number from 1 up"
-        return None if row is None else (row, words)
+    least = 1
 
     def start_response(self, y: Array, aux: Aux) -> Array:
         return np.log(y - 0.5)
@@ -93,16 +87,11 @@ class ZeroTruncatedPoisson(ScoredFamily):
         below = np.where(above < 0.5, 1.0 - above, (pdtr(count, rate) - np.exp(-rate)) / some)
         return np.where(y < 1.0, 0.0, below), np.where(y < 1.0, 1.0, above)
 
-    def quantile(self, q: float, aux: Aux, eta: Array, nuisance: Array) -> Array:
-        unlimited = np.full(eta.shape, np.inf)
-        found = smallest_reaching(lambda y: self.cdf(y, aux, eta, nuisance), q, unlimited)
-        return np.maximum(found, 1.0)
-
     def sample(self, aux: Aux, eta: Array, nuisance: Array, rng: np.random.Generator) -> Array:
         """One event at a time before 1, from its distribution, and a Poisson number after it."""
-        rate = np.minimum(self._rate(eta), LARGEST_DRAWN)
+        rate = self._rate(eta)
         first = -np.log1p(rng.random(rate.shape) * np.expm1(-rate))
-        return 1.0 + rng.poisson(np.maximum(rate - first, 0.0))
+        return 1.0 + poisson_draws(np.maximum(rate - first, 0.0), rng)
 
 
 def _moments(rate: Array) -> tuple[Array, Array]:

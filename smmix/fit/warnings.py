@@ -6,7 +6,7 @@ import warnings
 
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
-from smmix.errors import DegenerateComponentWarning
+from smmix.errors import BoundaryWarning, DegenerateComponentWarning
 from smmix.mixture.fitted import Fitted
 from smmix.support.callers import user_level
 
@@ -28,7 +28,15 @@ def warn_of(fitted: Fitted) -> None:
         )
     if told:
         warnings.warn(told, DegenerateComponentWarning, stacklevel=user_level())
-    if not mode.degenerate and not fitted.converged:
+    if fitted.boundary and not mode.degenerate:
+        words = " ".join(entry.words for entry in fitted.boundary)
+        warnings.warn(
+            f"The maximum lies at the boundary: {words} There are no standard errors of what goes "
+            "there; leave it out, share it, or use the model that is its limit.",
+            BoundaryWarning,
+            stacklevel=user_level(),
+        )
+    elif not mode.degenerate and not fitted.converged:
         warnings.warn(
             f"The fit did not converge: {fitted.status} (largest score per observation "
             f"{mode.score_norm:.2g}).",

@@ -17,6 +17,7 @@ from smmix.core.params import MixtureParams
 from smmix.core.scale import spread
 from smmix.core.statistics import InfoStats
 from smmix.errors import SmmixError
+from smmix.mixture.boundary import Boundary
 from smmix.mixture.evaluate import mean_prior, mixing_shares
 from smmix.mixture.observed import Observed, refuse_rows
 from smmix.mixture.separation import Separation, separation
@@ -86,6 +87,8 @@ class Fitted:
         Derivatives of the log-likelihood at the estimates, in the full vector.
     directions : Directions or None
         The same in coordinates that are well-conditioned, and where parameters are free.
+    boundary : tuple of Boundary
+        Parameters whose maximum lies at the end of their range.
     """
 
     specification: Specification
@@ -107,6 +110,7 @@ class Fitted:
     curvature: float = np.nan
     info: InfoStats | None = None
     directions: Directions | None = None
+    boundary: tuple[Boundary, ...] = ()
 
     # -- how it is inferred from ----------------------------------------------------------------
 
@@ -167,7 +171,15 @@ class Fitted:
         if self.covariance is None:
             return np.full(self.params.size, np.nan)
         with np.errstate(invalid="ignore"):
-            return np.sqrt(np.diag(self.covariance))
+            error = np.sqrt(np.diag(self.covariance))
+        error[self.at_boundary] = np.nan
+        return error
+
+    @property
+    def at_boundary(self) -> list[int]:
+        """Positions of the parameters whose maximum lies at the end of their range."""
+        names = self.specification.param_names
+        return [names.index(entry.parameter) for entry in self.boundary]
 
     def conf_int(self, alpha: float = 0.05) -> np.ndarray:
         """Symmetric intervals of level 1 - ``alpha``, (V, 2)."""

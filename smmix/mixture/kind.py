@@ -37,11 +37,17 @@ class Kind(NamedTuple):
         Raises
         ------
         SmmixError
-            If a name is unknown, or the family has no such parameter.
+            If a name is unknown, the family has no such parameter, or needs a design beside.
         """
         if variance not in ("free", "equal"):
             raise SmmixError(f"variance must be 'free' or 'equal', not {variance!r}.")
         found = read_family(family, k)
+        if "inflate" in found.takes:
+            raise SmmixError(
+                "A model has no design for the terms of a zero-inflated family; extra zeros that "
+                "depend on regressors are a component of their own: use family=['poisson', "
+                "'zero'] with k=2 and a concomitant formula."
+            )
         names = list(dict.fromkeys(parameter.name for parameter in found.nuisance))
         given = [shared] if isinstance(shared, str) else list(shared or [])
         if variance == "equal":

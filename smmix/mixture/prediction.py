@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,12 +10,23 @@ import numpy as np
 import pandas as pd
 
 from smmix.core.family import Family
+from smmix.core.family_list import members
 from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
 from smmix.mixture.rows import Rows
 from smmix.mixture.specification import Specification
 
-__all__ = ["WHICH", "Law", "component_means", "labels_of", "predict_rows", "prior_probabilities"]
+__all__ = [
+    "WHICH",
+    "Law",
+    "component_means",
+    "labels_of",
+    "of_units",
+    "predict_rows",
+    "prior_probabilities",
+    "seen",
+    "unit_concomitant",
+]
 
 WHICH = (
     "mean", "components", "linear", "variance", "prob", "posterior", "label", "cdf", "quantile",
@@ -24,8 +35,8 @@ WHICH = (
 NEED_RESPONSE = ("posterior", "label", "cdf")
 #: Stands for a response that is not known; what it gives is thrown away.
 START = 1.0
-#: Most halvings of the bracket of a quantile; they end when no number lies between its ends.
-BISECTIONS = 2000
+#: Halvings that leave no double between the ends of any bracket.
+BISECTIONS = 64
 
 
 def linear_predictors(params: MixtureParams, rows: Rows) -> np.ndarray:
@@ -41,12 +52,51 @@ def component_means(model: Specification, params: MixtureParams, rows: Rows) -> 
 
 def prior_probabilities(model: Specification, params: MixtureParams, rows: Rows) -> np.ndarray:
     """P(component | z), (m, k); NaN where the concomitant variables are."""
-    probability = model.mixing.prior(params.mixing, rows.concomitant).probability[0].T
+    z = unit_concomitant(rows)
+    probability = model.mixing.prior(params.mixing, z).probability[0].T
     if probability.shape[0] == 1:
         probability = np.tile(probability, (len(rows.index), 1))
         # A row that cannot be predicted for has no other prediction either.
         probability[np.isnan(rows.exog).any(axis=1)] = np.nan
     return probability
+
+
+def unit_concomitant(rows: Rows) -> np.ndarray | None:
+    """Mixing design of the unit that each row belongs to, (m, q)."""
+    return None if rows.concomitant is None else of_units(rows.concomitant, rows)
+
+
+def of_units(values: np.ndarray, rows: Rows) -> np.ndarray:
+    """Values (m, ..) of the row that counts for each row's group; a row's own without groups.
+
+    As in the fit that is the first row in which nothing is missing, or else the first whose
+    concomitant variables are known. Rows that are incomplete themselves keep their NaN.
+    """
+    codes = rows.group_codes
+    if codes is None or not len(codes):
+        return values
+    known = ~np.isnan(rows.exog).any(axis=1)
+    if rows.concomitant is not None:
+        known &= ~np.isnan(rows.concomitant).any(axis=1)
+    complete = known.copy()
+    if rows.endog is not None:
+        complete &= ~np.isnan(rows.endog)
+    if rows.repeat is not None:
+        complete &= rows.repeat > 0.0
+    first = np.empty(codes.max() + 1, dtype=np.intp)
+    # The last to be written stays: rows in the order of what counts least to what counts most.
+    for rank in (np.ones_like(known), known, complete):
+        at = np.flatnonzero(rank)[::-1]
+        first[codes[at]] = at
+    result: np.ndarray = values[first][codes]
+    result[~known] = np.nan
+    return result
+
+
+def seen(specification: Specification, endog: np.ndarray) -> np.ndarray:
+    """The response (n,) as it was given: a time that was cut off without its sign."""
+    timed = any("event" in one.takes for one in members(specification.family, specification.k))
+    return np.abs(endog) if timed else endog
 
 
 @dataclass(frozen=True)
@@ -85,14 +135,37 @@ class Law:
     @property
     def mean(self) -> np.ndarray:
         """Mean of the mixture, (m,)."""
-        return np.asarray((self.prior * self.means).sum(axis=1))
+        return self.mixed(self.means)
 
     @property
     def variance(self) -> np.ndarray:
         """Variance of the mixture, (m,): within the components and between their means."""
         within = self._rows(self.family.variance(self.aux, self.eta, self.nuisance))
-        between = (self.means - self.mean[:, None]) ** 2
-        return np.asarray((self.prior * (within + between)).sum(axis=1))
+        with np.errstate(invalid="ignore"):
+            between = (self.means - self.mean[:, None]) ** 2
+        return self.mixed(within + between)
+
+    def mixed(self, values: np.ndarray) -> np.ndarray:
+        """Sum (m,) of what the components have (m, k), weighted with their probabilities.
+
+        A component of probability zero adds nothing, whatever it has.
+        """
+        with np.errstate(invalid="ignore"):
+            parts = self.prior * values
+        return np.asarray(np.where(self.prior == 0.0, 0.0, parts).sum(axis=1))
+
+    def only(self, c: int) -> Law:
+        """The law of component ``c`` by itself."""
+        one = np.zeros_like(self.prior)
+        one[:, c] = 1.0
+        one[np.isnan(self.prior).any(axis=1)] = np.nan
+        return replace(self, prior=one)
+
+    def repeated(self, positions: np.ndarray) -> Law:
+        """The law of the rows at ``positions``."""
+        aux = None if self.aux is None else self.aux[positions]
+        eta = np.ascontiguousarray(self.eta[:, :, positions])
+        return Law(self.family, aux, eta, self.nuisance, self.prior[positions])
 
     def log_density(self, y: np.ndarray) -> np.ndarray:
         """Log-density of y within each component, (m, k)."""
@@ -104,7 +177,7 @@ class Law:
         """P(Y <= y), or P(Y < y) with ``below``, under the mixture, (m,)."""
         function = self.family.cdf_below if below else self.family.cdf
         values = self._rows(function(y, self.aux, self.eta, self.nuisance))
-        return np.asarray((self.prior * values).sum(axis=1))
+        return self.mixed(values)
 
     def log_tails(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Logs of P(Y <= y) and P(Y > y) within each component, (m, k)."""
@@ -115,24 +188,39 @@ class Law:
     def quantile(self, q: float) -> np.ndarray:
         """Smallest y with P(Y <= y) >= q under the mixture, (m,).
 
-        By bisection between the quantiles of the components.
+        By bisection between the quantiles of the components, over the doubles in their order, so
+        that the number of steps has a bound even where one of them is infinite.
         """
         ends = self._rows(self.family.quantile(q, self.aux, self.eta, self.nuisance))
-        lower, upper = ends.min(axis=1), ends.max(axis=1)
-        found = self.cdf(lower) >= q
-        with np.errstate(invalid="ignore"):
-            for _ in range(BISECTIONS):
-                middle = lower + 0.5 * (upper - lower)
-                if not ((lower < middle) & (middle < upper) & ~found).any():
-                    break
-                below = self.cdf(middle) < q
-                lower, upper = np.where(below, middle, lower), np.where(below, upper, middle)
-        return np.where(found, ends.min(axis=1), upper)
+        absent = self.prior == 0.0
+        lowest = np.where(absent, np.inf, ends).min(axis=1)
+        highest = np.where(absent, -np.inf, ends).max(axis=1)
+        unknown = np.isnan(lowest) | np.isnan(highest) | np.isnan(self.prior).any(axis=1)
+        lower, upper = (_rank(np.where(unknown, 0.0, end)) for end in (lowest, highest))
+        found = ~unknown & (self.cdf(lowest) >= q)
+        for _ in range(BISECTIONS):
+            middle = (lower >> 1) + (upper >> 1) + (lower & upper & 1)
+            if not ((lower < middle) & (middle < upper) & ~found & ~unknown).any():
+                break
+            below = self.cdf(_of_rank(middle)) < q
+            lower, upper = np.where(below, middle, lower), np.where(below, upper, middle)
+        return np.where(unknown, np.nan, np.where(found, lowest, _of_rank(upper)))
 
     @staticmethod
     def _rows(values: np.ndarray) -> np.ndarray:
         """Values (1, k, m) as (m, k)."""
         return np.ascontiguousarray(np.asarray(values)[0].T)
+
+
+def _rank(values: np.ndarray) -> np.ndarray:
+    """Place of doubles in their order, as whole numbers."""
+    bits = (values + 0.0).view(np.int64)
+    return np.where(bits < 0, np.int64(-(2**63)) - bits, bits)
+
+
+def _of_rank(ranks: np.ndarray) -> np.ndarray:
+    bits = np.where(ranks < 0, np.int64(-(2**63)) - ranks, ranks)
+    return np.ascontiguousarray(bits).view(np.float64)
 
 
 def posterior_probabilities(model: Specification, params: MixtureParams, rows: Rows) -> np.ndarray:
@@ -151,7 +239,7 @@ def posterior_probabilities(model: Specification, params: MixtureParams, rows: R
     with np.errstate(divide="ignore"):
         log_prior = np.log(prior)
     if rows.group_codes is not None:
-        told, log_prior = _shared(told, log_prior, rows.group_codes)
+        told = _shared(told, rows.group_codes)
     joint = told + log_prior
     joint -= joint.max(axis=1, keepdims=True)
     np.exp(joint, out=joint)
@@ -159,15 +247,12 @@ def posterior_probabilities(model: Specification, params: MixtureParams, rows: R
     return result
 
 
-def _shared(
-    told: np.ndarray, log_prior: np.ndarray, codes: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """What all rows of a group tell together, and the prior of their first row, for every row."""
+def _shared(told: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """What all rows of a group tell together, for every row."""
     complete = ~np.isnan(told).any(axis=1)
     sums = np.zeros((codes.max(initial=-1) + 1, told.shape[1]))
     np.add.at(sums, codes[complete], told[complete])
-    _, first = np.unique(codes, return_index=True)
-    return np.where(complete[:, None], sums[codes], np.nan), log_prior[first][codes]
+    return np.where(complete[:, None], sums[codes], np.nan)
 
 
 def predict_rows(
@@ -216,6 +301,7 @@ def predict_rows(
     if which == "components":
         return pd.DataFrame(law.means, rows.index, components)
     if which == "cdf":
+        assert rows.endog is not None, "refused above"
         return pd.Series(law.cdf(rows.endog), rows.index, name="cdf")
     if which == "quantile":
         return _quantiles(q, law, rows.index)

@@ -272,3 +272,7 @@ def from_formula(
     face = MixtureOLS if kind.family == Gaussian() else MixtureGLM
     model: MixtureOLS | MixtureGLM = face._of_parts(parts)
     return model
+
+
+# The base class would build a model of one design.
+MixtureGLM.from_formula = staticmethod(from_formula)  # type: ignore[method-assign, assignment]

@@ -11,6 +11,7 @@ from scipy.linalg.lapack import dgejsv
 from statsmodels.regression.linear_model import OLSResults
 from statsmodels.tools.sm_exceptions import ValueWarning
 
+from smmix.core.linalg import scaled_inverse
 from smmix.errors import SmmixError
 from smmix.formula import linear_constraint
 from smmix.support.callers import user_level
@@ -153,11 +154,7 @@ class NormalEquationResults(OLSResults):
         if invcov is None:
             matrix = linear_constraint(self.model.data.cov_names, r_matrix)[0]
             covariance = np.asarray(self.cov_params(r_matrix=matrix, cov_p=cov_p))
-            size = np.sqrt(np.diag(covariance))
-            size = np.where(size > 0.0, size, 1.0)
-            covariance = covariance / size[:, None] / size
-            rank = int(np.linalg.matrix_rank(covariance, hermitian=True))
-            invcov = np.linalg.pinv(covariance, hermitian=True) / size[:, None] / size
+            invcov, rank = scaled_inverse(covariance)
             if rank < len(matrix):
                 warnings.warn(
                     f"Of {len(matrix)} hypotheses only {rank} are independent.",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import betaincinv, ndtr, ndtri
 
-from smmix.inference.intervals import quantile_residuals
+from smmix.inference.residuals import quantile_residuals
 from smmix.mixture.fitted import Fit, fitted_of
 from smmix.mixture.prediction import predict_rows
 from smmix.mixture.rows import own_rows

@@ -167,6 +167,8 @@ def _dropped_note(fitted: Fitted) -> str:
 
 
 def _status_note(fitted: Fitted) -> str:
+    if fitted.boundary:
+        return " ".join(entry.words for entry in fitted.boundary)
     return "" if fitted.converged else f"The fit did not converge: {fitted.status}."
 
 
@@ -224,7 +226,7 @@ def _sharp_note(fitted: Fitted) -> str:
         return ""
     c = share.idxmin()
     return (
-        f"The spread of component {c} is {share[c]:.2g} of the largest, on few units: rows that "
+        f"The spread of component {c} is {share.min():.2g} of the largest, on few units: rows that "
         f"are in line by chance look the same. Ask bootstrap_lrt whether k = {fitted.k - 1} is "
         "enough."
     )

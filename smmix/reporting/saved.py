@@ -10,7 +10,7 @@ import pandas as pd
 
 from smmix.errors import SmmixError
 from smmix.inference.covariance import proportions, sigmas
-from smmix.inference.intervals import MixturePrediction, get_prediction
+from smmix.inference.prediction import MixturePrediction, get_prediction
 from smmix.inference.table import parameter_table
 from smmix.mixture.fitted import Fitted
 from smmix.mixture.prediction import predict_rows

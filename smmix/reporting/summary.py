@@ -171,7 +171,7 @@ def _row(
     known: bool,
 ) -> list[str]:
     cells = [name, forg(estimate, prec=4)]
-    if not known:
+    if not known or np.isnan(error):
         return [*cells, *[""] * 5]
     lower, upper = limits
     tests = ["", ""]

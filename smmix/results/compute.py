@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from scipy.linalg import null_space
 
 from smmix.errors import SmmixError
 from smmix.fit.run import component_order
 from smmix.inference.covariance import Estimate, check_cov_type, covariance
+from smmix.mixture.boundary import Boundary, boundaries
 from smmix.mixture.evaluate import information_at
 from smmix.mixture.fitted import FitRecord, Fitted
 from smmix.mixture.observed import Observed
+from smmix.mixture.parameters import NUISANCE
 from smmix.mixture.specification import Specification
 from smmix.resampling.bootstrap import bootstrap
 from smmix.search.conditioning import Directions, conditioned, smallest_curvature
@@ -64,6 +67,11 @@ def fitted_mode(
     spec, source = specification.spec, observed.source
     given = Directions(info, *specification.tangent)
     at = conditioned(spec, specification.unpack(params), source, given)
+    boundary: tuple[Boundary, ...] = ()
+    if mode.status is EMStatus.BOUNDARY:
+        boundary = boundaries(specification, observed, params, info)
+        names = specification.param_names
+        at = held(at, [names.index(entry.parameter) for entry in boundary])
     found = covariance(Estimate(specification, observed, params, at), cov_type, options)
     interrupted = record.modes.interrupted
     df_resid = observed.nobs - specification.n_free
@@ -78,7 +86,7 @@ def fitted_mode(
         float(info.loglike),
         observed.nobs,
         df_resid,
-        mode.status is EMStatus.CONVERGED and not interrupted,
+        _converged(mode.status, boundary) and not interrupted,
         EMStatus.INTERRUPTED.value if interrupted else mode.status.value,
         observed=observed,
         record=record,
@@ -86,4 +94,20 @@ def fitted_mode(
         curvature=smallest_curvature(at),
         info=info,
         directions=at,
+        boundary=boundary,
     )
+
+
+def held(at: Directions, parameters: list[int]) -> Directions:
+    """Directions in which the other parameters are free while some stay where they are."""
+    if not parameters:
+        return at
+    free = null_space(at.visible[parameters])
+    return at._replace(full=at.full @ free, visible=at.visible @ free)
+
+
+def _converged(status: EMStatus, boundary: tuple[Boundary, ...]) -> bool:
+    """Whether a maximum was reached: at the end of a range there is one, at infinity none."""
+    if status is EMStatus.BOUNDARY:
+        return bool(boundary) and all(entry.kind == NUISANCE for entry in boundary)
+    return status is EMStatus.CONVERGED

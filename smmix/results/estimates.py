@@ -13,7 +13,7 @@ from statsmodels.base.model import GenericLikelihoodModelResults
 
 from smmix import plots
 from smmix.errors import SmmixError
-from smmix.inference import intervals
+from smmix.inference import residuals
 from smmix.inference.criteria import Criteria, classification_table
 from smmix.inference.table import parameter_table
 from smmix.mixture.fitted import FitRecord, Fitted
@@ -128,6 +128,7 @@ class MixtureEstimates(GenericLikelihoodModelResults):
     unpacked = _shown("unpacked", "The estimates as the core's parameters.")
     llf = _shown("llf", "Log-likelihood at the estimates.")
     coef = _shown("coef", "Coefficients, terms x components; zero where a component lacks one.")
+    boundary = _shown("boundary", "Parameters whose maximum lies at the end of their range.")
     sigma = _shown("sigma", "Standard deviation of the errors of each component.")
     nuisance = _shown(
         "nuisance",
@@ -138,6 +139,11 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         "Mixing weights; with concomitants the average of the prior probabilities.",
     )
     mean_prior = _shown("mean_prior", "Mixing weights (k,) and their derivatives (k, V).")
+
+    @cached_property
+    def bse(self) -> np.ndarray:
+        """Standard errors; NaN for parameters whose maximum lies at the end of their range."""
+        return self.fitted.bse
 
     @cached_property
     def pvalues(self) -> np.ndarray:
@@ -187,7 +193,7 @@ class MixtureEstimates(GenericLikelihoodModelResults):
     @property
     def quantile_residuals(self) -> pd.Series:
         """Normal quantiles of the fitted distribution function at the response."""
-        return intervals.quantile_residuals(self.fitted)
+        return residuals.quantile_residuals(self.fitted)
 
     # -- how good the fit is --------------------------------------------------------------------
 

@@ -12,7 +12,8 @@ from statsmodels.base.model import LikelihoodResultsWrapper
 
 from smmix.errors import SmmixError
 from smmix.fit.run import opened
-from smmix.inference import intervals
+from smmix.inference import prediction
+from smmix.inference.influence import Influence, influence
 from smmix.large.build import is_large
 from smmix.large.predict import predict_large
 from smmix.mixture.fitted import FitRecord
@@ -152,9 +153,9 @@ class MixtureResults(MixtureUncertainty):
             MixtureResults(self.model, self.record, self.row, cov_type, cov_kwds, use_t)
         )
 
-    @documented_by(intervals.influence)
-    def get_influence(self) -> intervals.Influence:
-        return intervals.influence(self.fitted)
+    @documented_by(influence)
+    def get_influence(self) -> Influence:
+        return influence(self.fitted)
 
     # -- prediction -----------------------------------------------------------------------------
 
@@ -238,17 +239,23 @@ class MixtureResults(MixtureUncertainty):
             )
         return predict_rows(self.model.specification, self.unpacked, rows, which, q)
 
-    @documented_by(intervals.get_prediction)
+    @documented_by(prediction.get_prediction)
     def get_prediction(
         self,
         exog: Any = None,
         *,
+        which: str = "mean",
         exog_concomitant: Any = None,
         offset: Any = None,
         transform: bool = True,
-    ) -> intervals.MixturePrediction:
-        return intervals.get_prediction(
-            self.fitted, exog, exog_concomitant=exog_concomitant, offset=offset, transform=transform
+    ) -> prediction.MixturePrediction:
+        return prediction.get_prediction(
+            self.fitted,
+            exog,
+            which=which,
+            exog_concomitant=exog_concomitant,
+            offset=offset,
+            transform=transform,
         )
 
     @documented_by(draws.simulate)

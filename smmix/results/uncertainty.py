@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from statsmodels.tools.sm_exceptions import ValueWarning
 
+from smmix.core.linalg import scaled_inverse
+from smmix.errors import SmmixError
 from smmix.inference import covariance, terms
+from smmix.inference.ratios import ratios
 from smmix.mixture.hypotheses import (
     check_matrix,
     check_square,
@@ -17,7 +22,9 @@ from smmix.mixture.hypotheses import (
     read_hypotheses,
     refuse_contradiction,
 )
+from smmix.reporting.margins import Margins
 from smmix.results.estimates import MixtureEstimates
+from smmix.support.callers import user_level
 from smmix.support.docstrings import documented_by
 
 __all__ = ["MixtureUncertainty"]
@@ -123,6 +130,10 @@ class MixtureUncertainty(MixtureEstimates):
     def proportions(self, alpha: float = 0.05) -> pd.DataFrame:
         return covariance.proportions(self.fitted, alpha)
 
+    @documented_by(ratios)
+    def ratios(self, alpha: float = 0.05) -> pd.DataFrame:
+        return ratios(self.fitted, alpha)
+
     @documented_by(covariance.sigmas)
     def sigmas(self, alpha: float = 0.05) -> pd.DataFrame:
         return covariance.sigmas(self.fitted, alpha)
@@ -132,8 +143,8 @@ class MixtureUncertainty(MixtureEstimates):
         return terms.profile_likelihood_ci(self.fitted, name, alpha)
 
     @documented_by(terms.margins)
-    def margins(self, alpha: float = 0.05) -> pd.DataFrame:
-        return terms.margins(self.fitted, alpha)
+    def margins(self, alpha: float = 0.05, *, at: Any = None, dummy: bool = False) -> Margins:
+        return Margins.of(terms.margins(self.fitted, alpha, at=at, dummy=dummy), self.fitted, at)
 
     # -- tests ----------------------------------------------------------------------------------
 
@@ -174,8 +185,9 @@ class MixtureUncertainty(MixtureEstimates):
         >>> test.summary_frame().round(3).to_numpy().tolist()
         [[0.3, 0.021, 14.278, 0.0, 0.259, 0.341]]
         """
-        cov_p = self._covariance_or(cov_p)
-        return super().t_test(read_hypotheses(r_matrix, self.model.param_names), cov_p, use_t)
+        matrix, values = read_hypotheses(r_matrix, self.model.param_names)
+        cov_p = self._covariance_or(cov_p, matrix)
+        return super().t_test((matrix, values), cov_p, use_t)
 
     def wald_test(
         self,
@@ -233,14 +245,31 @@ class MixtureUncertainty(MixtureEstimates):
         """
         matrix, values = read_hypotheses(r_matrix, self.model.param_names)
         refuse_contradiction(matrix, values, "r_matrix")
-        cov_p = self._covariance_or(cov_p)
+        cov_p = self._covariance_or(cov_p, matrix)
         invcov = check_square("invcov", invcov, [f"hypothesis {i}" for i in range(len(matrix))])
+        if invcov is None:
+            invcov, rank = scaled_inverse(matrix @ cov_p @ matrix.T)
+            if rank < len(matrix):
+                warnings.warn(
+                    f"Of {len(matrix)} hypotheses only {rank} are independent.",
+                    ValueWarning,
+                    stacklevel=user_level(),
+                )
+            df_constraints = rank if df_constraints is None else df_constraints
         return super().wald_test((matrix, values), cov_p, invcov, use_f, df_constraints, scalar)
 
-    def _covariance_or(self, cov_p: Any) -> np.ndarray:
+    def _covariance_or(self, cov_p: Any, contrast: np.ndarray) -> np.ndarray:
         """The covariance given for a test, or that of the fit."""
         given = check_square("cov_p", cov_p, self.model.param_names)
-        return self.fitted.required_covariance() if given is None else given
+        if given is not None:
+            return given
+        for place, entry in zip(self.fitted.at_boundary, self.fitted.boundary, strict=True):
+            if (contrast[:, place] != 0.0).any():
+                raise SmmixError(
+                    f"{entry.words} A test of it has no answer; compare the log-likelihood with "
+                    "that of a fit where it is held, as with fixed=."
+                )
+        return self.fitted.required_covariance()
 
     def f_test(self, r_matrix: Any, cov_p: Any = None, invcov: Any = None) -> Any:
         """F test of linear hypotheses together: `wald_test` divided by their number.

@@ -13,6 +13,7 @@ from smmix.core.linalg import solve_gram
 from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import MixtureParams
+from smmix.core.possible import possible_rows
 from smmix.core.source import Source
 from smmix.search.em import EMControl, Objective, expectation_maximisation
 
@@ -50,9 +51,20 @@ def with_start(spec: MixtureSpec, source: Source) -> MixtureSpec:
     coef = solve_gram(rows.x.T @ rows.x, rows.x.T @ target)[0]
     for c, member in enumerate(members(family, len(begin))):
         slots = [family.nuisance.index(parameter) for parameter in member.nuisance]
-        if slots:
-            begin[c, slots] = _single_nuisance(spec, member, rows, coef, begin[c, slots])
+        possible = possible_rows(member, y, sample.aux) if slots else None
+        own = rows if possible is None else _only(rows, possible)
+        if slots and own.y.size:
+            begin[c, slots] = _single_nuisance(spec, member, own, coef, begin[c, slots])
     return replace(spec, start=begin)
+
+
+def _only(rows: MemorySource, kept: np.ndarray) -> MemorySource:
+    """Some of the rows, each a unit of its own; of one component the mixing model has no say."""
+    offset = None if rows.offset is None else rows.offset[kept]
+    aux = None if rows.aux is None else rows.aux[kept]
+    x = np.asfortranarray(rows.x[kept])
+    z = None if rows.z is None else np.zeros((len(x), rows.z.shape[1]))
+    return MemorySource(rows.y[kept], x, z, offset=offset, aux=aux)
 
 
 def _single_nuisance(

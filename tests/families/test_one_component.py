@@ -1,12 +1,11 @@
 """One component, fitted by the working regression alone, is the model of statsmodels."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from helpers_families import CASES
-
-from smmix.core.family import Penalty
-from smmix.core.statistics import ComponentStats
+from helpers_families import CASES, fitted
 
 LINKS = sm.families.links
 #: Family and link of statsmodels; made inside the test, where its warnings are heard.
@@ -24,32 +23,8 @@ PEERS = {
     "binomial-probit": (sm.families.Binomial, LINKS.Probit),
     "binomial-cloglog": (sm.families.Binomial, LINKS.CLogLog),
     "binomial-log": (sm.families.Binomial, LINKS.Log),
+    "negative-binomial-held": (partial(sm.families.NegativeBinomial, alpha=0.7), LINKS.Log),
 }
-
-
-def fitted(family, y, aux, x, beta, case_weights, passes=80):
-    """Coefficients, nuisance parameters and log-likelihood of the contract's two updates."""
-    nuisance = family.start_nuisance(y, aux)[None, None]
-    for _ in range(passes):
-        working = family.evaluate(y, aux, (x @ beta)[None, None], nuisance)
-        weight = case_weights * (np.ones(1) if working.weight is None else working.weight[0, 0])
-        gram, moment = (x.T * weight) @ x, (x.T * weight) @ working.residual[0, 0]
-        squares = float(weight @ working.residual[0, 0] ** 2)
-        extra = [case_weights @ v[0, 0] for v in family.sums(y, aux, working, nuisance)]
-        stats = ComponentStats(
-            np.full((1, 1), case_weights.sum()),
-            gram[None, None],
-            moment[None, None],
-            np.full((1, 1), squares),
-            np.array(extra)[None, None] if extra else None,
-        )
-        step = np.linalg.solve(gram, moment)
-        left = np.full((1, 1), squares - step @ moment)
-        nuisance = family.update_nuisance(stats, left, nuisance, Penalty(), frozenset())
-        beta = beta + step
-    score = family.score(stats, nuisance)
-    llf = float(case_weights @ working.log_density[0, 0])
-    return beta, nuisance[0, 0], llf, score
 
 
 @pytest.mark.filterwarnings("ignore:The .* link function does not respect:UserWarning")

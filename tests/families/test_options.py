@@ -11,7 +11,10 @@ from smmix.errors import SmmixError
 from smmix.families.binomial import Binomial
 from smmix.families.gamma import Gamma
 from smmix.families.inverse_gaussian import InverseGaussian
+from smmix.families.negative_binomial import NegativeBinomial
 from smmix.families.poisson import Poisson
+from smmix.families.zero_inflated_poisson import ZeroInflatedPoisson
+from smmix.families.zero_truncated_poisson import ZeroTruncatedPoisson
 
 FAMILIES = [Poisson, Gamma, InverseGaussian, Binomial]
 
@@ -24,7 +27,8 @@ def test_a_family_is_its_name_and_plain_options(name):
     assert hash(again) == hash(family)
     assert pickle.loads(pickle.dumps(family)) == family
     assert copy.deepcopy(family) == family
-    assert repr(family) == f"{type(family).__name__}(link={family.link.name!r})"
+    options = ", ".join(f"{key}={value!r}" for key, value in family.to_plain().items())
+    assert repr(family) == f"{type(family).__name__}({options})"
     assert family.bound(problem(CASES[name]).y) is family
 
 
@@ -64,6 +68,9 @@ def test_possible_responses_pass_and_start(name):
         (Gamma(), [1.0, 0.0], None, 1, "positive number"),
         (Gamma(), [np.nan], None, 0, "positive number"),
         (InverseGaussian(), [-1.0], None, 0, "positive number"),
+        (NegativeBinomial(), [0, -1], None, 1, "whole number from 0 up"),
+        (ZeroTruncatedPoisson(), [1, 0], None, 1, "whole number from 1 up"),
+        (ZeroInflatedPoisson(), [0, 1.5], None, 1, "whole number from 0 up"),
         (Binomial(), [0, 1, 2], None, 2, "0 or 1"),
         (Binomial(), [0, 1, 6], [3, 3, 5], 2, "number of trials"),
         (Binomial(), [0, 1.5], [3, 3], 1, "whole number"),

@@ -131,7 +131,7 @@ def test_penalised_maximum(power):
     np.testing.assert_allclose(free, bare, rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.family.nuisance])
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.family.scale])
 @pytest.mark.parametrize("penalty", [Penalty(), Penalty(1.5, 0.8)])
 @pytest.mark.parametrize("tied", [False, True])
 def test_nuisance_update_reaches_the_maximum(name, penalty, tied):
