@@ -37,7 +37,10 @@ def data_for(name: str) -> tuple[pd.DataFrame, dict[str, Any]]:
     elif name == "negative_binomial":
         frame["y"] = rng.poisson(mean * rng.gamma(2.0, 0.5, ROWS))
     elif name == "zero_inflated_poisson":
-        frame["y"] = rng.poisson(mean) * (rng.random(ROWS) > 0.25)
+        frame["id"] = np.arange(ROWS) // 4
+        owner = np.exp(np.where(frame["id"] % 2 == 0, 0.2 + 0.5 * x, 2.0 - 0.6 * x))
+        frame["y"] = rng.poisson(owner) * (rng.random(ROWS) > 0.25)
+        options["groups"] = "id"
     elif name == "zero_truncated_poisson":
         frame["y"] = np.maximum(rng.poisson(mean), 1)
     elif name == "binomial":
