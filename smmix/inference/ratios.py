@@ -56,9 +56,11 @@ def ratios(results: Fit, alpha: float = 0.05) -> pd.DataFrame:
         raise _refusal(fitted)
     table = parameter_table(fitted, alpha)
     coefficients = table[table["kind"] == COEF]
+    table_rows = fitted.specification.parameters.rows
     what = [
-        _named(row.term, of if row.component is pd.NA else of[int(row.component) :][:1])
-        for row in coefficients.itertuples()
+        _named(row.term, of if row.component is None else of[row.component : row.component + 1])
+        for row in table_rows
+        if row.kind == COEF
     ]
     kept = coefficients[[bool(name) for name in what]]
     with np.errstate(over="ignore"):
