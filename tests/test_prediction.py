@@ -113,12 +113,11 @@ class TestTheRowsOfTheFit:
 
 
 class TestPosteriorOfNewRows:
-    def test_from_the_prior_without_a_response(self, fit):
+    @pytest.mark.parametrize("which", ["posterior", "label"])
+    def test_need_the_response(self, fit, which):
         rows = engel()[["income"]].head(3)
-        np.testing.assert_allclose(
-            fit.predict(rows, which="posterior"), np.tile(fit.mixing_weights, (3, 1))
-        )
-        assert fit.predict(rows, which="label").tolist() == [0, 0, 0]
+        with pytest.raises(SmmixError, match="which='prob'"):
+            fit.predict(rows, which=which)
 
     def test_a_missing_response_leaves_the_prior(self, fit):
         rows = engel().head(3).copy()
@@ -132,7 +131,8 @@ class TestPosteriorOfNewRows:
         np.testing.assert_allclose(
             fit.predict(engel(), which="posterior"), fit.posterior, rtol=1e-9, atol=1e-14
         )
-        assert fit.predict(engel()[["income"]], which="posterior").nunique().tolist() == [1, 1]
+        with pytest.raises(SmmixError, match="which='prob'"):
+            fit.predict(engel()[["income"]], which="posterior")
 
     def test_rows_of_a_group_share_it(self):
         fit = from_formula("y ~ x1", panel(), groups="id").fit()
@@ -160,7 +160,7 @@ class TestPosteriorOfNewRows:
             fit.predict(new, which="posterior", groups=[1, 1, 2])
 
     def test_labels_of_incomplete_rows_are_missing(self, fit, new):
-        labels = fit.predict(new, which="label")
+        labels = fit.predict(new, which="label", endog=[400.0, 500.0, 700.0])
         assert labels.isna().tolist() == [False, True, False]
         assert labels.iloc[0] == 0
 
@@ -185,6 +185,7 @@ class TestBooleans:
 
 class TestShapesAndLabels:
     def test_index_of_the_new_data(self, fit, new):
+        new = new.assign(foodexp=[400.0, 500.0, 700.0])
         for which in ("mean", "components", "prob", "posterior", "label"):
             pd.testing.assert_index_equal(fit.predict(new, which=which).index, new.index)
 
@@ -344,7 +345,7 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("call", "words"),
         [
-            (lambda f: f.predict(engel(), which="linear"), "'linear'"),
+            (lambda f: f.predict(engel(), which="median"), "'median'"),
             (lambda f: f.predict({"x": [1.0]}), "income"),
             (lambda f: f.predict({"income": [1.0]}, which="cdf"), "endog"),
             (lambda f: f.predict({"income": [1.0]}, which="cdf", endog=[1.0, 2.0]), "endog"),

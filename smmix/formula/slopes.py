@@ -269,9 +269,7 @@ class _Calculus:
 
     def _linear(self, node: ast.expr, call: ast.Call) -> Any:
         """Slope of what patsy's ``center`` and ``standardize`` make of a variable."""
-        known: Any = None
-        if isinstance(node, ast.Name):
-            known = self.state["transforms"].get(node.id)
+        known: Any = self.state["transforms"].get(node.id) if isinstance(node, ast.Name) else None
         kind = type(known).__name__
         if kind == "Center":
             return 1.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -56,11 +58,9 @@ def ratios(results: Fit, alpha: float = 0.05) -> pd.DataFrame:
         raise _refusal(fitted)
     table = parameter_table(fitted, alpha)
     coefficients = table[table["kind"] == COEF]
-    table_rows = fitted.specification.parameters.rows
+    rows: list[Any] = list(coefficients.itertuples())
     what = [
-        _named(row.term, of if row.component is None else of[row.component : row.component + 1])
-        for row in table_rows
-        if row.kind == COEF
+        _named(row.term, of if row.component is pd.NA else [of[int(row.component)]]) for row in rows
     ]
     kept = coefficients[[bool(name) for name in what]]
     with np.errstate(over="ignore"):

@@ -60,8 +60,8 @@ def plot_coef(
     ['Intercept', 'income']
     """
     known = coefficient_intervals(fitted_of(results), alpha)
-    columns = [name for name in fitted_of(results).specification.exog_names if name in known]
-    wanted = columns if terms is None else list(terms)
+    own = [name for name in fitted_of(results).specification.exog_names if name in known]
+    wanted = own if terms is None else list(terms)
     unknown = [name for name in wanted if name not in known]
     if unknown or not wanted:
         what = f"There is no term {unknown[0]!r}" if unknown else "terms names no term"

@@ -182,6 +182,12 @@ def is_positive(family: Family) -> bool:
     return family.reads == "numbers" and name in ("log", "sqrt", "inverse_power", "inverse_squared")
 
 
+def _is_share(family: Family) -> bool:
+    """Whether means lie between zero and one."""
+    bounded = getattr(family.link, "name", "") in ("logit", "probit", "cloglog")
+    return family.reads == "successes" or (bounded and family.reads == "numbers")
+
+
 def _in_trials(fitted: Fitted) -> bool:
     families = members(fitted.specification.family, fitted.k)
     return any("trials" in one.takes for one in families)
@@ -230,7 +236,7 @@ def _band(
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             if is_positive(one):
                 lower[:, c], upper[:, c] = m * np.exp(-r / m), m * np.exp(r / m)
-            elif one.reads == "successes":
+            elif _is_share(one):
                 at, width = logit(m), r / (m * (1.0 - m))
                 lower[:, c], upper[:, c] = expit(at - width), expit(at + width)
     return mean, lower, upper
