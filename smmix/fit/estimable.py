@@ -12,7 +12,7 @@ from smmix.core.blocks import Block
 from smmix.core.linalg import dependent_columns, solve_gram
 from smmix.errors import SmmixError
 from smmix.large.build import doubtful_designs
-from smmix.search.modes import Modes
+from smmix.search.modes import Modes, chosen
 from smmix.support.frames import quoted
 
 if TYPE_CHECKING:
@@ -72,8 +72,7 @@ def exact_marked(model: MixtureModel, modes: Modes) -> Modes:
         if sigma.size and sigma.max() <= EXACT_MIXTURE * model.pooled.sigma:
             mode.degenerate = True
             mode.reason = f"{model.k} regressions fit {model.design.endog_name!r} exactly"
-    sound = [i for i, mode in enumerate(modes.modes) if not mode.degenerate]
-    return replace(modes, selected=sound[0] if sound else 0)
+    return replace(modes, selected=chosen(modes.modes))
 
 
 def designs_to_check(model: MixtureModel) -> Iterator[tuple[np.ndarray, list[str], str]]:

@@ -18,7 +18,7 @@ from smmix.fit.run import FitOptions, one_blas_thread
 from smmix.mixture.units import make_source
 from smmix.search.coordinates import PooledFit, Setting, totals, working_setting
 from smmix.search.em import Ascent, EMControl, Objective, expectation_maximisation, newton
-from smmix.search.modes import Mode, Modes, component_sizes, degeneracy
+from smmix.search.modes import Mode, Modes, chosen, component_sizes, judged
 from smmix.search.search import SearchControl, climb, find_modes
 from smmix.search.starts import Pilot, agree_with_known, default_starts
 
@@ -323,10 +323,10 @@ def _followed(
 
 
 def _judged(objective: Objective, ascent: Ascent) -> np.ndarray:
-    """Log-likelihoods (S,); minus infinity for runs that are degenerate."""
+    """Log-likelihoods less prices (S,); minus infinity for runs that are degenerate."""
     sizes = component_sizes(objective.spec, ascent.params, objective.source)
-    degenerate, _ = degeneracy(objective.spec, ascent.params, sizes)
-    return np.where(degenerate, -np.inf, ascent.loglike)
+    told = judged(objective.spec, ascent.params, sizes)
+    return np.where(told.degenerate.any(axis=1), -np.inf, ascent.loglike - told.total)
 
 
 def merged(parts: list[Modes]) -> Modes:
@@ -339,10 +339,9 @@ def merged(parts: list[Modes]) -> Modes:
             modes.append(mode)
         else:
             same.hits += mode.hits
-    sound = [i for i, mode in enumerate(modes) if not mode.degenerate]
     return Modes(
         modes,
-        sound[0] if sound else 0,
+        chosen(modes),
         sum(part.n_passes for part in parts),
         sum(part.n_starts for part in parts),
         any(part.interrupted for part in parts),

@@ -152,11 +152,17 @@ def search_modes(model: MixtureModel, start_params: Any, options: FitOptions) ->
 def opened(model: MixtureModel, modes: Modes, i: int) -> Modes:
     """The modes with mode ``i`` followed to its end, when the search had left it behind."""
     mode = modes.modes[i]
-    if mode.status is not EMStatus.LEFT_BEHIND or mode.degenerate:
+    if mode.status is not EMStatus.LEFT_BEHIND or (mode.degenerate and not mode.chance):
         return modes
     with one_blas_thread():
         found = climb(model.spec, model.source, mode.params, SearchControl(), model.pooled)
-    followed = replace(found.modes[0], hits=mode.hits)
+    followed = replace(
+        found.modes[0],
+        hits=mode.hits,
+        degenerate=mode.degenerate,
+        chance=mode.chance,
+        reason=mode.reason,
+    )
     return replace(modes, modes=[*modes.modes[:i], followed, *modes.modes[i + 1 :]])
 
 

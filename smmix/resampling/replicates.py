@@ -19,11 +19,12 @@ from smmix.core.params import MixtureParams, concatenate
 from smmix.core.statistics import WLSStats
 from smmix.fit.from_fewer import fresh_starts
 from smmix.resampling.samples import Redraw, Resample, member_rows, members
+from smmix.search import rule
 from smmix.search.control import SearchControl
 from smmix.search.coordinates import Coordinates, pooled_fit, working_setting
 from smmix.search.em import EMControl, EMStatus, Objective, expectation_maximisation, newton
 from smmix.search.labelling import exchangeable
-from smmix.search.modes import COMPARED_UNITS, degeneracy, unit_loglike
+from smmix.search.modes import COMPARED_UNITS, judged, spreads, unit_loglike
 from smmix.search.search import find_modes
 from smmix.sources.reweighted import ReweightedSource
 from smmix.support.progress import Report
@@ -213,7 +214,9 @@ class Replicator:
     ) -> Candidates:
         """What the replicates' fits are worth."""
         stats = objective.expectations(params)
-        _, reasons = degeneracy(objective.spec, params, stats.component.nobs)
+        sizes, spread = stats.component.nobs, spreads(objective.spec, params)
+        told = judged(objective.spec, params, sizes)
+        reasons = [rule.reason(told, spread, sizes, s) for s in range(params.size)]
         identified = is_identified(objective.spec, params, stats.component)
         words = []
         for how, reason, good in zip(status, reasons, identified, strict=True):

@@ -321,8 +321,10 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         """The distinct modes that the search found, best first; open one with `mode`.
 
         Columns: ``llf``; ``hits``, the starts that led there; ``min_weight``, the smallest mixing
-        weight; ``sigma_ratio``, the smallest sigma over the largest; ``degenerate``;
-        ``selected``, this fit.
+        weight; ``sigma_ratio``, the smallest sigma over the largest; ``price``, what
+        chance may have added to the log-likelihood; ``degenerate``; ``selected``, this fit;
+        ``reason``, why a mode is rejected ("chance line", "too few rows", "collapsed") with the
+        figure that says so, empty for the others.
         """
         modes: list[Mode] = self.record.modes.modes
         return pd.DataFrame(
@@ -331,8 +333,10 @@ class MixtureEstimates(GenericLikelihoodModelResults):
                 "hits": [mode.hits for mode in modes],
                 "min_weight": [mixing_shares(self.model, m.params).min() for m in modes],
                 "sigma_ratio": [mode.sigma_ratio for mode in modes],
+                "price": [mode.price for mode in modes],
                 "degenerate": [mode.degenerate for mode in modes],
                 "selected": np.arange(len(modes)) == self.row,
+                "reason": [mode.reason for mode in modes],
             }
         )
 

@@ -18,7 +18,7 @@ __all__ = ["plot_selection", "summarize_selection"]
 DRAWN = ("aic", "bic", "icl")
 LABELS = {
     "llf": "Log-Lik.", "df": "Df", "entropy_r2": "Entr. R2", "min_weight": "Min. wt",
-    "cv": "CV llf",
+    "cv": "CV llf", "price": "Price",
 }  # fmt: skip
 
 
@@ -31,6 +31,8 @@ def summarize_selection(selection: Selection) -> MixtureSummary:
     ]
     right = [("Criterion:", _label(selection.criterion)), ("Chosen k:", str(selection.best_k))]
     columns = ["llf", "df", "aic", "bic", "icl", "entropy_r2", "min_weight"]
+    if (table["price"] > 0.0).any():
+        columns.insert(1, "price")
     if selection.criterion not in columns:
         columns.insert(2, selection.criterion)
     rows = []
@@ -38,6 +40,8 @@ def summarize_selection(selection: Selection) -> MixtureSummary:
         mark = "*" if k == selection.best_k else " "
         rows.append([f"{k}{mark}", *(_cell(name, row[name]) for name in columns)])
     notes = [f"k={k}: {text}" for k, text in table["warning"].items() if text]
+    if selection.best_k == table.index.max() > 1:
+        notes.insert(0, f"k={selection.best_k} is the largest number tried; try more.")
     if selection.interrupted:
         notes.insert(0, "The scan was interrupted; further k were not fitted.")
     section = Section(["k", *map(_label, columns)], rows)
