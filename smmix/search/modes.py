@@ -246,7 +246,7 @@ def distinct(
     """
     signature, sizes = compared(spec, runs.params, source)
     told = judged(spec, runs.params, sizes)
-    degenerate = told.degenerate.any(axis=1)
+    degenerate = np.asarray(told.degenerate.any(axis=1))
     value = weighted_sum(signature, source) - told.total
     value += spec.family.penalty(runs.params.nuisance, penalty)[0]
     runs, kept = runs.joined(value, leaders(value, signature, tolerance))

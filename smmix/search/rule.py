@@ -65,15 +65,15 @@ def judged(spread: np.ndarray, sizes: np.ndarray, p: int, bounded: bool = False)
 
     Notes
     -----
-    BIC charges a coefficient with half the log of the information that the data hold on it, in
-    units of that of one row: log(n) / 2 [1]_. On line c, of m_c rows and spread s_c, they hold
-    m_c / s_c^2, and a row holds 1 / s^2, with s^2 the mean of s_c^2 weighted by size. So BIC
-    forgets
+    BIC charges a parameter with half the log of the information that the data hold on it, in
+    units of that of one row: log(n) / 2 [1]_. On the p coefficients and the spread of component c,
+    of m_c rows and spread s_c, they hold m_c / s_c^2 (and 2 m_c / s_c^2), and a row holds 1 / s^2
+    (and 2 / s^2), with s^2 the mean of s_c^2 weighted by size. So BIC forgets
 
-        price_c = p / 2 log(m_c s^2 / (n s_c^2)), zero where this is negative,
+        price_c = (p + 1) / 2 log(m_c s^2 / (n s_c^2)), zero where this is negative,
 
-    the log of the number of lines that only their sharpness tells apart: among so many the
-    sharpest was looked for. What sharpness alone adds to the log-likelihood is
+    the log of the number of lines and spreads that only sharpness tells apart: among so many the
+    best was looked for. What sharpness alone adds to the log-likelihood is
     G_c = m_c log(r_c / s_c) - n_c H(m_c / n_c), where n_c are the rows of c and of the wider
     components, H is the entropy of a share and 1 / r_c the mean of 1 / s_j over the rows of the
     wider components: at m_c rows the density rises from 1 / r_c, at most, to 1 / s_c, once it is
@@ -100,7 +100,7 @@ def judged(spread: np.ndarray, sizes: np.ndarray, p: int, bounded: bool = False)
     >>> import numpy as np
     >>> from smmix.search.rule import judged
     >>> judged(np.array([[1.0, 0.02]]), np.array([[52.0, 8.0]]), p=4).price.round(1)
-    array([[ 0. , 11.3]])
+    array([[ 0. , 14.1]])
     >>> judged(np.array([[1.0, 0.02]]), np.array([[94.0, 56.0]]), p=2).price.round(1)
     array([[0., 0.]])
     """
@@ -115,7 +115,7 @@ def judged(spread: np.ndarray, sizes: np.ndarray, p: int, bounded: bool = False)
     rest = rest.sum(axis=2)
     # An empty component costs nothing, and beside it nothing is sharp.
     with np.errstate(divide="ignore", invalid="ignore"):
-        price = 0.5 * p * np.log(sizes / n * common / spread**2)
+        price = 0.5 * (p + 1) * np.log(sizes / n * common / spread**2)
         gain = sizes * np.log(rest / (density * spread)) - _which(sizes, rest)
     sets = 0.5 * (p + 2) * np.log(n) + price - gain
     price = np.where(price > 0.0, np.clip(sets - np.log(CHANCE), 0.0, price), 0.0)
