@@ -100,7 +100,7 @@ def judged(spread: np.ndarray, sizes: np.ndarray, p: int, bounded: bool = False)
     >>> import numpy as np
     >>> from smmix.search.rule import judged
     >>> judged(np.array([[1.0, 0.02]]), np.array([[52.0, 8.0]]), p=4).price.round(1)
-    array([[ 0. , 14.1]])
+    array([[ 0. , 14.2]])
     >>> judged(np.array([[1.0, 0.02]]), np.array([[94.0, 56.0]]), p=2).price.round(1)
     array([[0., 0.]])
     """
