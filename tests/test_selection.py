@@ -19,7 +19,7 @@ from smmix.errors import DegenerateComponentWarning, SmmixError
 from smmix.selection.options import CHOICES
 
 COLUMNS = [
-    "llf", "df", "aic", "bic", "icl", "entropy_r2", "min_weight", "converged", "hits",
+    "llf", "df", "aic", "bic", "icl", "entropy_r2", "min_weight", "converged", "hits", "price",
 ]  # fmt: skip
 SEED_COEF = [[0.5, 1.5, 2, 3], [1, 2, 3, 4], [2, 3, 4, 6]]
 

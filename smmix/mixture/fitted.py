@@ -303,8 +303,10 @@ class Fitted:
                 "hits": [mode.hits for mode in modes],
                 "min_weight": [mixing_shares(*seen, mode.params).min() for mode in modes],
                 "sigma_ratio": [mode.spread_ratio for mode in modes],
+                "price": [mode.price for mode in modes],
                 "degenerate": [mode.degenerate for mode in modes],
                 "selected": np.arange(len(modes)) == self.row,
+                "reason": [mode.reason for mode in modes],
             }
         )
 

@@ -265,8 +265,10 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         """The distinct modes that the search found, best first; open one with `mode`.
 
         Columns: ``llf``; ``hits``, the starts that led there; ``min_weight``, the smallest mixing
-        weight; ``sigma_ratio``, the smallest sigma over the largest; ``degenerate``;
-        ``selected``, this fit.
+        weight; ``sigma_ratio``, the smallest sigma over the largest; ``price``, what
+        chance may have added to the log-likelihood; ``degenerate``; ``selected``, this fit;
+        ``reason``, why a mode is rejected ("chance line", "too few rows", "collapsed") with the
+        figure that says so, empty for the others.
         """
         return self.fitted.starts
 

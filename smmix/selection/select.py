@@ -43,8 +43,10 @@ __all__ = ["Selection", "select_k"]
 
 #: Columns of the table that come first, in this order.
 FIRST = (
-    "llf", "df", "aic", "bic", "icl", "entropy_r2", "min_weight", "converged", "hits",
+    "llf", "df", "aic", "bic", "icl", "entropy_r2", "min_weight", "converged", "hits", "price",
 )  # fmt: skip
+#: Criteria that are no log-likelihood of the data times -2 plus something.
+UNPRICED = ("cv", "nec", "entropy", "entropy_r2")
 #: A component with less than this share of the rows is pointed out.
 TINY_SHARE = 0.05
 #: With k="auto", fits beyond the best one before the scan ends.
@@ -66,6 +68,8 @@ class _Scan:
         if self.fits[k].mode_found.degenerate:
             return np.inf
         value = float(self.rows[k][self.criterion])
+        if self.criterion not in UNPRICED:
+            value += 2.0 * self.fits[k].mode_found.price
         return -value if self.criterion == "cv" else value
 
     @property
@@ -142,7 +146,12 @@ def select_k(
     Notes
     -----
     Which fit is degenerate, did not converge or has a tiny component is said in ``table`` and in
-    the summary. A degenerate fit, whose likelihood means nothing, is never the best. With theory
+    the summary. A degenerate fit, whose likelihood means nothing, is never the best.
+
+    With free variances a component may be a sharp line through rows that are in line by chance.
+    What BIC forgets to charge for looking for it is its price (docs/methods, "Sharp components"),
+    and -2 times the log-likelihood less the price enters the choice, whatever the criterion. The
+    criteria in ``table`` are without the price, which has a column of its own. With theory
     behind it, BIC finds the number of components as n grows [1]_; ICL counts the components that
     the posteriors tell apart, which are fewer where components overlap [2]_; AIC takes too many.
 
@@ -290,7 +299,11 @@ def describe_fit(results: MixtureResults, warned: list[str]) -> dict[str, Any]:
         What was warned of while the results were made, in sentences.
     """
     share = float(results.mixing_weights.min())
-    doubts = [*warned]
+    mode, doubts = results.mode_found, [*warned]
+    if mode.price > 0.0 and not mode.degenerate:
+        doubts.append(
+            f"Chance may account for {mode.price:.3g} of the log-likelihood: {mode.sharpest}."
+        )
     if share < TINY_SHARE:
         doubts.append(f"A component has {100.0 * share:.1f} % of the rows.")
     criteria = results.info_criteria()
@@ -300,6 +313,7 @@ def describe_fit(results: MixtureResults, warned: list[str]) -> dict[str, Any]:
         **criteria.to_dict(),
         "min_weight": share,
         "converged": bool(results.converged),
-        "hits": int(results.mode_found.hits),
+        "hits": int(mode.hits),
+        "price": float(mode.price),
         "warning": " ".join(doubts),
     }

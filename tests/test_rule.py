@@ -1,0 +1,90 @@
+"""The rule on sharp components: its price by hand, what it must not do, what it is for."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers_reference import load_frame
+
+import smmix
+from smmix.search.rule import judged
+
+
+def test_price_by_hand():
+    # Two components: common variance (80 + 20 / 100) / 100, the information on the sharp one.
+    found = judged(np.array([[1.0, 0.1]]), np.array([[80.0, 20.0]]), p=4).price[0]
+    forgotten = 2.5 * math.log(20.0 * 0.802 / (100.0 * 0.01))
+    gain = 20.0 * math.log(10.0) - math.log(5.0) * 20.0 - math.log(1.25) * 80.0
+    chance = 3.0 * math.log(100.0) + forgotten - gain
+    assert chance > forgotten
+    assert found == pytest.approx([0.0, forgotten])
+
+
+def test_no_more_is_paid_than_chance_makes():
+    # 80 of 300 rows: what sharpness gains outweighs nearly all that there was to choose from.
+    n, m, ratio, p = 300.0, 80.0, 0.06, 2
+    found = judged(np.array([[1.0, ratio]]), np.array([[n - m, m]]), p=p).price[0, 1]
+    common = (n - m + m * ratio**2) / n
+    price = 1.5 * math.log(m / n * common / ratio**2)
+    which = n * math.log(n) - m * math.log(m) - (n - m) * math.log(n - m)
+    sets = 2.0 * math.log(n) + price - (m * math.log(1.0 / ratio) - which)
+    assert found == pytest.approx(min(price, max(sets + math.log(20.0), 0.0)))
+    assert found < price
+
+
+def test_units_do_not_count_nor_the_order_of_components():
+    rng = np.random.default_rng(0)
+    spread, sizes = np.exp(rng.normal(size=(50, 4))), rng.uniform(1.0, 100.0, (50, 4))
+    told = judged(spread, sizes, p=3)
+    assert (told.price >= 0.0).all()
+    assert judged(1e9 * spread, sizes, p=3).price == pytest.approx(told.price)
+    turned = judged(spread[:, ::-1], sizes[:, ::-1], p=3)
+    assert turned.price[:, ::-1] == pytest.approx(told.price)
+
+
+def test_equal_spreads_empty_components_and_bounded_likelihoods_cost_nothing():
+    sizes = np.array([[90.0, 10.0], [100.0, 0.0]])
+    assert not judged(np.ones((2, 2)), sizes, p=3).price.any()
+    assert not judged(np.array([[1.0, 0.5], [0.5, 1.0]]), sizes, p=3, bounded=True).price.any()
+    told = judged(np.array([[1.0, 0.01]]), np.array([[100.0, 0.0]]), p=3)
+    assert told.price.tolist() == [[0.0, 0.0]]
+    assert told.too_few.tolist() == [[False, True]]
+
+
+@pytest.mark.filterwarnings("ignore::smmix.errors.DegenerateComponentWarning")
+def test_noise_around_one_regression_is_one_component():
+    rng = np.random.default_rng(900060)
+    x = rng.uniform(-2.0, 2.0, (60, 3))
+    y = 3.0 - x.sum(axis=1) + rng.normal(size=60)
+    found = smmix.select_k(
+        "y ~ a + b + c", pd.DataFrame(x, columns=list("abc")).assign(y=y), k=[1, 2], n_starts=20
+    )
+    assert found.best_k == 1
+    # BIC alone prefers chance: modes with enough rows that are higher than the fit.
+    starts = found.fits[2].starts
+    chance = starts[starts["reason"].str.startswith("chance line")]
+    alone = -2.0 * chance["llf"].max() + found.table.loc[2, "df"] * math.log(60.0)
+    assert alone < found.table.loc[1, "bic"]
+    assert (chance["price"] > found.table.loc[2, "price"]).all()
+
+
+@pytest.mark.filterwarnings("ignore::smmix.errors.DegenerateComponentWarning")
+def test_modes_above_the_fit_are_named_chance_lines():
+    rng = np.random.default_rng(900060)
+    x = rng.uniform(-2.0, 2.0, (60, 3))
+    data = pd.DataFrame(x, columns=list("abc")).assign(y=3.0 - x.sum(axis=1) + rng.normal(size=60))
+    fit = smmix.from_formula("y ~ a + b + c", data, k=2).fit(n_starts=20)
+    starts, row = fit.starts, fit.record.modes.selected
+    above = starts.iloc[:row]
+    assert row > 0
+    assert above["reason"].str.contains("chance line|too few rows|collapsed").all()
+    worth = (starts["llf"] - starts["price"])[~starts["degenerate"]]
+    assert worth.idxmax() == row
+
+
+@pytest.mark.filterwarnings("ignore::smmix.errors.DegenerateComponentWarning")
+def test_the_sharp_line_of_the_tone_data_stays():
+    fit = smmix.from_formula("tuned ~ stretchratio", load_frame("tonedata.csv"), k=3).fit()
+    assert fit.sigma.min() / fit.sigma.max() < 0.03
+    assert fit.llf > 238.79
