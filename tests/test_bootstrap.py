@@ -415,7 +415,7 @@ def test_a_climb_that_collapses_is_followed_by_a_search():
 def test_degenerate_replicates_are_reported_as_one_reason():
     reasons = pd.Series(
         ["too few rows: component 0 rests on 3.0",
-         "collapsed: component 1 has a sigma 0.0002 times the largest", "interrupted"]
+         "collapsed: component 1 has a spread 0.0002 times the largest", "interrupted"]
     )  # fmt: skip
     counted = bootstrap._counted(reasons)
     assert counted["a degenerate component (too few rows, or hardly any variance)"] == 2

@@ -274,7 +274,7 @@ class TestTheSearch:
         fit = engel_fit(3)
         starts = fit.starts
         assert list(starts.columns) == [
-            "llf", "hits", "min_weight", "sigma_ratio", "price", "degenerate", "selected", "reason",
+            "llf", "hits", "min_weight", "sigma_ratio", "degenerate", "reason", "selected",
         ]  # fmt: skip
         assert starts["llf"].is_monotonic_decreasing
         assert starts["selected"].sum() == 1

@@ -12,21 +12,20 @@ from smmix.search.rule import judged
 
 
 def test_price_by_hand():
-    # Two components: common variance (80 + 20 / 100) / 100, the information on the sharp one.
-    found = judged(np.array([[1.0, 0.1]]), np.array([[80.0, 20.0]]), p=4).price[0]
-    forgotten = 2.5 * math.log(20.0 * 0.802 / (100.0 * 0.01))
+    # One regression has a spread of 1.2: the wide component costs, as the sharp one does.
+    found = judged(np.array([[1.0, 0.1]]), np.array([[80.0, 20.0]]), p=4, reference=1.2).price[0]
+    forgotten = 2.5 * math.log(20.0 * 1.44 / (100.0 * 0.01))
     gain = 20.0 * math.log(10.0) - math.log(5.0) * 20.0 - math.log(1.25) * 80.0
     chance = 3.0 * math.log(100.0) + forgotten - gain
     assert chance > forgotten
-    assert found == pytest.approx([0.0, forgotten])
+    assert found == pytest.approx([2.5 * math.log(0.8 * 1.44), forgotten])
 
 
 def test_no_more_is_paid_than_chance_makes():
     # 80 of 300 rows: what sharpness gains outweighs nearly all that there was to choose from.
     n, m, ratio, p = 300.0, 80.0, 0.06, 2
     found = judged(np.array([[1.0, ratio]]), np.array([[n - m, m]]), p=p).price[0, 1]
-    common = (n - m + m * ratio**2) / n
-    price = 1.5 * math.log(m / n * common / ratio**2)
+    price = 1.5 * math.log(m / n / ratio**2)
     which = n * math.log(n) - m * math.log(m) - (n - m) * math.log(n - m)
     sets = 2.0 * math.log(n) + price - (m * math.log(1.0 / ratio) - which)
     assert found == pytest.approx(min(price, max(sets + math.log(20.0), 0.0)))
@@ -38,7 +37,8 @@ def test_units_do_not_count_nor_the_order_of_components():
     spread, sizes = np.exp(rng.normal(size=(50, 4))), rng.uniform(1.0, 100.0, (50, 4))
     told = judged(spread, sizes, p=3)
     assert (told.price >= 0.0).all()
-    assert judged(1e9 * spread, sizes, p=3).price == pytest.approx(told.price)
+    scaled = judged(1e9 * spread, sizes, p=3, reference=1e9)
+    assert scaled.price == pytest.approx(told.price)
     turned = judged(spread[:, ::-1], sizes[:, ::-1], p=3)
     assert turned.price[:, ::-1] == pytest.approx(told.price)
 
@@ -46,6 +46,7 @@ def test_units_do_not_count_nor_the_order_of_components():
 def test_equal_spreads_empty_components_and_bounded_likelihoods_cost_nothing():
     sizes = np.array([[90.0, 10.0], [100.0, 0.0]])
     assert not judged(np.ones((2, 2)), sizes, p=3).price.any()
+    assert not judged(np.full((2, 1), 0.5), sizes[:, :1], p=3).price.any()
     assert not judged(np.array([[1.0, 0.5], [0.5, 1.0]]), sizes, p=3, bounded=True).price.any()
     told = judged(np.array([[1.0, 0.01]]), np.array([[100.0, 0.0]]), p=3)
     assert told.price.tolist() == [[0.0, 0.0]]
@@ -66,7 +67,7 @@ def test_noise_around_one_regression_is_one_component():
     chance = starts[starts["reason"].str.startswith("chance line")]
     alone = -2.0 * chance["llf"].max() + found.table.loc[2, "df"] * math.log(60.0)
     assert alone < found.table.loc[1, "bic"]
-    assert (chance["price"] > found.table.loc[2, "price"]).all()
+    assert (chance["llf"] > found.table.loc[2, "llf"]).all()
 
 
 @pytest.mark.filterwarnings("ignore::smmix.errors.DegenerateComponentWarning")
@@ -77,9 +78,10 @@ def test_modes_above_the_fit_are_named_chance_lines():
     fit = smmix.from_formula("y ~ a + b + c", data, k=2).fit(n_starts=20)
     starts, row = fit.starts, fit.record.modes.selected
     above = starts.iloc[:row]
+    price = [mode.price for mode in fit.record.modes.modes]
     assert row > 0
     assert above["reason"].str.contains("chance line|too few rows|collapsed").all()
-    worth = (starts["llf"] - starts["price"])[~starts["degenerate"]]
+    worth = (starts["llf"] - price)[~starts["degenerate"]]
     assert worth.idxmax() == row
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import xlogy
@@ -45,19 +45,24 @@ class Judged(NamedTuple):
         return np.asarray(self.price.sum(axis=1))
 
 
-def judged(spread: np.ndarray, sizes: np.ndarray, p: int, bounded: bool = False) -> Judged:
+def judged(
+    spread: np.ndarray, sizes: np.ndarray, p: int, reference: Any = 1.0, bounded: bool = False
+) -> Judged:
     """Judge components by their spreads and sizes: a price for sharpness that chance can make.
 
     Parameters
     ----------
     spread : ndarray, (S, K)
-        Scale of each component (sigma), in any unit.
+        Spread of each component's errors, such as sigma.
     sizes : ndarray, (S, K)
         Sums of posteriors, in rows.
     p : int
         Coefficients of a component.
+    reference : float or ndarray, (1, K)
+        Spread of one regression of all rows.
     bounded : bool
-        Whether the likelihood is bounded (equal variances, no free scale): nothing is priced then.
+        Whether the likelihood is bounded (equal variances, no free scale): nothing is priced then,
+        nor is a single component.
 
     Returns
     -------
@@ -67,8 +72,9 @@ def judged(spread: np.ndarray, sizes: np.ndarray, p: int, bounded: bool = False)
     -----
     BIC charges a parameter with half the log of the information that the data hold on it, in
     units of that of one row: log(n) / 2 [1]_. On the p coefficients and the spread of component c,
-    of m_c rows and spread s_c, they hold m_c / s_c^2 (and 2 m_c / s_c^2), and a row holds 1 / s^2
-    (and 2 / s^2), with s^2 the mean of s_c^2 weighted by size. So BIC forgets
+    of m_c rows and spread s_c, they hold m_c / s_c^2 (and 2 m_c / s_c^2), and a row of the one
+    regression beside which components are to prove themselves holds 1 / s^2 (and 2 / s^2), with s
+    its spread, the ``reference``. So BIC forgets
 
         price_c = (p + 1) / 2 log(m_c s^2 / (n s_c^2)), zero where this is negative,
 
@@ -84,6 +90,7 @@ def judged(spread: np.ndarray, sizes: np.ndarray, p: int, bounded: bool = False)
 
     as a likelihood ratio reaches exp(G) by chance with probability exp(-G) at most. No more is
     paid than log(N_c / 0.05): nothing for what chance makes in fewer than one of 20 data sets.
+    The widest component, which chance could make of no rows, pays in full.
 
     References
     ----------
@@ -94,7 +101,7 @@ def judged(spread: np.ndarray, sizes: np.ndarray, p: int, bounded: bool = False)
 
     Examples
     --------
-    Eight of 60 rows within a fiftieth of the common sigma of a line with four coefficients are
+    Eight of 60 rows within a fiftieth of the spread of one line, of four coefficients, are
     found by looking for them; 56 of 150 rows, with two coefficients, are not.
 
     >>> import numpy as np
@@ -104,21 +111,22 @@ def judged(spread: np.ndarray, sizes: np.ndarray, p: int, bounded: bool = False)
     >>> judged(np.array([[1.0, 0.02]]), np.array([[94.0, 56.0]]), p=2).price.round(1)
     array([[0., 0.]])
     """
-    if bounded:
+    if bounded or spread.shape[1] == 1:
         never = np.zeros(spread.shape, dtype=bool)
         return Judged(np.zeros(spread.shape), never, never)
     n = sizes.sum(axis=1, keepdims=True)
-    common = (sizes * spread**2).sum(axis=1, keepdims=True) / n
     wider = spread[:, None, :] > spread[:, :, None]
     rest = np.where(wider, sizes[:, None, :], 0.0)
     density = (rest / spread[:, None, :]).sum(axis=2)
     rest = rest.sum(axis=2)
     # An empty component costs nothing, and beside it nothing is sharp.
     with np.errstate(divide="ignore", invalid="ignore"):
-        price = 0.5 * (p + 1) * np.log(sizes / n * common / spread**2)
+        price = 0.5 * (p + 1) * np.log(sizes / n * (reference / spread) ** 2)
         gain = sizes * np.log(rest / (density * spread)) - _which(sizes, rest)
-    sets = 0.5 * (p + 2) * np.log(n) + price - gain
-    price = np.where(price > 0.0, np.clip(sets - np.log(CHANCE), 0.0, price), 0.0)
+        sets = 0.5 * (p + 2) * np.log(n) + price - gain
+    # There are no rows that chance could make the widest component of: it pays in full.
+    most = np.where(rest > 0.0, np.maximum(sets - np.log(CHANCE), 0.0), np.inf)
+    price = np.where(price > 0.0, np.minimum(price, most), 0.0)
     return Judged(
         price,
         sizes < p + ROWS_BESIDES,
@@ -140,7 +148,7 @@ def reason(told: Judged, spread: np.ndarray, sizes: np.ndarray, s: int) -> str:
     if told.too_few[s, c]:
         return f"too few rows: component {c} rests on {sizes[s, c]:.1f}"
     ratio = spread[s, c] / spread[s].max()
-    return f"collapsed: component {c} has a sigma {ratio:.2g} times the largest"
+    return f"collapsed: component {c} has a spread {ratio:.2g} times the largest"
 
 
 def sharpest(told: Judged, spread: np.ndarray, sizes: np.ndarray, s: int) -> str:
@@ -149,4 +157,4 @@ def sharpest(told: Judged, spread: np.ndarray, sizes: np.ndarray, s: int) -> str
     if not told.price[s, c] > 0.0:
         return ""
     ratio = spread[s, c] / spread[s].max()
-    return f"component {c} holds {sizes[s, c]:.1f} rows with a sigma {ratio:.2g} times the largest"
+    return f"component {c} holds {sizes[s, c]:.1f} rows with a spread {ratio:.2g} times the largest"

@@ -63,14 +63,25 @@ class _Scan:
     caught: dict[int, list[warnings.WarningMessage]] = field(default_factory=dict)
     interrupted: bool = False
 
-    def value(self, k: int) -> float:
+    def value(self, k: int, priced: bool = True) -> float:
         """The criterion, turned so that small values are better; infinite where degenerate."""
         if self.fits[k].mode_found.degenerate:
             return np.inf
         value = float(self.rows[k][self.criterion])
-        if self.criterion not in UNPRICED:
+        if priced and self.criterion not in UNPRICED:
             value += 2.0 * self.fits[k].mode_found.price
         return -value if self.criterion == "cv" else value
+
+    def warned(self, k: int) -> str:
+        """What is doubtful about a fit, and whether it is its price that keeps it from the best."""
+        text, mode = str(self.rows[k]["warning"]), self.fits[k].mode_found
+        if not self.value(k, priced=False) < self.value(self.best_k, priced=False):
+            return text
+        told = (
+            f"Without its price of {mode.price:.3g} it would be better than k={self.best_k}: "
+            f"{mode.sharpest}, which chance may explain."
+        )
+        return f"{told} {text}".strip()
 
     @property
     def best_k(self) -> int:
@@ -84,7 +95,8 @@ class _Scan:
         return Fewer(fit.model.spec, fit.unpacked, fit.llf)
 
     def selection(self) -> Selection:
-        table = pd.DataFrame.from_dict(self.rows, orient="index").rename_axis("k")
+        rows = {k: {**row, "warning": self.warned(k)} for k, row in self.rows.items()}
+        table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("k")
         others = [name for name in table.columns if name not in (*FIRST, "warning")]
         table = table[[*FIRST, *others, "warning"]]
         return Selection(table, self.criterion, self.best_k, self.fits, self.interrupted)
@@ -300,10 +312,6 @@ def describe_fit(results: MixtureResults, warned: list[str]) -> dict[str, Any]:
     """
     share = float(results.mixing_weights.min())
     mode, doubts = results.mode_found, [*warned]
-    if mode.price > 0.0 and not mode.degenerate:
-        doubts.append(
-            f"Chance may account for {mode.price:.3g} of the log-likelihood: {mode.sharpest}."
-        )
     if share < TINY_SHARE:
         doubts.append(f"A component has {100.0 * share:.1f} % of the rows.")
     criteria = results.info_criteria()
