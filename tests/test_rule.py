@@ -21,7 +21,7 @@ def test_price_by_hand():
 def test_price_is_what_laplace_adds_to_bic():
     # Integrated over coefficients and sigma with a prior worth one row of the single regression.
     rng = np.random.default_rng(3)
-    n, m, p, sigma = 400, 150, 3, 0.2
+    n, m, p, sigma = 400, 60, 3, 0.3
     x = np.column_stack([np.ones(m), rng.normal(size=(m, p - 1))])
     data_holds = np.zeros((p + 1, p + 1))
     data_holds[:p, :p], data_holds[p, p] = x.T @ x / sigma**2, 2.0 * m / sigma**2
@@ -31,6 +31,22 @@ def test_price_is_what_laplace_adds_to_bic():
     bic = 0.5 * (p + 1) * math.log(n)
     price = judged(np.array([[1.0, sigma]]), np.array([[n - m, m]]), p=p).price[0, 1]
     assert bic + price == pytest.approx(evidence)
+
+
+def test_what_chance_does_not_make_costs_nothing():
+    # Rows within 0.06 of a line, of 300: the log of what is expected is 2 log n + price - gain.
+    n, ratio = 300.0, 0.06
+
+    def expected(m):
+        price = 1.5 * math.log(m / n / ratio**2)
+        which = n * math.log(n) - m * math.log(m) - (n - m) * math.log(n - m)
+        return price, 2.0 * math.log(n) + price - (m * math.log(1.0 / ratio) - which)
+
+    for m in (20.0, 40.0, 60.0, 80.0, 100.0, 120.0):
+        price, chance = expected(m)
+        found = judged(np.array([[1.0, ratio]]), np.array([[n - m, m]]), p=2).price[0, 1]
+        assert found == pytest.approx(price if chance > math.log(0.05) else 0.0)
+    assert expected(20.0)[1] > math.log(0.05) > expected(120.0)[1]
 
 
 def test_units_do_not_count_nor_the_order_of_components():
