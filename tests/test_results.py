@@ -292,6 +292,7 @@ class TestTheSearch:
             close = 1e-7 if row["llf"] > fit.llf - 5.0 else 1e-3
             assert rival.llf == pytest.approx(row["llf"], abs=close)
             assert rival.starts.loc[i, "selected"]
+            row = rival.starts.loc[i]
             assert rival.mixing_weights.min() == pytest.approx(row["min_weight"], rel=1e-6)
             assert rival.sigma.min() / rival.sigma.max() == pytest.approx(row["sigma_ratio"])
             assert np.abs(rival.model.score(rival.params) * rival.bse).max() < 1e-5
