@@ -1,4 +1,4 @@
-"""Searches for k components that start from the fit with k - 1: its log-likelihood never falls."""
+"""Searches for k components that start from the fit with k - 1, so as not to end below it."""
 
 from __future__ import annotations
 
