@@ -117,8 +117,9 @@ def select_k(
 
     Each k is searched as fit() does, and from the fit with k - 1 components, of which each
     component in turn is doubled and the twins are moved apart: the log-likelihood never falls
-    from k - 1 to k, unless the modes that are higher are chance lines by the rule. On more than 2,000 rows starts of all kinds are made on a sample; a k that the
-    criterion then prefers to those before it is searched as fit() does after all, so that the best
+    from k - 1 to k, unless the modes that are higher are chance lines by the rule. On more than
+    2,000 rows starts of all kinds are made on a sample; a k that the criterion then prefers to
+    those before it is searched as fit() does after all, so that the best
     fit is never below that of fit() with the same ``rng``.
 
     Parameters
