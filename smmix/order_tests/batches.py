@@ -78,7 +78,9 @@ class BatchSearch:
         setting = working_setting(self.small.spec, source, fitted.data.pooled)
         self.coordinates, self.whole = setting.coordinates, setting.objective
         self.penalty = 1.0 / setting.n_rows
-        self.large_spec: MixtureSpec = self.coordinates.spec(self.large.spec)
+        # Penalties and prices of both refer to the same regression of all rows.
+        large = self.coordinates.spec(self.large.spec)
+        self.large_spec: MixtureSpec = replace(large, start=self.whole.spec.start)
         self.fit = self.coordinates.to_working(fitted.unpacked)
 
     @property
