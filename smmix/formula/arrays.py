@@ -76,10 +76,9 @@ def validate_arrays(
         sources["exog_concomitant"] = exog_concomitant
     tables = {what: native(_columns(values, what)) for what, values in sources.items()}
     rows = _common_rows(tables, sources)
-    given = {
-        "groups": groups, "freq_weights": freq_weights, "prob_weights": prob_weights,
-        "offset": offset, "known": known, "exposure": exposure, "trials": trials, "event": event,
-    }  # fmt: skip
+    own = {"groups": groups, "known": known, "trials": trials, "event": event}
+    shifts = {"offset": offset, "exposure": exposure}
+    given = {**own, **shifts, "freq_weights": freq_weights, "prob_weights": prob_weights}
     extras, _ = per_row(given, rows)
     positions = weighted_rows(extras, rows, np.arange(len(rows)))
     used = rows if len(positions) == len(rows) else rows[positions]

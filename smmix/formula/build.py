@@ -103,10 +103,9 @@ def build_design(
     parsed = parse(formula, concomitant, common)
     uses = [name_use(code, frame.columns) for code in factor_codes(*parsed.parts)]
     columns, scope = resolve(uses, frame.columns, caller, PROVIDED, len(frame))
-    given = {
-        "groups": groups, "freq_weights": freq_weights, "prob_weights": prob_weights,
-        "offset": offset, "known": known, "exposure": exposure, "trials": trials, "event": event,
-    }  # fmt: skip
+    own = {"groups": groups, "known": known, "trials": trials, "event": event}
+    shifts = {"offset": offset, "exposure": exposure}
+    given = {**own, **shifts, "freq_weights": freq_weights, "prob_weights": prob_weights}
     extras, column_names = per_row(given, frame.index, frame)
     positions = choose_rows(subset, frame, caller)
     positions = weighted_rows(extras, frame.index, positions)

@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 
 from smmix.core.blocks import Block
+from smmix.core.family import Family
 from smmix.core.information import unit_design, unit_scores
 from smmix.core.linalg import merge_r, solve_gram
 from smmix.core.source import Source
 from smmix.formula import refuse_extreme_response
+from smmix.formula.examine import Findings
 from smmix.formula.incremental import learn_design
 from smmix.formula.rows import PER_ROW
 from smmix.formula.terms import factor_columns
@@ -89,10 +91,7 @@ def build_large(
     what = repr(design.endog_name) + (" less the offset" if extras["offset"] else "")
     refuse_extreme_response(what, found.low, found.high, found.frequency)
     scale = found.frequency / found.sampling if found.sampling else 1.0
-    family = kind.family
-    if not family.intercept:
-        # Levels of a table in slabs are the whole numbers between its smallest and largest.
-        family = family.bound(np.arange(found.low, found.high + 1.0))
+    family = _bound(kind.family, found)
     build = SlabRows(learnt.designer, k, scale, family)
     source = table.source(learnt, build, np.array([slab.n_units for slab in found.slabs]))
     if np.isnan(source.weight_sum):
@@ -124,6 +123,14 @@ def build_large(
         slab_source=source,
     )
     return specification, observed
+
+
+def _bound(family: Family, found: Findings) -> Family:
+    """The family for the response of a table.
+
+    Levels are the whole numbers from the smallest to the largest.
+    """
+    return family if family.intercept else family.bound(np.arange(found.low, found.high + 1.0))
 
 
 def table_of(data: Any) -> Any:

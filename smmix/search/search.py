@@ -314,24 +314,23 @@ class _Search:
             degenerate = np.zeros(1, dtype=bool)
         runs = replace(runs, degenerate=degenerate)
         limit = 0 if self.interrupted else self.control.maxiter
-        report = self.reporter("convergence", self.source)
-        control = EMControl(limit, self.control.gtol, report=report)
+        told = self.reporter("convergence", self.source)
+        control = EMControl(limit, self.control.gtol, report=told)
         # In a clear case runs that are far behind and slow are worth no more iterations.
         n_slow = LAST_ITERATIONS if clear(runs, self.source.n_rows, self.spec) else limit
         if self.control.method == "em":
             ascent = expectation_maximisation(self.whole, runs.params, control)
         else:
-            worthwhile = partial(self.worthwhile, n_slow=n_slow)
-            runs = self.approached(runs, control)
-            ascent = newton(self.whole, runs.params, control, worthwhile)
+            begun, going = self.approached(runs, control), partial(self.worthwhile, n_slow=n_slow)
+            ascent = newton(self.whole, begun.params, control, going)
         return self.described(runs, ascent, n_slow)
 
     def approached(self, runs: Runs, control: EMControl) -> Runs:
         """Runs along the families by which one with kinks is approached, all but the last."""
         for family in self.stages[:-1]:
             objective = self.objective(self.source, replace(self.exact, family=family))
-            ascent = newton(objective, runs.params, replace(control, polish=False))
-            runs = replace(runs, params=ascent.params)
+            rough = newton(objective, runs.params, replace(control, polish=False))
+            runs = replace(runs, params=rough.params)
         return runs
 
     def worthwhile(
