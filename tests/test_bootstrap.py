@@ -414,8 +414,8 @@ def test_a_climb_that_collapses_is_followed_by_a_search():
 
 def test_degenerate_replicates_are_reported_as_one_reason():
     reasons = pd.Series(
-        ["component 0 rests on 3.0 rows with a sigma 0.1 times the largest",
-         "component 1 rests on 2.5 rows with a sigma 0.2 times the largest", "interrupted"]
+        ["too few rows: component 0 rests on 3.0",
+         "collapsed: component 1 has a spread 0.0002 times the largest", "interrupted"]
     )  # fmt: skip
     counted = bootstrap._counted(reasons)
     assert counted["a degenerate component (too few rows, or hardly any variance)"] == 2

@@ -26,7 +26,12 @@ from smmix.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
-    {ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*.md")}
+    {
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *(ROOT / "docs").glob("*.md"),
+        *(ROOT / "examples").glob("*.md"),
+    }
     # docs/examples holds the copies of examples/ that a build of the documentation makes.
     | {p for p in (ROOT / "docs").glob("[!_]*/*.md") if p.parent != ROOT / "docs" / "examples"}
 )

@@ -274,7 +274,7 @@ class TestTheSearch:
         fit = engel_fit(3)
         starts = fit.starts
         assert list(starts.columns) == [
-            "llf", "hits", "min_weight", "sigma_ratio", "degenerate", "selected",
+            "llf", "hits", "min_weight", "sigma_ratio", "degenerate", "reason", "selected",
         ]  # fmt: skip
         assert starts["llf"].is_monotonic_decreasing
         assert starts["selected"].sum() == 1
@@ -288,8 +288,11 @@ class TestTheSearch:
             if row["degenerate"]:
                 continue
             rival = fit.mode(i)
-            assert rival.llf == pytest.approx(row["llf"], abs=1e-7)
+            # One far behind has been left a little below its maximum, to which it is opened.
+            close = 1e-7 if row["llf"] > fit.llf - 5.0 else 1e-3
+            assert rival.llf == pytest.approx(row["llf"], abs=close)
             assert rival.starts.loc[i, "selected"]
+            row = rival.starts.loc[i]
             assert rival.mixing_weights.min() == pytest.approx(row["min_weight"], rel=1e-6)
             assert rival.sigma.min() / rival.sigma.max() == pytest.approx(row["sigma_ratio"])
             assert np.abs(rival.model.score(rival.params) * rival.bse).max() < 1e-5

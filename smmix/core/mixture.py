@@ -48,10 +48,10 @@ class MixtureSpec:
     @cached_property
     def components(self) -> Components:
         """What the engine knows of the components."""
-        return RowComponents(self.family, self.shared, self.coef_basis, self._reference)
+        return RowComponents(self.family, self.shared, self.coef_basis, self.reference)
 
     @cached_property
-    def _reference(self) -> Any:
+    def reference(self) -> Any:
         """Spread of one regression of all rows."""
         return 1.0 if self.start is None else spread(self.family, self.start[None])
 
@@ -65,7 +65,7 @@ class MixtureSpec:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Penalty on small scales (S,), and its derivatives (S, K, d) in working coordinates."""
         strength = 0.0 if self.bounded else strength
-        return penalty(self.family, params.nuisance, strength, self._reference)
+        return penalty(self.family, params.nuisance, strength, self.reference)
 
     def base(self, size: int) -> MixtureParams:
         """Parameters of no effect, (size, ..): all coefficients and logits zero."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from scipy.special import expit
 
 __all__ = ["IDENTITY", "LOG", "LOGIT", "TRANSFORMS", "Transform"]
 
@@ -102,7 +103,7 @@ class Logit:
         return np.log(value) - np.log1p(-value)
 
     def natural(self, working: np.ndarray) -> np.ndarray:
-        return 1.0 / (1.0 + np.exp(-working))
+        return np.asarray(expit(working))
 
     def slope(self, value: np.ndarray) -> np.ndarray:
         return value * (1.0 - value)

@@ -14,7 +14,7 @@ from smmix.errors import SmmixError
 from smmix.large.build import doubtful_designs
 from smmix.mixture.observed import Observed
 from smmix.mixture.specification import Specification
-from smmix.search.modes import Modes
+from smmix.search.modes import Modes, chosen
 from smmix.support.frames import quoted
 
 __all__ = ["check_estimable", "exact_marked", "refuse_far_start"]
@@ -71,8 +71,7 @@ def exact_marked(specification: Specification, observed: Observed, modes: Modes)
         if spread(family, mode.params.nuisance).max() <= EXACT_MIXTURE * observed.pooled.sigma:
             mode.degenerate = True
             mode.reason = f"{specification.k} regressions fit {specification.endog_name!r} exactly"
-    sound = [i for i, mode in enumerate(modes.modes) if not mode.degenerate]
-    return replace(modes, selected=sound[0] if sound else 0)
+    return replace(modes, selected=chosen(modes.modes))
 
 
 def designs_to_check(

@@ -1,4 +1,4 @@
-"""Searches for k components that start from the fit with k - 1: its log-likelihood never falls."""
+"""Searches for k components that start from the fit with k - 1, so as not to end below it."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from smmix.mixture.observed import Observed
 from smmix.mixture.specification import Specification
 from smmix.search.coordinates import PooledFit, Setting, totals, working_setting
 from smmix.search.em import Ascent, EMControl, EMStatus, Objective, expectation_maximisation, newton
-from smmix.search.modes import Mode, Modes, component_sizes, degeneracy
+from smmix.search.modes import Mode, Modes, chosen, component_sizes, judged
 from smmix.search.search import SearchControl, climb, find_modes
 from smmix.search.starts import Pilot, agree_with_known, default_starts
 
 __all__ = [
     "Fewer", "best_sound", "fresh_starts", "left_to_sample", "moved_apart", "search_also",
-    "search_from_fewer", "seeded_modes", "sound_loglike", "twins",
+    "search_from_fewer", "seeded_modes", "sound_worth", "twins",
 ]  # fmt: skip
 
 #: With more rows and components than this the search of fit() is left to a sample ..
@@ -276,13 +276,13 @@ def _followed(
     coordinates, objective, n_rows = setting
     short = EMControl(RANKING_ITERATIONS, RANKING_SCORE, 1.0 / n_rows, polish=False)
     ascent = expectation_maximisation(objective, begun, short, SHORT_PASSES)
-    left, value = ascent.params, sound_loglike(objective, ascent)
+    left, value = ascent.params, sound_worth(objective, ascent)
     found: list[Modes] = []
     while not found and (value > -np.inf).any():
         order = np.argsort(-value, kind="stable")
         order = order[value[order] > value.max() - HOPELESS][:FOLLOWED]
         ascent = newton(objective, left.take(order), short)
-        ranked = sound_loglike(objective, ascent)
+        ranked = sound_worth(objective, ascent)
         value[order] = -np.inf
         while not found and (ranked > -np.inf).any():
             i = int(ranked.argmax())
@@ -294,12 +294,13 @@ def _followed(
     return found
 
 
-def sound_loglike(objective: Objective, ascent: Ascent) -> np.ndarray:
-    """Log-likelihoods (S,); minus infinity for runs that are degenerate or collapsed."""
+def sound_worth(objective: Objective, ascent: Ascent) -> np.ndarray:
+    """Log-likelihoods less prices (S,); minus infinity for runs that are degenerate."""
     sizes = component_sizes(objective.spec, ascent.params, objective.source)
-    bad, _ = degeneracy(objective.spec, ascent.params, sizes)
+    told = judged(objective.spec, ascent.params, sizes)
+    bad = told.degenerate.any(axis=1)
     bad |= np.array([status is EMStatus.COLLAPSED for status in ascent.status])
-    return np.where(bad | ~np.isfinite(ascent.loglike), -np.inf, ascent.loglike)
+    return np.where(bad | ~np.isfinite(ascent.loglike), -np.inf, ascent.loglike - told.total)
 
 
 def merged(parts: list[Modes]) -> Modes:
@@ -312,10 +313,9 @@ def merged(parts: list[Modes]) -> Modes:
             modes.append(mode)
         else:
             same.hits += mode.hits
-    sound = [i for i, mode in enumerate(modes) if not mode.degenerate]
     return Modes(
         modes,
-        sound[0] if sound else 0,
+        chosen(modes),
         sum(part.n_passes for part in parts),
         sum(part.n_starts for part in parts),
         any(part.interrupted for part in parts),

@@ -72,12 +72,18 @@ def search_modes(
 def opened(specification: Specification, observed: Observed, modes: Modes, i: int) -> Modes:
     """The modes with mode ``i`` followed to its end, when the search had left it behind."""
     mode = modes.modes[i]
-    if mode.status is not EMStatus.LEFT_BEHIND or mode.degenerate:
+    if mode.status is not EMStatus.LEFT_BEHIND or (mode.degenerate and not mode.chance):
         return modes
     with one_blas_thread():
         spec, source = specification.spec, observed.source
         found = climb(spec, source, mode.params, SearchControl(), observed.pooled)
-    followed = replace(found.modes[0], hits=mode.hits)
+    followed = replace(
+        found.modes[0],
+        hits=mode.hits,
+        degenerate=mode.degenerate,
+        chance=mode.chance,
+        reason=mode.reason,
+    )
     return replace(modes, modes=[*modes.modes[:i], followed, *modes.modes[i + 1 :]])
 
 

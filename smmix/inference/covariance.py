@@ -307,7 +307,8 @@ def _inverse(matrix: np.ndarray, what: str) -> np.ndarray | None:
         width = np.sqrt(diagonal)
         scaled = matrix / width[:, None] / width
         values, vectors = np.linalg.eigh(0.5 * (scaled + scaled.T))
-        if values[0] > SINGULAR:
+        # Where every parameter is at a boundary none is left to invert.
+        if values.size == 0 or values[0] > SINGULAR:
             inverse: np.ndarray = (vectors / values) @ vectors.T / width[:, None] / width
             return inverse
     warnings.warn(

@@ -316,9 +316,16 @@ class Fitted:
                 "min_weight": [mixing_shares(*seen, mode.params).min() for mode in modes],
                 "sigma_ratio": [mode.spread_ratio for mode in modes],
                 "degenerate": [mode.degenerate for mode in modes],
+                "reason": [mode.reason for mode in modes],
                 "selected": np.arange(len(modes)) == self.row,
             }
         )
+
+    @property
+    def unseen(self) -> float:
+        """Share of the starts that alone led to their mode; NaN where fewer than two did."""
+        hits = np.array([mode.hits for mode in self.modes.modes])
+        return float((hits == 1).sum() / hits.sum()) if hits.sum() > 1 else np.nan
 
     def beside(self, observed: Observed) -> Fitted:
         """The same fit beside other rows, or without them; what was computed is kept."""

@@ -43,9 +43,10 @@ class MixtureRegression(MixtureLikelihood):
         """Fit by maximum likelihood: EM from many starts, then Newton on the analytic Hessian.
 
         The likelihood of a mixture has many modes, and with free variances it is unbounded. The
-        fit is the highest local maximum found that is not degenerate: a component is degenerate
-        when it rests on fewer than p + 2 rows, when its sigma is below a fifth of the largest
-        while it holds less than a tenth of the rows, or below a thousandth of the largest. All
+        fit is the local maximum of highest log-likelihood less its price among those found that
+        are not degenerate. The price is what a sharp line through rows that are in line by chance
+        is expected to gain (docs/methods, "Sharp components"); a component is degenerate when it
+        rests on fewer than p + 2 rows or when its sigma is below a thousandth of the largest. All
         modes found are listed in ``results.starts`` and opened by ``results.mode(i)``.
 
         Parameters

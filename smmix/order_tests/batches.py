@@ -11,12 +11,13 @@ import numpy as np
 from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec, project
 from smmix.core.params import MixtureParams, concatenate
-from smmix.fit.from_fewer import moved_apart, sound_loglike, twins
+from smmix.fit.from_fewer import moved_apart, sound_worth, twins
 from smmix.mixture.fitted import Fit, fitted_of
 from smmix.resampling.replicates import BatchObjective
 from smmix.resampling.samples import member_rows, members
 from smmix.search.coordinates import working_setting
-from smmix.search.em import EMControl, expectation_maximisation, newton
+from smmix.search.em import Ascent, EMControl, expectation_maximisation, newton
+from smmix.search.modes import component_sizes, judged
 from smmix.search.search import SearchControl, find_modes
 from smmix.search.starts import Pilot, default_starts, params_from_labels
 
@@ -77,7 +78,9 @@ class BatchSearch:
         setting = working_setting(self.small.spec, source, fitted.data.pooled)
         self.coordinates, self.whole = setting.coordinates, setting.objective
         self.penalty = 1.0 / setting.n_rows
-        self.large_spec: MixtureSpec = self.coordinates.spec(self.large.spec)
+        # Penalties and prices of both refer to the same regression of all rows.
+        large = self.coordinates.spec(self.large.spec)
+        self.large_spec: MixtureSpec = replace(large, start=self.whole.spec.start)
         self.fit = self.coordinates.to_working(fitted.unpacked)
 
     @property
@@ -106,9 +109,8 @@ class BatchSearch:
         control = EMControl(penalty=self.penalty)
         params = expectation_maximisation(objective, params, control, WARM_PASSES).params
         ascent = newton(objective, params, EMControl(MAXITER, polish=False))
-        value = sound_loglike(objective, ascent)
-        params = MixtureParams(*map(np.array, ascent.params))
-        for b in np.flatnonzero(np.isneginf(value)).tolist():
+        value, params = ascent.loglike.copy(), MixtureParams(*map(np.array, ascent.params))
+        for b in np.flatnonzero(np.isneginf(sound_worth(objective, ascent))).tolist():
             # The mode of the null fit does not exist in these data: search for others.
             modes = find_modes(
                 self.small.spec, member_rows(natural, b), SearchControl(), generators[b]
@@ -126,7 +128,10 @@ class BatchSearch:
         """Fits with k and with k + 1 components to a batch of data sets."""
         null = self.null_fits(natural, generators)
         doubled = twins(null.params, null.source)
-        best = Best(null.loglike.copy(), MixtureParams(*map(np.array, doubled[0])))
+        begun = MixtureParams(*map(np.array, doubled[0]))
+        sizes = component_sizes(self.large_spec, begun, null.source)
+        price = judged(self.large_spec, begun, sizes).total
+        best = Best(null.loglike.copy(), null.loglike - price, begun)
         labels = self._starts(null, self._pilots(null.source), generators)
         runs, owner = self._labelled(null.source, labels)
         for c, pair in enumerate(doubled):
@@ -188,31 +193,32 @@ class BatchSearch:
         objective = self.objective(members(self._pilot(source), owner), self.large_spec)
         control = EMControl(penalty=self.penalty)
         ascent = expectation_maximisation(objective, runs, control, SHORT_PASSES)
-        value, begun = sound_loglike(objective, ascent), ascent.params
+        value, begun = sound_worth(objective, ascent), ascent.params
         waiting = np.ones(best.loglike.size, dtype=bool)
         while (chosen := _leaders(value, owner, waiting)).size:
             at = owner[chosen]
             objective = self.objective(members(source, at), self.large_spec)
             ascent = newton(objective, begun.take(chosen), EMControl(MAXITER, polish=False))
-            reached = sound_loglike(objective, ascent)
+            reached = sound_worth(objective, ascent)
             value[chosen] = -np.inf
             for i in np.flatnonzero(np.isfinite(reached)).tolist():
                 waiting[at[i]] = False
-                best.offer(int(at[i]), ascent.params, i, float(reached[i]))
+                best.offer(int(at[i]), ascent, i, float(reached[i]))
 
 
 class Best(NamedTuple):
-    """The best fit to each data set of a batch so far."""
+    """The best fit to each data set of a batch so far, by the rule that fit() chooses by."""
 
     loglike: np.ndarray  # (B,)
+    worth: np.ndarray  # (B,) log-likelihood less the price of sharp components
     params: MixtureParams
 
-    def offer(self, place: int, params: MixtureParams, position: int, loglike: float) -> None:
+    def offer(self, place: int, ascent: Ascent, position: int, worth: float) -> None:
         """Enter a fit for the data set at ``place`` if it is better than what stands there."""
-        if loglike <= self.loglike[place]:
+        if worth <= self.worth[place]:
             return
-        self.loglike[place] = loglike
-        for mine, theirs in zip(self.params, params, strict=True):
+        self.worth[place], self.loglike[place] = worth, ascent.loglike[position]
+        for mine, theirs in zip(self.params, ascent.params, strict=True):
             mine[place] = theirs[position]
 
 

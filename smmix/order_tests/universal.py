@@ -231,7 +231,7 @@ class _Halves:
         best, lowest = fits[0], np.inf
         for model, fit in zip(self.models, fits, strict=True):
             mode = fit.modes[fit.selected]
-            bic = -2.0 * mode.loglike + model.n_free * np.log(n_rows)
+            bic = -2.0 * mode.worth + model.n_free * np.log(n_rows)
             if not mode.degenerate and bic < lowest:
                 best, lowest = fit, bic
         return best

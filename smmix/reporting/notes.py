@@ -178,8 +178,7 @@ def _mode_notes(fitted: Fitted) -> list[str]:
     found = []
     if chosen["degenerate"]:
         found.append(
-            "The fit is degenerate: a component rests on few rows or has a vanishing sigma; "
-            "use fewer components or variance='equal'."
+            f"The fit is degenerate: {chosen['reason']}. Use fewer components or variance='equal'."
         )
     others = starts[~starts["selected"] & ~starts["degenerate"].astype(bool)]
     if others.empty:

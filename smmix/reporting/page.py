@@ -273,7 +273,7 @@ def _modes(fitted: Fitted) -> str:
             "hits": shown["hits"],
             "smallest weight": shown["min_weight"].map("{:.4f}".format),
             "sigma ratio": shown["sigma_ratio"].map("{:.4g}".format),
-            "degenerate": shown["degenerate"].map({True: "yes", False: ""}),
+            "degenerate": shown["reason"],
             "this fit": shown["selected"].map({True: "yes", False: ""}),
         }
     ).rename_axis("mode")

@@ -112,6 +112,7 @@ def _header(
         ("No. Iterations:", str(mode.n_iter)),
         ("Max |score| / n:", f"{mode.score_norm:.2g}"),
         ("Starts (best hit):", f"{starts['hits'].sum()} ({selected(starts)['hits']})"),
+        ("Unseen modes:", "" if np.isnan(fitted.unseen) else f"{fitted.unseen:.2g}"),
     ]
     return left, right
 

@@ -358,7 +358,7 @@ def _collected(
 def _counted(failures: pd.Series) -> pd.Series:
     """How many replicates failed for each reason, whatever the numbers in it."""
     reasons = failures.mask(
-        failures.str.startswith("component "),
+        failures.str.startswith(("too few rows", "collapsed")),
         "a degenerate component (too few rows, or hardly any variance)",
     )
     return reasons.value_counts()

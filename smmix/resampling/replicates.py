@@ -16,16 +16,18 @@ from smmix.core.linalg import solve_gram
 from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import MixtureParams, concatenate
+from smmix.core.scale import spread
 from smmix.core.source import Source
 from smmix.core.statistics import ComponentStats
 from smmix.fit.from_fewer import fresh_starts
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.resampling.samples import Redraw, Resample, member_rows, members
+from smmix.search import rule
 from smmix.search.control import SearchControl
 from smmix.search.coordinates import Coordinates, pooled_fit, working_setting
 from smmix.search.em import EMControl, EMStatus, Objective, expectation_maximisation, newton
 from smmix.search.labelling import exchangeable
-from smmix.search.modes import COMPARED_UNITS, degeneracy, unit_loglike
+from smmix.search.modes import COMPARED_UNITS, judged, unit_loglike
 from smmix.search.search import find_modes
 from smmix.sources.reweighted import ReweightedSource
 from smmix.support.progress import Report
@@ -214,7 +216,9 @@ class Replicator:
     ) -> Candidates:
         """What the replicates' fits are worth."""
         stats = objective.expectations(params)
-        _, reasons = degeneracy(objective.spec, params, stats.component.nobs)
+        sizes, width = stats.component.nobs, spread(objective.spec.family, params.nuisance)
+        told = judged(objective.spec, params, sizes)
+        reasons = [rule.reason(told, width, sizes, s) for s in range(params.size)]
         identified = is_identified(objective.spec, params, stats.component)
         words = []
         for how, reason, good in zip(status, reasons, identified, strict=True):

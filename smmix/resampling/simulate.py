@@ -224,7 +224,7 @@ def _named(y: np.ndarray, family: Family) -> Any:
     """Levels in place of their numbers, where the response has levels."""
     if family.reads != "levels":
         return y
-    levels = list(getattr(family, "levels", ()))
+    levels: Any = list(getattr(family, "levels", ()))
     return pd.Categorical.from_codes(y.astype(int), categories=levels, ordered=True)
 
 

@@ -279,10 +279,37 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         """The distinct modes that the search found, best first; open one with `mode`.
 
         Columns: ``llf``; ``hits``, the starts that led there; ``min_weight``, the smallest mixing
-        weight; ``sigma_ratio``, the smallest sigma over the largest; ``degenerate``;
-        ``selected``, this fit.
+        weight; ``sigma_ratio``, the smallest sigma over the largest; ``degenerate``; ``reason``,
+        why a mode is rejected ("chance line", "too few rows", "collapsed") with the figure that
+        says so, empty for the others; ``selected``, this fit.
         """
         return self.fitted.starts
+
+    @property
+    def unseen(self) -> float:
+        """Estimated chance that one more start would end in a mode that is not in `starts`.
+
+        It is the share of starts that alone led to their mode among those that were followed, the
+        estimate of Good and Turing [1]_, first used for mixtures by Finch, Mendell and Thode [2]_.
+        NaN where fewer than two starts were followed, as after ``start_params``.
+
+        References
+        ----------
+        .. [1] Good, I. J. (1953). The population frequencies of species and the estimation of
+           population parameters. Biometrika 40, 237-264.
+        .. [2] Finch, S. J., Mendell, N. R. and Thode, H. C. (1989). Probabilistic measures of
+           adequacy of a numerical search for a global maximum. JASA 84, 1020-1023.
+
+        Examples
+        --------
+        >>> import statsmodels.api as sm
+        >>> import smmix
+        >>> data = sm.datasets.engel.load_pandas().data
+        >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
+        >>> 0.0 <= results.unseen < 0.5
+        True
+        """
+        return self.fitted.unseen
 
     @property
     def history(self) -> pd.DataFrame:

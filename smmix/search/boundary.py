@@ -13,11 +13,13 @@ import numpy as np
 from smmix.core.mixture import MixtureSpec
 from smmix.search.newton import LocalModel
 
-__all__ = ["LONGEST_DRIFT", "drift"]
+__all__ = ["LONGEST_DRIFT", "drift", "emptied"]
 
 #: Newton's step, in natural units of each parameter, beyond which a point whose score is zero is on
 #: its way to infinity.
 LONGEST_DRIFT = 0.3
+#: Share of the rows below which a component has none: its weight is on its way to zero.
+NO_SHARE = 1e-8
 
 
 def drift(spec: MixtureSpec, model: LocalModel, units: np.ndarray) -> np.ndarray:
@@ -35,7 +37,12 @@ def drift(spec: MixtureSpec, model: LocalModel, units: np.ndarray) -> np.ndarray
     size[:, spec.layout.nuisance] = 1.0
     out = model.step / size
     # A parameter of a component without rows moves nothing.
-    empty = model.sizes < 1e-8 * model.sizes.sum(axis=1, keepdims=True)
+    empty = emptied(model)
     parts = spec.layout.unpack(out)
     parts.coef[empty], parts.nuisance[empty] = 0.0, 0.0
     return spec.layout.pack(parts)
+
+
+def emptied(model: LocalModel) -> np.ndarray:
+    """Which components (S, K) have lost all rows."""
+    return np.asarray(model.sizes < NO_SHARE * model.sizes.sum(axis=1, keepdims=True))

@@ -94,4 +94,4 @@ def smallest_curvature(at: Directions) -> float:
     """Smallest eigenvalue of the observed information in the metric of the complete-data one."""
     observed = -at.full.T @ at.info.hessian @ at.full
     complete = at.full.T @ at.info.complete @ at.full
-    return float(diagonalise(observed[None], complete[None])[1].min())
+    return float(diagonalise(observed[None], complete[None])[1].min(initial=1.0))

@@ -16,7 +16,7 @@ from smmix.core.params import MixtureParams
 from smmix.core.scale import spread
 from smmix.core.source import Source
 from smmix.core.statistics import EStats, InfoStats
-from smmix.search.boundary import LONGEST_DRIFT, drift
+from smmix.search.boundary import LONGEST_DRIFT, drift, emptied
 from smmix.search.newton import (
     LocalModel,
     free_units,
@@ -284,6 +284,8 @@ def newton(
     norm = state.model.score_norm
     steps = drift(objective.spec, state.model, objective.units(state.params))
     far = np.abs(steps).max(axis=1, initial=0.0) > LONGEST_DRIFT
+    # The score of a component without rows is zero wherever its parameters have gone.
+    far |= emptied(state.model).any(axis=1)
     for i in range(params.size):
         if state.n_iter[i] >= control.maxiter:
             state.status[i] = EMStatus.MAXITER

@@ -13,15 +13,10 @@ from smmix.core.mixture import MixtureSpec
 from smmix.core.params import MixtureParams
 from smmix.core.scale import spread
 from smmix.core.source import Source
+from smmix.search import rule
 from smmix.search.em import EMStatus
 from smmix.search.runs import Runs
 
-#: A component is degenerate when its spread is below this share of the largest ..
-SMALL_SPREAD = 0.2
-#: .. while it holds less than this share of the rows, ..
-SMALL_SHARE = 0.1
-#: .. or when its spread is below this share of the largest.
-VANISHING_SPREAD = 1e-3
 #: Units on which runs that have ended are compared with each other.
 COMPARED_UNITS = 20000
 
@@ -42,10 +37,16 @@ class Mode:
         Smallest sum of posteriors of a component, in rows.
     spread_ratio : float
         Smallest spread of a component over the largest; one for families without a scale.
+    price : float
+        By how much chance may have raised the log-likelihood through sharp components.
+    sharpest : str
+        The component that most of the price is for, in words.
     degenerate : bool
-        Whether the mode is one of those that free variances make without limit.
+        Whether the rule on sharp components rejects the mode.
+    chance : bool
+        Whether it does so because another mode is better once prices are paid.
     reason : str
-        Why it is degenerate; empty when it is not.
+        The clause that rejects it, with its figure; empty when none does.
     status : EMStatus
     score_norm : float
         Largest score per observation in scale-free units.
@@ -59,12 +60,20 @@ class Mode:
     hits: int = 1
     min_size: float = np.nan
     spread_ratio: float = 1.0
+    price: float = 0.0
+    sharpest: str = ""
     degenerate: bool = False
+    chance: bool = False
     reason: str = ""
     status: EMStatus = EMStatus.MAXITER
     score_norm: float = np.nan
     n_iter: int = 0
     trace: list[tuple[str, float, float]] = field(default_factory=list)
+
+    @property
+    def worth(self) -> float:
+        """Log-likelihood less the price."""
+        return self.loglike - self.price
 
 
 @dataclass
@@ -75,7 +84,8 @@ class Modes:
     ----------
     modes : list of Mode
     selected : int
-        Position of the fit: the highest mode that is not degenerate, else the highest.
+        Position of the fit: the mode of highest log-likelihood less its price among those that are
+        not degenerate, else the highest.
     n_passes : int
         Passes over the whole data.
     n_starts : int
@@ -102,44 +112,39 @@ def component_sizes(spec: MixtureSpec, params: MixtureParams, source: Source) ->
     return source.reduce(step, params.size * params.k)
 
 
-def degeneracy(
-    spec: MixtureSpec, params: MixtureParams, sizes: np.ndarray
-) -> tuple[np.ndarray, list[str]]:
-    """Which parameter sets (S,) are degenerate, and a sentence for each that is.
-
-    Where no scale is free nothing is degenerate, for the likelihood is bounded.
-    """
-    bad = degenerate_components(spec, params, sizes)
+def judged(spec: MixtureSpec, params: MixtureParams, sizes: np.ndarray) -> rule.Judged:
+    """What the rule on sharp components says of parameter sets, by their sizes in rows (S, K)."""
     width = spread(spec.family, params.nuisance)
-    ratio = width / width.max(axis=1, keepdims=True)
-    reasons = [""] * params.size
-    for s in np.flatnonzero(bad.any(axis=1)):
-        c = np.argmin(np.where(bad[s], sizes[s], np.inf))
-        reasons[s] = (
-            f"component {c} rests on {sizes[s, c]:.1f} rows with a spread "
-            f"{ratio[s, c]:.2g} times the largest"
-        )
-    return np.asarray(bad.any(axis=1)), reasons
+    return rule.judged(width, sizes, spec.layout.p, spec.reference, spec.bounded)
 
 
 def is_degenerate(spec: MixtureSpec, params: MixtureParams, sizes: np.ndarray) -> np.ndarray:
     """Which parameter sets (S,) have a component that makes the likelihood grow without limit."""
-    return np.asarray(degenerate_components(spec, params, sizes).any(axis=1))
+    return np.asarray(judged(spec, params, sizes).degenerate.any(axis=1))
 
 
-def degenerate_components(
-    spec: MixtureSpec, params: MixtureParams, sizes: np.ndarray
-) -> np.ndarray:
-    """Which components (S, K) make the likelihood grow without limit, by their sizes in rows."""
-    if spec.bounded:
-        return np.zeros(sizes.shape, dtype=bool)
-    width = spread(spec.family, params.nuisance)
-    largest = width.max(axis=1, keepdims=True)
-    sharp = width < SMALL_SPREAD * largest
-    sharp &= sizes < SMALL_SHARE * sizes.sum(axis=1, keepdims=True)
-    sharp |= sizes < spec.layout.p + 2
-    sharp |= width < VANISHING_SPREAD * largest
-    return sharp
+def chosen(modes: list[Mode]) -> int:
+    """Position of the fit among modes, best first; higher ones are marked as chance lines.
+
+    It is the mode of highest log-likelihood less its price among those that are no more than that,
+    and the highest of all where none is.
+    """
+    for mode in modes:
+        if mode.chance:
+            mode.degenerate, mode.chance, mode.reason = False, False, ""
+    sound = [i for i, mode in enumerate(modes) if not mode.degenerate]
+    if not sound:
+        return 0
+    fit = max(sound, key=lambda i: modes[i].worth)
+    for i in sound:
+        lead = modes[i].loglike - modes[fit].loglike
+        if i < fit:
+            modes[i].degenerate = modes[i].chance = True
+            modes[i].reason = (
+                f"chance line: {modes[i].sharpest}; its log-likelihood is {lead:.3g} higher, and "
+                f"sharpness counts {modes[i].price - modes[fit].price:.3g} against it"
+            )
+    return fit
 
 
 class ModeSums(NamedTuple):
@@ -229,10 +234,15 @@ def leaders(value: np.ndarray, signature: np.ndarray, tolerance: float) -> np.nd
 def distinct(
     spec: MixtureSpec, source: MemorySource, runs: Runs, penalty: float, tolerance: float
 ) -> tuple[Runs, float]:
-    """Distinct runs, best penalised log-likelihood first, and that of the best sound one."""
+    """Distinct runs, best penalised log-likelihood first, and that of the best sound one.
+
+    The price of sharp components counts, so that the search goes where the fit will be.
+    """
     signature, sizes = compared(spec, runs.params, source)
-    degenerate = is_degenerate(spec, runs.params, sizes)
-    value = weighted_sum(signature, source) + spec.penalty(runs.params, penalty)[0]
+    told = judged(spec, runs.params, sizes)
+    degenerate = np.asarray(told.degenerate.any(axis=1))
+    value = weighted_sum(signature, source) - told.total
+    value += spec.penalty(runs.params, penalty)[0]
     runs, kept = runs.joined(value, leaders(value, signature, tolerance))
     best = np.max(value[kept], where=~degenerate[kept], initial=-np.inf)
     return replace(runs, degenerate=degenerate[kept]), float(best)
@@ -257,20 +267,23 @@ def describe(
         if sample is not source:
             loglike, sizes = mode_sums(spec, runs.params, source)
         leader = leaders(loglike, signature, tolerance)
-    degenerate, reasons = degeneracy(spec, runs.params, sizes)
+    told, width = judged(spec, runs.params, sizes), spread(spec.family, runs.params.nuisance)
     modes = []
-    for i in np.flatnonzero(leader == np.arange(leader.size)):
-        width = spread(spec.family, runs.params.nuisance[i : i + 1])
-        collapsed = status[i] is EMStatus.COLLAPSED
+    for i in np.flatnonzero(leader == np.arange(leader.size)).tolist():
+        why = rule.reason(told, width, sizes, i)
+        if status[i] is EMStatus.COLLAPSED and not why:
+            why = "collapsed: a component shrinks without limit"
         modes.append(
             Mode(
                 params=runs.params.take(slice(i, i + 1)),
                 loglike=float(loglike[i]),
                 hits=int(runs.hits[leader == i].sum()),
                 min_size=float(sizes[i].min()),
-                spread_ratio=float(width.min() / width.max()),
-                degenerate=bool(degenerate[i] or collapsed),
-                reason=reasons[i] or ("a component collapsed" if collapsed else ""),
+                spread_ratio=float(width[i].min() / width[i].max()),
+                price=float(told.total[i]),
+                sharpest=rule.sharpest(told, width, sizes, i),
+                degenerate=bool(why),
+                reason=why,
                 status=status[i],
                 score_norm=float(score_norm[i]),
                 n_iter=int(runs.n_iter[i]),

@@ -27,11 +27,13 @@ from smmix.search.em import (
 from smmix.search.labelling import exchangeable, relabelled
 from smmix.search.modes import (
     Modes,
+    chosen,
     compared,
     component_sizes,
     describe,
     distinct,
     is_degenerate,
+    judged,
     posteriors,
 )
 from smmix.search.newton import LocalModel
@@ -339,12 +341,13 @@ class _Search:
 
         Those far behind are left when they are settled, or after ``n_slow`` iterations.
         """
-        sound = ~is_degenerate(self.spec, params, model.sizes)
+        told = judged(self.spec, params, model.sizes)
+        sound, value = ~told.degenerate.any(axis=1), model.objective - told.total
         if not sound.any():
-            return ~sound
-        best = np.max(model.objective, where=sound, initial=-np.inf)
+            return np.asarray(~sound)
+        best = np.max(value, where=sound, initial=-np.inf)
         hopeless = (model.score_norm <= RANKING_SCORE) | (n_iter >= n_slow)
-        hopeless &= model.objective < best - BEHIND
+        hopeless &= value < best - BEHIND
         return np.asarray((sound & ~hopeless) | (n_iter < LAST_ITERATIONS))
 
     def described(self, before: Runs, ascent: Ascent, n_slow: int) -> Modes:
@@ -354,7 +357,9 @@ class _Search:
         status, norm = np.array(ascent.status), ascent.score_norm
         # Where a run has been left without having settled, there is no mode to tell of.
         slow = (status == EMStatus.LEFT_BEHIND) & (ascent.n_iter >= n_slow) & (norm > RANKING_SCORE)
-        slow &= ascent.loglike < np.max(ascent.loglike, where=~degenerate, initial=-np.inf)
+        sizes = component_sizes(self.spec, after.params, self.source)
+        value = ascent.loglike - judged(self.spec, after.params, sizes).total
+        slow &= value < np.max(value, where=~degenerate, initial=-np.inf)
         left = (status == EMStatus.LEFT_BEHIND) & ~degenerate
         if left.any():
             status[left & self.degenerate(after, self.source, self.spec)] = EMStatus.COLLAPSED
@@ -368,8 +373,7 @@ class _Search:
         for mode in modes:
             mode.params = self.coordinates.from_working(mode.params)
             mode.loglike += self.shift
-        sound = [i for i, mode in enumerate(modes) if not mode.degenerate]
-        selected = sound[0] if sound else 0
+        selected = chosen(modes)
         if self.interrupted:
             modes[selected].status = EMStatus.INTERRUPTED
         return Modes(modes, selected, self.n_passes, self.n_starts, self.interrupted)

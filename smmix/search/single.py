@@ -34,8 +34,10 @@ def linear_target(spec: MixtureSpec, block: Block | MemorySource) -> np.ndarray:
 def with_start(spec: MixtureSpec, source: Source) -> MixtureSpec:
     """The mixture with the nuisance parameters of one regression of all rows.
 
-    A location-scale family has a scale of one in working coordinates. Others are fitted to a
-    sample: it is but where runs begin, and what a penalty refers to.
+    In working coordinates the standard deviation of a location-scale family is one; where this is
+    not its scale, heavy tails would carry it away, and the scale is that of the bulk of the rows.
+    Others are fitted to a sample: it is but where runs begin, and what penalties and prices refer
+    to.
     """
     family = spec.family
     if not family.nuisance:
@@ -45,7 +47,9 @@ def with_start(spec: MixtureSpec, source: Source) -> MixtureSpec:
     begin = np.atleast_2d(family.start_nuisance(y, sample.aux))
     if family.location_scale:
         units = np.array([parameter.unit for parameter in family.nuisance])
-        return replace(spec, start=np.where(units == 0, begin, 1.0))
+        if family.variance(None, np.zeros((1, 1, 1)), np.ones((1, 1, len(units)))).item() == 1.0:
+            begin = np.where(units == 0, begin, 1.0)
+        return replace(spec, start=begin)
     rows = replace(sample, y=y, weight=None, membership=None, threads=1)
     target = linear_target(spec, rows)
     coef = solve_gram(rows.x.T @ rows.x, rows.x.T @ target)[0]

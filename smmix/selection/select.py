@@ -43,8 +43,10 @@ __all__ = ["Selection", "select_k"]
 
 #: Columns of the table that come first, in this order.
 FIRST = (
-    "llf", "df", "aic", "bic", "icl", "entropy_r2", "min_weight", "converged", "hits",
+    "llf", "df", "aic", "bic", "icl", "entropy_r2", "min_weight", "converged", "hits", "price",
 )  # fmt: skip
+#: Criteria that are no log-likelihood of the data times -2 plus something.
+UNPRICED = ("cv", "nec", "entropy", "entropy_r2")
 #: A component with less than this share of the rows is pointed out.
 TINY_SHARE = 0.05
 #: With k="auto", fits beyond the best one before the scan ends.
@@ -61,12 +63,25 @@ class _Scan:
     caught: dict[int, list[warnings.WarningMessage]] = field(default_factory=dict)
     interrupted: bool = False
 
-    def value(self, k: int) -> float:
+    def value(self, k: int, priced: bool = True) -> float:
         """The criterion, turned so that small values are better; infinite where degenerate."""
         if self.fits[k].mode_found.degenerate:
             return np.inf
         value = float(self.rows[k][self.criterion])
+        if priced and self.criterion not in UNPRICED:
+            value += 2.0 * self.fits[k].mode_found.price
         return -value if self.criterion == "cv" else value
+
+    def warned(self, k: int) -> str:
+        """What is doubtful about a fit, and whether it is its price that keeps it from the best."""
+        text, mode = str(self.rows[k]["warning"]), self.fits[k].mode_found
+        if not self.value(k, priced=False) < self.value(self.best_k, priced=False):
+            return text
+        told = (
+            f"Without its price of {mode.price:.3g} it would be better than k={self.best_k}: "
+            f"{mode.sharpest}, which chance may explain."
+        )
+        return f"{told} {text}".strip()
 
     @property
     def best_k(self) -> int:
@@ -80,7 +95,8 @@ class _Scan:
         return Fewer(fit.model.spec, fit.unpacked, fit.llf)
 
     def selection(self) -> Selection:
-        table = pd.DataFrame.from_dict(self.rows, orient="index").rename_axis("k")
+        rows = {k: {**row, "warning": self.warned(k)} for k, row in self.rows.items()}
+        table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("k")
         others = [name for name in table.columns if name not in (*FIRST, "warning")]
         table = table[[*FIRST, *others, "warning"]]
         return Selection(table, self.criterion, self.best_k, self.fits, self.interrupted)
@@ -101,8 +117,9 @@ def select_k(
 
     Each k is searched as fit() does, and from the fit with k - 1 components, of which each
     component in turn is doubled and the twins are moved apart: the log-likelihood never falls
-    from k - 1 to k. On more than 2,000 rows starts of all kinds are made on a sample; a k that the
-    criterion then prefers to those before it is searched as fit() does after all, so that the best
+    from k - 1 to k, unless the modes that are higher are chance lines by the rule. On more than
+    2,000 rows starts of all kinds are made on a sample; a k that the criterion then prefers to
+    those before it is searched as fit() does after all, so that the best
     fit is never below that of fit() with the same ``rng``.
 
     Parameters
@@ -142,7 +159,12 @@ def select_k(
     Notes
     -----
     Which fit is degenerate, did not converge or has a tiny component is said in ``table`` and in
-    the summary. A degenerate fit, whose likelihood means nothing, is never the best. With theory
+    the summary. A degenerate fit, whose likelihood means nothing, is never the best.
+
+    With free variances a component may be a sharp line through rows that are in line by chance.
+    What BIC forgets to charge for looking for it is its price (docs/methods, "Sharp components"),
+    and -2 times the log-likelihood less the price enters the choice, whatever the criterion. The
+    criteria in ``table`` are without the price, which has a column of its own. With theory
     behind it, BIC finds the number of components as n grows [1]_; ICL counts the components that
     the posteriors tell apart, which are fewer where components overlap [2]_; AIC takes too many.
 
@@ -290,7 +312,7 @@ def describe_fit(results: MixtureResults, warned: list[str]) -> dict[str, Any]:
         What was warned of while the results were made, in sentences.
     """
     share = float(results.mixing_weights.min())
-    doubts = [*warned]
+    mode, doubts = results.mode_found, [*warned]
     if share < TINY_SHARE:
         doubts.append(f"A component has {100.0 * share:.1f} % of the rows.")
     criteria = results.info_criteria()
@@ -300,6 +322,7 @@ def describe_fit(results: MixtureResults, warned: list[str]) -> dict[str, Any]:
         **criteria.to_dict(),
         "min_weight": share,
         "converged": bool(results.converged),
-        "hits": int(results.mode_found.hits),
+        "hits": int(mode.hits),
+        "price": float(mode.price),
         "warning": " ".join(doubts),
     }

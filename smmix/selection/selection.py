@@ -20,7 +20,7 @@ __all__ = ["Selection"]
 DRAWN = ("aic", "bic", "icl")
 LABELS = {
     "llf": "Log-Lik.", "df": "Df", "min_weight": "Min. wt",
-    "cv": "CV llf",
+    "cv": "CV llf", "price": "Price",
 }  # fmt: skip
 
 
@@ -32,11 +32,13 @@ class Selection:
     ----------
     table : DataFrame, index k
         ``llf``, ``df``, ``aic``, ``bic``, ``icl``, ``entropy_r2``, ``min_weight``, ``converged``,
-        ``hits`` (starts that led to the fit), then all other criteria, and ``warning``: what is
-        doubtful about a fit, empty when nothing is.
+        ``hits`` (starts that led to the fit), ``price`` (by how much sharp components that were
+        looked for make the log-likelihood too high), then all other criteria, and ``warning``:
+        what is doubtful about a fit, empty when nothing is.
     criterion : str
     best_k : int
-        Of the fits that are not degenerate, the one of best criterion.
+        Of the fits that are not degenerate, the one of best criterion, to which twice the price
+        is added.
     fits : dict of int to MixtureResults
     interrupted : bool
         Whether the scan was cut short from the keyboard.
@@ -113,6 +115,8 @@ def summarize_selection(selection: Selection) -> MixtureSummary:
     ]
     right = [("Criterion:", _label(selection.criterion)), ("Chosen k:", str(selection.best_k))]
     columns = ["llf", "df", "aic", "bic", "icl", "entropy_r2", "min_weight"]
+    if (table["price"] > 0.0).any():
+        columns.insert(1, "price")
     if selection.criterion not in columns:
         columns.insert(2, selection.criterion)
     rows = []
@@ -120,6 +124,8 @@ def summarize_selection(selection: Selection) -> MixtureSummary:
         mark = "*" if k == selection.best_k else " "
         rows.append([f"{k}{mark}", *(_cell(name, row[name]) for name in columns)])
     notes = [f"k={k}: {text}" for k, text in table["warning"].items() if text]
+    if selection.best_k == table.index.max() > 1:
+        notes.insert(0, f"k={selection.best_k} is the largest number tried; try more.")
     if selection.interrupted:
         notes.insert(0, "The scan was interrupted; further k were not fitted.")
     section = Section(["k", *map(_label, columns)], rows)

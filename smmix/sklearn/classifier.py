@@ -30,8 +30,8 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
 
     The classes are the values of the response. The components are groups of rows whose classes
     depend on X in different ways; `component_proba` has their probabilities. There is no penalty
-    on coefficients: where classes are separated their maximum is at infinity, which a warning
-    tells.
+    on coefficients: where classes are separated their maximum is at infinity, which a
+    `smmix.errors.BoundaryWarning` tells.
 
     Parameters
     ----------

@@ -221,7 +221,7 @@ def fit_rows(
         gates = ["const", *(columns.names[i] for i in columns.gating)]
         z = pd.DataFrame(columns.mixing_design(rows.X), columns=gates)
     y = pd.Series(rows.y, name="y")
-    common = {"exog_concomitant": z, "freq_weights": weight, "variance": variance}
+    common: dict[str, Any] = {"exog_concomitant": z, "freq_weights": weight, "variance": variance}
     model: Any
     further = (options.shared, rows.exposure, rows.event)
     if family == Gaussian() and all(given is None for given in further):
