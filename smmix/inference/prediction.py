@@ -117,7 +117,7 @@ class MixturePrediction:
         [368.4, 589.9]
         >>> prediction = results.get_prediction({"income": [500.0]}, which="components")
         >>> prediction.summary_frame()[1]["mean"].round(1).tolist()
-        [349.5]
+        [406.3]
         """
         mean, obs = self.conf_int(alpha=alpha), self.conf_int(obs=True, alpha=alpha)
         values = {
