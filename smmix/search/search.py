@@ -195,8 +195,7 @@ class _Search:
         .. [1] Ueda, N., Nakano, R., Ghahramani, Z. and Hinton, G. E. (2000). SMEM algorithm for
            mixture models. Neural Computation 12, 2109-2128.
         """
-        pilot = data.source
-        best, idle = -np.inf, 0
+        pilot, best, idle = data.source, -np.inf, 0
         rounds = patience(runs, pilot.n_rows, spec)
         while idle < rounds and not self.interrupted:
             moved = self.begin(self.moves(runs, data, spec), pilot, spec)
@@ -240,9 +239,8 @@ class _Search:
         left, _ = distinct(spec, source, runs, self.penalty, SAME_RUN)
         if ends and clear(left, source.n_rows, spec):
             return left.prominent(PROMINENT)
-        degenerate = self.degenerate(left, source, spec)
+        degenerate, few = self.degenerate(left, source, spec), FOLLOWED_DEGENERATE
         sound, bad = np.flatnonzero(~degenerate), np.flatnonzero(degenerate)
-        few = FOLLOWED_DEGENERATE
         order = np.concatenate([sound[:number], bad[:few], sound[number:], bad[few:]])
         found: Runs | None = None
         while order.size and (found is None or self.degenerate(found, source, spec).all()):
