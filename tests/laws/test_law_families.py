@@ -148,7 +148,8 @@ def test_a_weight_of_two_is_the_row_twice(name):
         one = smmix.from_formula("y ~ x", weighted, k=1, freq_weights="w", **given).fit()
         two = smmix.from_formula("y ~ x", twice, k=1, **given).fit()
     assert one.llf == pytest.approx(two.llf, rel=1e-9)
-    np.testing.assert_allclose(one.params, two.params, rtol=1e-5, atol=1e-7)
+    kept = one.params.index.difference([entry.parameter for entry in one.boundary])
+    np.testing.assert_allclose(one.params[kept], two.params[kept], rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.slow
