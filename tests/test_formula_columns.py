@@ -8,7 +8,7 @@ import patsy
 import pytest
 from helpers_formula import make_frame, make_gaps, refused
 
-from smmix import SmmixError
+from smmix import SmmixError, from_formula
 from smmix.formula import build_design
 
 
@@ -197,7 +197,8 @@ class TestNames:
         refused("calls 'frobnicate', which is not known", "y ~ frobnicate(x2)", frame)
 
     def test_names_of_parameters(self, frame):
-        refused("'sigma', which is the name of a parameter", "y ~ sigma", frame.assign(sigma=1.0))
+        with pytest.raises(SmmixError, match=r"Two parameters would be called 'sigma\[0\]'"):
+            from_formula("y ~ sigma", frame.assign(sigma=frame["x2"]), k=2)
         refused("'Intercept' collides", "y ~ Intercept", frame.assign(Intercept=2.0))
         named = build_design("sigma ~ x1", frame.assign(sigma=frame["y"]), concomitant="x2")
         assert named.endog_name == "sigma"
