@@ -235,7 +235,7 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
         Examples
         --------
         >>> from smmix.sklearn import MixtureClassifier
-        >>> model = MixtureClassifier().fit([[0], [1], [0], [1]], ["no", "yes", "no", "no"])
+        >>> model = MixtureClassifier().fit([[0], [1], [0], [1]], ["no", "yes", "yes", "no"])
         >>> model.predict_proba([[1]]).round(2)
         array([[0.5, 0.5]])
         """
@@ -285,7 +285,7 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
         Examples
         --------
         >>> from smmix.sklearn import MixtureClassifier
-        >>> model = MixtureClassifier().fit([[0], [1], [0], [1]], ["no", "yes", "no", "no"])
+        >>> model = MixtureClassifier().fit([[0], [1], [0], [1]], ["no", "yes", "yes", "no"])
         >>> model.component_proba([[1]])
         array([[1.]])
         """
