@@ -82,8 +82,12 @@ html_theme_options = {"navigation_with_keys": True}
 
 
 def escape_names(app, what, name, obj, options, lines):
-    """``|score|`` is an absolute value, ``coef_`` a name: neither refers to anything."""
-    for i, line in enumerate(lines):
+    """``|score|`` is an absolute value, ``coef_`` a name: neither refers to anything.
+
+    Nor do the references that methods inherited from scikit-learn make to its own pages.
+    """
+    for i, text in enumerate(lines):
+        line = lines[i] = re.sub(r":(?:ref|term):`([^`<]+?)(?: *<[^>]*>)?`", r"\1", text)
         if ">>>" not in line and "``" not in line:
             line = re.sub(r"(?<![`|\w])\|(\w+)\|", r"\\|\1\\|", line)
             lines[i] = re.sub(r"(?<![\w`])([a-z]\w*)_(?=[\s,;:.)*]|$)", r"\1\\_", line)
