@@ -139,6 +139,13 @@ class Family(Protocol):
         whole number from 0 up". None when all rows are possible.
         """
 
+    def outcomes(self, aux: np.ndarray | None) -> Any:
+        """How many probabilities of a row's response are free, (m,) or one number for all.
+
+        A binomial response of n trials has n, one of L levels L - 1; None where their number has
+        no limit.
+        """
+
     def bound(self, y: np.ndarray) -> Family:
         """The family for a response: most are what they were, an ordered one learns its levels."""
 

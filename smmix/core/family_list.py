@@ -145,6 +145,13 @@ class FamilyList:
             left = left if mask is None else left[~mask]
         return int(left[0]), str(told)
 
+    def outcomes(self, aux: np.ndarray | None) -> Any:
+        """The most that one of the families has."""
+        found = [part.family.outcomes(aux) for part in self.parts]
+        if any(own is None for own in found):
+            return None
+        return np.max(np.broadcast_arrays(*found), axis=0)
+
     def bound(self, y: np.ndarray) -> FamilyList:
         return FamilyList(tuple(family.bound(y) for family in self.families))
 

@@ -64,6 +64,9 @@ class Binomial(ExponentialFamily):
         row = first_not(np.isfinite(trials) & (np.floor(trials) == trials))
         return None if row is None else (row, "the number of trials of a row is a whole number")
 
+    def outcomes(self, aux: Aux) -> Array:
+        return _trials(aux)
+
     def start_response(self, y: Array, aux: Aux) -> Array:
         return np.asarray(self.link.inverse((y + 0.5) / (_trials(aux) + 1.0)))
 

@@ -224,6 +224,9 @@ class ExponentialFamily:
     def to_plain(self) -> dict[str, Any]:
         return {"link": self.link.name}
 
+    def outcomes(self, aux: Aux) -> Any:
+        return None
+
     def bound(self, y: Array) -> Any:
         return self
 

@@ -52,6 +52,9 @@ class RealResponse:
     def link(self) -> Any:
         return LINKS["identity"]
 
+    def outcomes(self, aux: np.ndarray | None) -> Any:
+        return None
+
     def bound(self, y: np.ndarray) -> Self:
         return self
 

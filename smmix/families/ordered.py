@@ -100,6 +100,9 @@ class Ordered(ScoredFamily):
             )
         return replace(self, levels=levels)
 
+    def outcomes(self, aux: Aux) -> int:
+        return len(self.levels) - 1
+
     def start_response(self, y: Array, aux: Aux) -> Array:
         """The link of the middle of each level's share."""
         shares = np.bincount(y.astype(int)) / y.size

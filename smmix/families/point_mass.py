@@ -73,6 +73,9 @@ class PointMass(ScoredFamily):
             return None if row is None else (row, "a time without end is cut off, with event 0")
         return None if row is None else (row, f"a point mass has the response {self.value:g} alone")
 
+    def outcomes(self, aux: Aux) -> int:
+        return 0
+
     def start_response(self, y: Array, aux: Aux) -> Array:
         return np.zeros(y.shape)
 

@@ -15,6 +15,7 @@ from smmix.core.mixture import MixtureSpec
 from smmix.core.params import LinearMap, MixtureParams, ParamLayout
 from smmix.formula import Design, refuse_extreme
 from smmix.formula.terms import factor_columns
+from smmix.mixture.identified import refuse_unidentified
 from smmix.mixture.kind import Kind, suited
 from smmix.mixture.observed import Observed
 from smmix.mixture.per_component import check_k
@@ -122,6 +123,7 @@ class MixtureModel(GenericLikelihoodModel):
     """
 
     def __init__(self, parts: Parts):
+        refuse_unidentified(parts.specification, parts.observed)
         self.specification: Specification = parts.specification
         self._show(parts.observed, parts.data)
         self._data_attr: list[str] = []
