@@ -1,5 +1,5 @@
 # Standard deviations of flexmix's parametric bootstrap of NPreg, k = 2, from the fit; run in
-# tests/reference. The numbers stand in ../../test_bootstrap.py (flexmix 2.3-18).
+# tests/reference. The numbers stand in ../../resampling/test_bootstrap.py (flexmix 2.3-18).
 suppressPackageStartupMessages(library(flexmix))
 data <- read.csv("data/NPreg.csv")
 set.seed(1)

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
+from helpers_density import lines
 from laws.density import Problem, complex_step_gradient, vector_log_likelihood
 from scipy import optimize, stats
 from statsmodels.stats._delta_method import NonlinearDeltaCov
 from statsmodels.tools.numdiff import approx_fprime
-from unit_density import lines
 
 import smmix
 

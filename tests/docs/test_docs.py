@@ -24,7 +24,7 @@ from helpers_docs import (
 import smmix
 from smmix.cli import main
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
     {
         ROOT / "README.md",

@@ -18,7 +18,7 @@ from helpers_formula import make_frame, make_gaps
 from smmix.errors import SmmixError
 from smmix.formula import build_design
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from unit_density import lines
+from helpers_density import lines
 
 import smmix
 from smmix.formula.safety import check_factor
@@ -435,7 +435,7 @@ def test_no_module_named_by_the_file_is_imported(tmp_path, monkeypatch):
 
 def test_fits_of_0_1_0_are_read():
     engel = sm.datasets.engel.load_pandas().data
-    saved = smmix.read_json(Path(__file__).parent / "reference" / "json" / "engel_0_1_0.json")
+    saved = smmix.read_json(Path(__file__).parents[1] / "reference" / "json" / "engel_0_1_0.json")
     fit = smmix.from_formula("foodexp ~ income", engel, k=2, concomitant="income").fit()
     for name in ("params", "bse", "pvalues"):
         pd.testing.assert_series_equal(getattr(saved, name), getattr(fit, name), rtol=1e-5)

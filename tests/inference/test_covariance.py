@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
+from helpers_density import complex_step_scores, information_matrix, lines, unit_log_likelihood
 from helpers_reference import EXTENDED, PLAIN, default_fit, load_case
 from laws.density import Problem
 from statsmodels.stats._delta_method import NonlinearDeltaCov
 from statsmodels.tools.sm_exceptions import HessianInversionWarning
-from unit_density import complex_step_scores, information_matrix, lines, unit_log_likelihood
 
 import smmix
 from smmix.inference.covariance import Estimate, bootstrap_covariance, covariance

@@ -191,7 +191,7 @@ def test_errors_agree_with_those_of_flexmix():
         "sigma[1]": 0.30011586, "Intercept[0]": 1.05585445, "x[0]": 0.51569153,
         "I(x ** 2)[0]": 0.05040137, "sigma[0]": 0.28848558,
     }  # fmt: skip
-    frame = pd.read_csv(Path(__file__).parent / "reference" / "data" / "NPreg.csv")
+    frame = pd.read_csv(Path(__file__).parents[1] / "reference" / "data" / "NPreg.csv")
     results = smmix.from_formula("yn ~ x + I(x ** 2)", frame).fit()
     mine = results.bootstrap(999).bse[list(theirs)]
     # flexmix divides by n_c - p where maximum likelihood divides by n_c, about 100 here.

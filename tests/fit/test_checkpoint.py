@@ -16,7 +16,7 @@ from smmix.sources.streamed import StreamedSource
 
 pytest.importorskip("pyarrow")
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("params", "bse", "normalized_cov_params")
 
 

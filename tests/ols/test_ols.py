@@ -379,5 +379,5 @@ def test_the_examples_of_the_documentation():
     import doctest
     from pathlib import Path
 
-    page = Path(__file__).parents[1] / "docs" / "ols.md"
+    page = Path(__file__).parents[2] / "docs" / "ols.md"
     assert doctest.testfile(str(page), module_relative=False).failed == 0

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from smmix.errors import SmmixError
 from smmix.formula import build_design, linear_constraint
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "../shared/reference/data"
 
 

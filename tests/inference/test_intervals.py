@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
-from laws.density import Problem
-from scipy import stats
-from statsmodels.stats._delta_method import NonlinearDeltaCov
-from statsmodels.tools.sm_exceptions import SingularMatrixWarning
-from unit_density import (
+from helpers_density import (
     complex_step_scores,
     information_matrix,
     lines,
     unit_log_likelihood,
 )
+from laws.density import Problem
+from scipy import stats
+from statsmodels.stats._delta_method import NonlinearDeltaCov
+from statsmodels.tools.sm_exceptions import SingularMatrixWarning
 
 import smmix
 from smmix.inference import residuals

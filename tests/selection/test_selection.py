@@ -397,7 +397,7 @@ def test_the_chosen_fit_of_many_rows_is_not_below_the_plain_fit():
 
 
 def test_the_guide_says_what_the_study_of_the_criteria_found():
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     study = pd.read_csv(root / "tests/reference/selection/seed_example.csv", index_col="criterion")
     page = (root / "docs" / "guide" / "how_many.md").read_text(encoding="utf-8")
     lines = page.split("### What they choose")[1].split("\n## ")[0].splitlines()
@@ -410,7 +410,7 @@ def test_the_guide_says_what_the_study_of_the_criteria_found():
 
 
 def test_the_guide_says_what_the_study_of_the_tests_found():
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     study = pd.read_csv(root / "tests/reference/selection/tests_of_k.csv")
     page = (root / "docs" / "guide" / "how_many.md").read_text(encoding="utf-8")
     shown = {}

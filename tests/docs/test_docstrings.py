@@ -22,7 +22,7 @@ from smmix.reporting import tables as summary_format
 from smmix.resampling.bootstrap import BootstrapResults
 from smmix.selection import Selection
 
-CONTENTS = (Path(__file__).resolve().parents[1] / "docs" / "api.md").read_text(encoding="utf-8")
+CONTENTS = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
 #: Methods that only say what to use instead, and what statsmodels needs inside.
 UNLISTED = {"get_nlfun", "initialize", "normalized_cov_params", "t_test_pairwise"}
 #: What a user gets in hand besides the results, and methods of it that are for other classes only.

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers_density import lines
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
-from unit_density import lines
 
 import smmix
 from smmix.reporting.tables import latex_escape
@@ -322,7 +322,7 @@ class TestNotes:
         )
 
     def test_sharp_component_of_few_rows(self):
-        countries = pd.read_csv(Path(__file__).parent / "reference" / "data" / "CO2data.csv")
+        countries = pd.read_csv(Path(__file__).parents[1] / "reference" / "data" / "CO2data.csv")
         lines_near = [8.76, -0.0455, 1.47, 0.675, 7.25, 0.102, 2.1, 0.84, 0.03, -0.9, -1.3]
         fit = smmix.from_formula("CO2 ~ GNP", countries, k=3).fit(start_params=lines_near)
         assert fit.sigma.min() < 0.02 * fit.sigma.max()
