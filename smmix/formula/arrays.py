@@ -72,8 +72,7 @@ def validate_arrays(
     """
     check_missing_option(missing)
     sources = {"endog": endog, "exog": exog}
-    if exog_concomitant is not None:
-        sources["exog_concomitant"] = exog_concomitant
+    sources |= {} if exog_concomitant is None else {"exog_concomitant": exog_concomitant}
     tables = {what: native(_columns(values, what)) for what, values in sources.items()}
     rows = _common_rows(tables, sources)
     own = {"groups": groups, "known": known, "trials": trials, "event": event}
@@ -95,13 +94,12 @@ def validate_arrays(
         dropped, positions, used = positions[~complete], positions[complete], used[complete]
     names = {what: _names(table, arrays[what], what) for what, table in tables.items()}
     check_names(names["exog"])
-    concomitant = arrays.get("exog_concomitant")
     return Design(
         endog=arrays["endog"][:, 0],
         endog_name=names["endog"][0],
         exog=arrays["exog"],
         exog_names=names["exog"],
-        concomitant=concomitant,
+        concomitant=arrays.get("exog_concomitant"),
         concomitant_names=names.get("exog_concomitant"),
         column_names={},
         index=used,

@@ -101,14 +101,12 @@ def build_design(
     check_missing_option(missing)
     frame = _table(data)
     parsed = parse(formula, concomitant, common)
-    uses = [name_use(code, frame.columns) for code in factor_codes(*parsed.parts)]
-    columns, scope = resolve(uses, frame.columns, caller, PROVIDED, len(frame))
+    columns, scope = _names_used(parsed, frame, caller)
     own = {"groups": groups, "known": known, "trials": trials, "event": event}
     shifts = {"offset": offset, "exposure": exposure}
     given = {**own, **shifts, "freq_weights": freq_weights, "prob_weights": prob_weights}
     extras, column_names = per_row(given, frame.index, frame)
-    positions = choose_rows(subset, frame, caller)
-    positions = weighted_rows(extras, frame.index, positions)
+    positions = weighted_rows(extras, frame.index, choose_rows(subset, frame, caller))
     rows = frame.index[positions]
     raw = take_columns(frame, columns, "data").iloc[positions].reset_index(drop=True)
     with placed(positions):
@@ -118,8 +116,7 @@ def build_design(
     with placed(positions[complete]):
         refuse_changed(values, complete, kept, scope, used)
         infos = design_infos(parsed.parts, [kept], scope)
-        matrices = design_matrices(infos, kept, used)
-    names = design_names(infos)
+        matrices, names = design_matrices(infos, kept, used), design_names(infos)
     spec = FormulaSpec(formula, concomitant, column_names, infos, kept, scope, caller)
     spec.row_dependent = row_dependent(factor_codes(*parsed.parts), kept, scope, used)
     return Design(
@@ -141,6 +138,13 @@ def build_design(
         formulas=spec,
         **values_used(taken, complete, rows),
     )
+
+
+def _names_used(
+    parsed: Parsed, frame: pd.DataFrame, caller: Any
+) -> tuple[list[str], dict[str, Any]]:
+    uses = [name_use(code, frame.columns) for code in factor_codes(*parsed.parts)]
+    return resolve(uses, frame.columns, caller, PROVIDED, len(frame))
 
 
 def _table(data: Any) -> pd.DataFrame:

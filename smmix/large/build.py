@@ -82,11 +82,8 @@ def build_large(
         learnt = learn_design(formula, table, **whole)
     present = None
     if parts is not None:
-        own = whole | {"common": None}
-        names = []
-        for part in parts:
-            names.append(learn_design(part, table, **own).design.exog_names)
-        present = present_columns(learnt.design, names)
+        own = [learn_design(part, table, **(whole | {"common": None})) for part in parts]
+        present = present_columns(learnt.design, [each.design.exog_names for each in own])
     found, design = learnt.findings, learnt.design
     what = repr(design.endog_name) + (" less the offset" if extras["offset"] else "")
     refuse_extreme_response(what, found.low, found.high, found.frequency)
