@@ -20,7 +20,6 @@ from smmix.families.exponential_times import Exponential
 from smmix.families.gamma import Gamma
 from smmix.families.gaussian import Gaussian
 from smmix.families.inverse_gaussian import InverseGaussian
-from smmix.families.laplace import Laplace
 from smmix.families.negative_binomial import NegativeBinomial
 from smmix.families.ordered import Ordered
 from smmix.families.point_mass import PointMass
@@ -40,7 +39,6 @@ __all__ = [
     "Gamma",
     "Gaussian",
     "InverseGaussian",
-    "Laplace",
     "NegativeBinomial",
     "Ordered",
     "PointMass",
@@ -57,7 +55,6 @@ __all__ = [
 REGISTRY: dict[str, Callable[..., Family]] = {
     "gaussian": Gaussian,
     "student_t": StudentT,
-    "laplace": Laplace,
     "censored_gaussian": CensoredGaussian,
     "poisson": Poisson,
     "negative_binomial": NegativeBinomial,
