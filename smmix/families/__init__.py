@@ -20,6 +20,7 @@ from smmix.families.exponential_times import Exponential
 from smmix.families.gamma import Gamma
 from smmix.families.gaussian import Gaussian
 from smmix.families.inverse_gaussian import InverseGaussian
+from smmix.families.laplace import Laplace
 from smmix.families.negative_binomial import NegativeBinomial
 from smmix.families.ordered import Ordered
 from smmix.families.point_mass import PointMass
@@ -39,6 +40,7 @@ __all__ = [
     "Gamma",
     "Gaussian",
     "InverseGaussian",
+    "Laplace",
     "NegativeBinomial",
     "Ordered",
     "PointMass",
@@ -55,6 +57,7 @@ __all__ = [
 REGISTRY: dict[str, Callable[..., Family]] = {
     "gaussian": Gaussian,
     "student_t": StudentT,
+    "laplace": Laplace,
     "censored_gaussian": CensoredGaussian,
     "poisson": Poisson,
     "negative_binomial": NegativeBinomial,

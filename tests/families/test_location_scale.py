@@ -1,4 +1,4 @@
-"""Families of a real response: Gaussian, Student t and censored Gaussian."""
+"""Families of a real response: Gaussian, Student t, Laplace and censored Gaussian."""
 
 import pickle
 
@@ -13,6 +13,7 @@ from smmix.core.statistics import ComponentStats
 from smmix.errors import SmmixError
 from smmix.families.censored_gaussian import CensoredGaussian
 from smmix.families.gaussian import Gaussian
+from smmix.families.laplace import KINK, Laplace
 from smmix.families.student_t import StudentT
 
 SIGMAS = np.array([[[0.7], [2.0]], [[1.3], [0.4]]])  # (S, K, 1)
@@ -23,12 +24,13 @@ FAMILIES = {
     "gaussian_log": (Gaussian("log"), SIGMAS),
     "t": (StudentT(), BOTH),
     "t_held": (StudentT(df=4), SIGMAS),
+    "laplace": (Laplace(), SIGMAS),
     "tobit_below": (CensoredGaussian(lower=-0.5), SIGMAS),
     "tobit_above": (CensoredGaussian(upper=0.8), SIGMAS),
     "tobit_both": (CensoredGaussian(lower=-0.5, upper=0.8), SIGMAS),
 }
 EVERY = pytest.mark.parametrize("name", FAMILIES)
-SMOOTH = pytest.mark.parametrize("name", FAMILIES)
+SMOOTH = pytest.mark.parametrize("name", [name for name in FAMILIES if name != "laplace"])
 # df, error, log-density of the standard t distribution and its first two derivatives in df; and
 # z, phi(z) / Phi(z) and minus the derivative of that: by mpmath with 80 digits.
 T_VALUES = [
@@ -94,6 +96,8 @@ def by_scipy(name, y, eta, nuisance):
         return stats.t.logpdf(y, nuisance[..., 1:], eta, sigma)
     if name == "t_held":
         return stats.t.logpdf(y, 4, eta, sigma)
+    if name == "laplace":
+        return stats.laplace.logpdf(y, eta, sigma)
     low, high = family._limits
     value = stats.norm.logpdf(y, eta, sigma)
     value = np.where(y <= low, stats.norm.logcdf(low, eta, sigma), value)
@@ -199,6 +203,21 @@ def test_second_derivatives_are_those_of_a_complex_step_of_the_first(name):
             np.testing.assert_allclose(full, slope, rtol=rtol, atol=1e-7 if rtol > 1e-8 else 1e-11)
 
 
+def test_derivatives_of_a_laplace_density_off_its_kink():
+    family, y, eta, nuisance = example("laplace")
+    found, sign = at(family, y, eta, nuisance), np.sign(y - eta)
+    np.testing.assert_allclose(found.first[0], sign / nuisance, rtol=1e-12)
+    for j in range(2):
+        up, down = (moved(eta, nuisance, j, step) for step in (1e-6, -1e-6))
+        up, down = ([v.real for v in up], [v.real for v in down])
+        slope = (log_density(family, y, *up) - log_density(family, y, *down)) / 2e-6
+        np.testing.assert_allclose(found.first[j], slope, rtol=1e-7, atol=1e-8)
+    up, down = (at(family, y, eta, nuisance + step) for step in (1e-6, -1e-6))
+    for j in range(2):
+        slope = (up.first[j] - down.first[j]) / 2e-6
+        np.testing.assert_allclose(found.second[1][j], slope, rtol=1e-6, atol=1e-7)
+
+
 @EVERY
 def test_the_working_regression_is_the_derivative_in_eta(name):
     family, y, eta, nuisance = example(name)
@@ -260,6 +279,18 @@ def test_informations_are_expectations(name):
             second = expected(lambda found, i=i, j=j: -found.second[i + 1][j + 1])
             given = expected(lambda found, i=i, j=j: found.nuisance_information[i][j])
             np.testing.assert_allclose(given, second, rtol=1e-6)
+
+
+def test_the_information_of_a_laplace_density_is_the_mean_product_of_its_scores():
+    family, nuisance = Laplace(), np.full((1, 1, 1), 0.7)
+    for pick, entry in ((0, "information"), (1, "nuisance_information")):
+
+        def square(y, pick=pick):
+            return at(family, np.array([y]), np.zeros((1, 1, 1)), nuisance).first[pick].item() ** 2
+
+        found = getattr(at(family, np.ones(1), np.zeros((1, 1, 1)), nuisance), entry)
+        expected = mean_over_y(family, 0.0, nuisance, square)
+        np.testing.assert_allclose(np.ravel(found)[0], expected, rtol=1e-6)
 
 
 # -- meaning --------------------------------------------------------------------------------------
@@ -343,6 +374,7 @@ def test_the_cdf_is_that_of_scipy(name):
         "gaussian_log": lambda: stats.norm.cdf(y, np.exp(eta), sigma),
         "t": lambda: stats.t.cdf(y, nuisance[..., 1:], eta, sigma),
         "t_held": lambda: stats.t.cdf(y, 4, eta, sigma),
+        "laplace": lambda: stats.laplace.cdf(y, eta, sigma),
     }[name]()
     np.testing.assert_allclose(family.cdf(y, None, eta, nuisance), expected, rtol=1e-12)
 
@@ -500,6 +532,26 @@ def linear_program(y, x):
     return optimize.linprog(cost, A_eq=equal, b_eq=y, bounds=limits, method="highs-ds").x[:p]
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_one_laplace_component_is_the_median_regression(seed):
+    x, y = regression(seed + 20, Laplace(), 201)
+    coef, nuisance, values, halvings = climbed(Laplace(), y, x, tolerance=1e-9)
+    exact = linear_program(y, x)
+    # What the parabola at the kink moves; through the rows that it holds goes the exact plane.
+    np.testing.assert_allclose(coef, exact, atol=5 * KINK * nuisance[0])
+    zero = np.abs(y - x @ coef) <= KINK * nuisance[0]
+    assert zero.sum() == x.shape[1]
+    np.testing.assert_allclose(np.linalg.solve(x[zero], y[zero]), exact, rtol=1e-10)
+    absolute = np.abs(y - x @ exact).mean()
+    np.testing.assert_allclose(nuisance[0], absolute, rtol=1e-7)
+    expected = stats.laplace.logpdf(y, x @ exact, absolute).sum()
+    np.testing.assert_allclose(values[-1], expected, rtol=1e-8)
+    reference = sm.QuantReg(y, x).fit(q=0.5)
+    np.testing.assert_allclose(coef, reference.params, atol=1e-4)
+    assert halvings == 0
+    assert len(values) < 1000
+
+
 @pytest.mark.parametrize("limits", [{"lower": 0.0}, {"upper": 1.0}, {"lower": 0.0, "upper": 1.0}])
 def test_one_censored_component_is_the_tobit_model(limits):
     family = CensoredGaussian(**limits)
@@ -532,7 +584,7 @@ def test_one_gaussian_component_with_a_log_link_is_statsmodels_glm():
 # -- updates of the scale -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["gaussian", "t_held", "tobit_both"])
+@pytest.mark.parametrize("name", ["gaussian", "t_held", "tobit_both", "laplace"])
 def test_the_scale_maximises_the_penalised_likelihood(name):
     family, y, eta, nuisance = example(name)
     penalty = Penalty(3.0, 1.7)
@@ -546,7 +598,7 @@ def test_the_scale_maximises_the_penalised_likelihood(name):
 
             def negative(log_t, n=n, squares=squares, before=nuisance[s, c, 0]):
                 t = np.exp(log_t)
-                fit = squares / (2 * t * t)
+                fit = squares / before / t if name == "laplace" else squares / (2 * t * t)
                 ratio = (penalty.reference / t) ** 2
                 return n * log_t + fit + penalty.strength * (ratio - np.log(ratio) - 1.0)
 
@@ -554,7 +606,7 @@ def test_the_scale_maximises_the_penalised_likelihood(name):
             np.testing.assert_allclose(np.log(sigma[s, c, 0]), best.x, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["gaussian", "t", "tobit_both"])
+@pytest.mark.parametrize("name", ["gaussian", "t", "tobit_both", "laplace"])
 def test_shared_parameters_stay_equal_and_pool_the_components(name):
     family, y, eta, nuisance = example(name)
     nuisance = np.broadcast_to(nuisance[:, :1], nuisance.shape)
@@ -593,6 +645,7 @@ def test_families_compare_by_value_and_come_back_from_their_options(name):
 def test_which_families_are_equivariant_in_the_response():
     assert Gaussian().location_scale
     assert StudentT().location_scale
+    assert Laplace().location_scale
     assert not Gaussian("log").location_scale
     assert not pickle.loads(pickle.dumps(Gaussian("log"))).location_scale
     assert not CensoredGaussian(upper=1).location_scale

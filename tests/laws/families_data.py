@@ -28,7 +28,7 @@ def data_for(name: str) -> tuple[pd.DataFrame, dict[str, Any]]:
     eta = np.where(rng.random(ROWS) < 0.45, 0.2 + 0.5 * x, 1.6 - 0.6 * x)
     mean = np.exp(eta)
     frame, options = pd.DataFrame({"x": x}), {}
-    if name in ("gaussian", "student_t"):
+    if name in ("gaussian", "student_t", "laplace"):
         frame["y"] = 3 * eta + 0.4 * rng.standard_t(6, size=ROWS)
     elif name == "censored_gaussian":
         frame["y"] = np.maximum(3 * eta + 0.4 * rng.normal(size=ROWS), 0.0)

@@ -11,7 +11,7 @@ from smmix.families import read_family
 #: Cases that take a while.
 SLOW = {
     "nb2_quine_k2", "gamma_hospcosts_k2_shared", "nb2_biochem_k2", "nb2_sim_k2", "ordinal_sim_k2",
-    "tobit_affairs_k2", "zinb_fish_ucla", "gamma_hosp_k3_common_shared",
+    "tobit_affairs_k2", "zinb_fish_ucla", "laplace_tone_outliers_k2", "gamma_hosp_k3_common_shared",
 }  # fmt: skip
 #: The reference counts only rows that are not censored towards the size of a component.
 OTHER_RULE = {"tobit_affairs_k2": "its best modes rest on a few uncensored rows"}
