@@ -56,7 +56,7 @@ def check_estimable(specification: Specification, observed: Observed) -> None:
             f"There are {observed.n_groups} groups for k={specification.k} components; each "
             "component needs a group of its own."
         )
-    exact = observed.pooled.sigma <= EXACT_FIT * max(-low, high)
+    exact = observed.pooled.spread <= EXACT_FIT * max(-low, high)
     if specification.family.location_scale and exact:
         raise SmmixError(
             f"The regressors fit {name!r} exactly; there is no variation left for "
@@ -68,7 +68,7 @@ def exact_marked(specification: Specification, observed: Observed, modes: Modes)
     """Modes, degenerate where the components fit the response exactly: there is no maximum."""
     family = specification.family
     for mode in modes.modes if family.location_scale else []:
-        if spread(family, mode.params.nuisance).max() <= EXACT_MIXTURE * observed.pooled.sigma:
+        if spread(family, mode.params.nuisance).max() <= EXACT_MIXTURE * observed.pooled.spread:
             mode.degenerate = True
             mode.reason = f"{specification.k} regressions fit {specification.endog_name!r} exactly"
     return replace(modes, selected=chosen(modes.modes))

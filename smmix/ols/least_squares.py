@@ -199,9 +199,9 @@ def _is_precise(problem: Problem, factor: Factor, solution: _Solution, power: in
     length = float(np.linalg.norm(solution.step * factor.width))
     from_gram = factor.norm ** (power - 1) * length
     from_residuals = (np.sqrt(solution.rss) + float(size.sum())) / np.sqrt(nobs)
-    sigma = np.sqrt(solution.rss / max(nobs - len(size), 1))
+    deviation = np.sqrt(solution.rss / max(nobs - len(size), 1))
     relative = LOST * size / np.linalg.norm(factor.unit, axis=1)
-    allowed = np.maximum(relative, LOST_OF_ERROR * sigma)
+    allowed = np.maximum(relative, LOST_OF_ERROR * deviation)
     error = SUM_ERROR * EPS * (from_gram + from_residuals)
     return SUM_ERROR * EPS * factor.norm**power <= LOST and bool((error <= allowed).all())
 

@@ -239,7 +239,7 @@ class Replicator:
     ) -> tuple[MixtureParams, EMStatus] | None:
         """The best mode of a replicate from fresh starts; None where there is nothing to find."""
         pooled = pooled_fit(rows)
-        exact = self.specification.family.location_scale and not pooled.sigma > 0.0
+        exact = self.specification.family.location_scale and not pooled.spread > 0.0
         if exact or not solve_gram(pooled.gram, np.zeros(rows.n_columns))[1]:
             return None
         spec, starts = self.specification.spec, None

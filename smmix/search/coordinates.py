@@ -69,7 +69,7 @@ class PooledFit(NamedTuple):
     Attributes
     ----------
     coef : ndarray, (p,)
-    sigma : float
+    spread : float
         Root of the mean squared residual.
     gram : ndarray, (p, p)
         x'Wx.
@@ -78,7 +78,7 @@ class PooledFit(NamedTuple):
     """
 
     coef: np.ndarray
-    sigma: float
+    spread: float
     gram: np.ndarray
     x_scale: np.ndarray
 
@@ -187,7 +187,7 @@ class Coordinates:
         rotation = orthonormal_factor(source, lambda b: b.x, pooled.gram, SMALLEST_EIGENVALUE)
         if not family.location_scale:
             return cls(np.zeros_like(pooled.coef), 1.0, rotation, z_rotation, powers)
-        return cls(pooled.coef, pooled.sigma, rotation, z_rotation, powers)
+        return cls(pooled.coef, pooled.spread, rotation, z_rotation, powers)
 
     def source(self, source: Source) -> Source:
         """The same data in working coordinates; a design is copied only when rotated."""
