@@ -10,7 +10,12 @@ Examples
 True
 """
 
-from smmix.errors import BoundaryWarning, DegenerateComponentWarning, SmmixError
+from smmix.errors import (
+    ArgumentError,
+    BoundaryWarning,
+    DegenerateComponentWarning,
+    SmmixError,
+)
 from smmix.model import MixtureGLM, MixtureOLS, from_formula
 from smmix.ols import NormalEquationOLS, solve_normal_equations
 from smmix.order_tests import (
@@ -29,6 +34,7 @@ from smmix.sources.parquet import scan_parquet
 __version__ = "0.1.0"
 
 __all__ = [
+    "ArgumentError",
     "BoundaryWarning",
     "DegenerateComponentWarning",
     "MixtureGLM",

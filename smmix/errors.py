@@ -4,7 +4,7 @@ Where statsmodels has a warning of the same meaning (``ConvergenceWarning``,
 ``HessianInversionWarning``, ``SingularMatrixWarning``), that one is used.
 """
 
-__all__ = ["BoundaryWarning", "DegenerateComponentWarning", "SmmixError"]
+__all__ = ["ArgumentError", "BoundaryWarning", "DegenerateComponentWarning", "SmmixError"]
 
 
 class SmmixError(ValueError):
@@ -14,6 +14,17 @@ class SmmixError(ValueError):
     --------
     >>> from smmix.errors import SmmixError
     >>> issubclass(SmmixError, ValueError)
+    True
+    """
+
+
+class ArgumentError(SmmixError, TypeError):
+    """A call with an argument that a function does not have, or without one that it needs.
+
+    Examples
+    --------
+    >>> from smmix.errors import ArgumentError
+    >>> issubclass(ArgumentError, TypeError)
     True
     """
 

@@ -79,7 +79,7 @@ def chosen_link(link: Link | str, allowed: tuple[str, ...], label: str) -> Link:
         Where the family that ``label`` names has no such link.
     """
     name = link.name if isinstance(link, Link) else link
-    if name not in allowed:
+    if not isinstance(name, str) or name not in allowed:
         raise SmmixError(
             f"link is {name!r}; {label} have the links {', '.join(map(repr, allowed))}: "
             "give one of these."

@@ -52,7 +52,7 @@ class Gaussian(LocationScale):
 
     def __post_init__(self) -> None:
         name = getattr(self.link, "name", self.link)
-        if name not in ("identity", "log"):
+        if not isinstance(name, str) or name not in ("identity", "log"):
             raise SmmixError(
                 f"The Gaussian family has the links 'identity' and 'log', not {name!r}; "
                 "give one of them as link."

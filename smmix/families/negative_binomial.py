@@ -79,7 +79,7 @@ class NegativeBinomial(CountFamily):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.kind not in (1, 2) or isinstance(self.kind, bool):
+        if not isinstance(self.kind, int) or self.kind not in (1, 2) or self.kind is True:
             raise SmmixError(
                 f"kind is {self.kind!r}; give 2 for the variance mu + alpha mu^2, or 1 for "
                 "mu + alpha mu."

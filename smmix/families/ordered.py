@@ -16,6 +16,7 @@ from smmix.families.cuts import edges, in_cuts, kept_in_order
 from smmix.families.exponential import Array, Aux, first_not
 from smmix.families.intervals import interval
 from smmix.families.scored import ScoredFamily
+from smmix.support.checks import listed
 
 __all__ = ["Ordered"]
 
@@ -67,7 +68,7 @@ class Ordered(ScoredFamily):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "levels", tuple(self.levels))
+        object.__setattr__(self, "levels", tuple(listed("levels", self.levels, "levels")))
         if len(self.levels) == 1:
             raise SmmixError(
                 f"The ordered response has one level only, {self.levels[0]!r}; it needs two."

@@ -52,8 +52,8 @@ class PointMass(ScoredFamily):
 
     def __post_init__(self) -> None:
         # JSON has no number for infinity.
-        value = np.inf if self.value == "inf" else self.value
-        if not is_finite_number(value) and value != np.inf:
+        value = np.inf if isinstance(self.value, str) and self.value == "inf" else self.value
+        if not (is_finite_number(value) or (isinstance(value, float) and value == np.inf)):
             raise SmmixError(f"value is {self.value!r}; give a number, or infinity.")
         object.__setattr__(self, "value", float(value))
 

@@ -15,6 +15,7 @@ from smmix.families.counts import CountFamily, poisson_draws
 from smmix.families.exponential import Array, Aux, mean_of
 from smmix.families.inflation import in_logit_terms, in_probability, inflated
 from smmix.families.links import LINKS
+from smmix.support.checks import listed
 
 __all__ = ["ZeroInflatedPoisson"]
 
@@ -74,7 +75,7 @@ class ZeroInflatedPoisson(CountFamily):
             )
         if isinstance(self.terms, str):
             raise SmmixError(f"terms is {self.terms!r}; give a tuple of names.")
-        object.__setattr__(self, "terms", tuple(self.terms))
+        object.__setattr__(self, "terms", tuple(listed("terms", self.terms, "names")))
 
     @property
     def nuisance(self) -> tuple[Nuisance, ...]:  # type: ignore[override]

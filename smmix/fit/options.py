@@ -12,7 +12,7 @@ import numpy as np
 from smmix.errors import SmmixError
 from smmix.mixture.specification import Specification
 from smmix.search.control import SearchControl
-from smmix.support.checks import check_whole, generator
+from smmix.support.checks import check_choice, check_whole, generator
 from smmix.support.frames import similar_names
 
 __all__ = ["FitOptions"]
@@ -47,8 +47,7 @@ class FitOptions:
     def checked(cls, specification: Specification, rng: Any, **options: Any) -> FitOptions:
         """The options, refused when one makes no sense for ``specification``."""
         method, order = options["method"], options["order"]
-        if method not in METHODS:
-            raise SmmixError(f"method must be 'em-newton' or 'em', not {method!r}.")
+        check_choice("method", method, METHODS)
         for name in ("n_starts", "maxiter"):
             check_whole(name, options[name])
         if options["threads"] is not None:
@@ -62,7 +61,7 @@ class FitOptions:
             raise SmmixError(f"gtol must be a number between 0 and 1, not {gtol!r}.")
         further = [parameter.name for parameter in specification.family.nuisance]
         keys = ["weight", *specification.exog_names, *further]
-        if order is not None and order not in keys:
+        if order is not None and not (isinstance(order, str) and order in keys):
             raise SmmixError(
                 f"order={order!r} must be None, 'weight' or the name of a coefficient"
                 f"{similar_names(order, keys)}."

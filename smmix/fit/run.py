@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -25,7 +25,7 @@ from smmix.search.em import EMStatus
 from smmix.search.labelling import exchangeable
 from smmix.search.modes import Modes
 from smmix.search.search import SearchControl, climb, find_modes
-from smmix.support.frames import is_pandas
+from smmix.support.frames import codes_of, is_pandas, is_single
 from smmix.support.progress import progress_bar
 
 __all__ = [
@@ -119,12 +119,10 @@ def starting_posteriors(
     specification: Specification, observed: Observed, starts: Any
 ) -> np.ndarray | None:
     """Posteriors (1, k, u) from what the user gave as ``starts``; None for the default."""
-    if isinstance(starts, str):
-        if starts != "default":
-            raise SmmixError(
-                f"starts={starts!r} must be 'default', (n, k) posteriors or (n,) labels."
-            )
+    if isinstance(starts, str) and starts == "default":
         return None
+    if is_single(starts) or isinstance(starts, Mapping):
+        raise SmmixError(f"starts={starts!r} must be 'default', (n, k) posteriors or (n,) labels.")
     if not observed.in_memory:
         raise SmmixError(
             "starts must be 'default' for rows that are not in memory; climb from parameters with "
@@ -132,7 +130,7 @@ def starting_posteriors(
         )
     values = _matched(starts, observed.rows().index)
     n, k = observed.design.endog.shape[0], specification.k
-    if values.shape[0] != n or values.ndim > 2:
+    if values.ndim not in (1, 2) or values.shape[0] != n:
         raise SmmixError(
             f"starts has the shape {values.shape}; it must have one row for each of the {n} rows "
             "of the model: (n, k) posteriors or (n,) labels."
@@ -154,7 +152,9 @@ def _matched(starts: Any, index: pd.Index) -> np.ndarray:
 
 
 def _from_labels(labels: np.ndarray, k: int) -> np.ndarray:
-    found, position = np.unique(labels, return_inverse=True)
+    position, found = codes_of(labels, "starts", sort=True)
+    if (position < 0).any():
+        raise SmmixError(f"starts has no label in row {int(np.argmax(position < 0))}.")
     if found.size != k:
         raise SmmixError(f"starts has {found.size} different labels; it needs {k}, as k={k}.")
     return np.eye(k)[position]
@@ -163,7 +163,10 @@ def _from_labels(labels: np.ndarray, k: int) -> np.ndarray:
 def _checked(posterior: np.ndarray, k: int) -> np.ndarray:
     if posterior.shape[1] != k:
         raise SmmixError(f"starts has {posterior.shape[1]} columns; it needs {k}, as k={k}.")
-    posterior = posterior.astype(float)
+    try:
+        posterior = posterior.astype(float)
+    except (TypeError, ValueError) as error:
+        raise SmmixError(f"starts must hold probabilities ({error}).") from error
     total = posterior.sum(axis=1)
     if not (np.isfinite(total).all() and (posterior >= 0.0).all() and (total > 0.0).all()):
         raise SmmixError("starts must hold probabilities: none negative, no row of zeros, no NaN.")

@@ -17,7 +17,16 @@ from smmix.formula.rows import (
     values_used,
     weighted_rows,
 )
-from smmix.support.frames import is_pandas, native, numbers, placed, similar_names
+from smmix.support.checks import listed
+from smmix.support.frames import (
+    as_frame,
+    is_pandas,
+    is_structured,
+    native,
+    numbers,
+    placed,
+    similar_names,
+)
 
 __all__ = ["check_names", "validate_arrays"]
 
@@ -122,6 +131,8 @@ def _columns(values: Any, what: str) -> pd.DataFrame:
         return pd.DataFrame({0: values}) if values.name is None else values.to_frame()
     if isinstance(values, pd.DataFrame):
         return values
+    if is_structured(values):
+        return as_frame(values, what)
     if hasattr(values, "to_pandas"):
         return _columns(values.to_pandas(), what)
     try:
@@ -229,9 +240,9 @@ def check_names(names: Sequence[str]) -> None:
 
 
 def _common(common: Sequence[str] | str | None, names: list[str]) -> list[str]:
-    wanted = [common] if isinstance(common, str) else list(common or [])
+    wanted = listed("common", common, "columns of exog")
     for name in wanted:
-        if name not in names:
+        if not (isinstance(name, str) and name in names):
             raise SmmixError(
                 f"common names {name!r}, which is no column of exog{similar_names(name, names)}."
             )

@@ -8,12 +8,15 @@ import numpy as np
 import pandas as pd
 
 from smmix.errors import SmmixError
+from smmix.support.checks import check_choice
 from smmix.support.frames import (
     is_single,
+    is_structured,
     native,
     numbers,
     placed,
     plain,
+    quoted,
     row_name,
     similar_names,
     take_columns,
@@ -47,8 +50,7 @@ Labelled = TypeVar("Labelled", pd.Series, pd.DataFrame)
 
 def check_missing_option(missing: object) -> None:
     """Refuse a ``missing`` that is none of the three known words."""
-    if missing not in ("drop", "raise", "none"):
-        raise SmmixError(f"missing must be 'drop', 'raise' or 'none', not {missing!r}.")
+    check_choice("missing", missing, ("drop", "raise", "none"))
 
 
 def per_row(
@@ -132,9 +134,13 @@ def _aligned(value: Any, rows: pd.Index, argument: str) -> pd.Series:
 
 def _array(value: Any, argument: str) -> np.ndarray:
     try:
-        return np.asarray(value)
+        array = np.asarray(value)
     except ValueError as error:
         raise SmmixError(f"{argument} must have one value per row, not lists of them.") from error
+    if is_structured(array):
+        fields = quoted(array.dtype.names or (), "or")
+        raise SmmixError(f"{argument} is an array of records; give one field of it: {fields}.")
+    return array
 
 
 def by_label(value: Labelled, rows: pd.Index, argument: str) -> Labelled:

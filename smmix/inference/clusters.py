@@ -10,6 +10,7 @@ import pandas as pd
 from smmix.errors import SmmixError
 from smmix.formula.rows import by_label
 from smmix.mixture.observed import Observed
+from smmix.support.frames import codes_of
 
 __all__ = ["unit_clusters"]
 
@@ -28,7 +29,7 @@ def unit_clusters(observed: Observed, groups: Any) -> tuple[np.ndarray, int]:
             f"The clusters are missing in row {int(np.argmax(missing))} of the rows used; "
             "give every row a cluster."
         )
-    codes, values = pd.factorize(labels)
+    codes, values = codes_of(labels, "The clusters")
     if len(values) < 2:
         raise SmmixError("cov_type='cluster' needs at least two clusters.")
     group = observed.units.codes

@@ -23,7 +23,7 @@ from smmix.inference.surface import mean_slopes, mean_surface
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.mixture.prediction import Law, of_units, unit_concomitant
 from smmix.mixture.rows import Rows, own_rows
-from smmix.support.checks import check_alpha
+from smmix.support.checks import check_alpha, check_flag
 
 __all__ = ["margins"]
 
@@ -95,10 +95,11 @@ def margins(
     [0.554, 0.018]
     """
     check_alpha(alpha)
+    check_flag("dummy", dummy)
     fitted = fitted_of(results)
     place = _Place.of(fitted, at)
     of_formulas = fitted.specification.formulas is not None
-    effects = (_formula_effects if of_formulas else _array_effects)(place, bool(dummy))
+    effects = (_formula_effects if of_formulas else _array_effects)(place, dummy)
     if not effects:
         raise SmmixError("The model has no variable besides the constant, so no margins.")
     value = np.array([effect.value for effect in effects.values()])

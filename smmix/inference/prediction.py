@@ -13,7 +13,7 @@ from smmix.inference.surface import component_surface, mean_surface
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.mixture.prediction import Law
 from smmix.mixture.rows import Rows, new_rows, own_rows
-from smmix.support.checks import check_alpha
+from smmix.support.checks import check_alpha, check_flag
 
 __all__ = ["MixturePrediction", "get_prediction"]
 
@@ -34,7 +34,7 @@ class MixturePrediction:
     """
 
     def __init__(self, fitted: Fitted, rows: Rows, which: str = "mean"):
-        if which not in WHICH:
+        if not isinstance(which, str) or which not in WHICH:
             raise SmmixError(
                 f"which must be one of {', '.join(map(repr, WHICH))}, not {which!r}; what has no "
                 "standard errors is in results.predict(which=..)."
@@ -83,6 +83,7 @@ class MixturePrediction:
         [[226.5, 531.8]]
         """
         check_alpha(alpha)
+        check_flag("obs", obs)
         if obs and self.which == "components":
             each = [_of_observations(self._law.only(c), alpha) for c in range(self._fitted.k)]
             return np.stack(each, axis=1)

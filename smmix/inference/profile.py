@@ -74,7 +74,7 @@ def profile_likelihood_ci(results: Fit, name: str, alpha: float = 0.05) -> pd.Se
     """
     fitted = fitted_of(results)
     specification = fitted.specification
-    if name not in specification.param_names:
+    if not (isinstance(name, str) and name in specification.param_names):
         known = ", ".join(map(repr, specification.param_names))
         raise SmmixError(f"{name!r} is not a parameter; choose one of {known}.")
     check_alpha(alpha)

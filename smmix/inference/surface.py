@@ -108,5 +108,6 @@ def mean_surface(specification: Specification, params: MixtureParams, rows: Rows
     z = np.ones((len(rows.exog), 1)) if z is None else z
     with np.errstate(invalid="ignore"):
         pull = law.prior * (law.means - law.mean[:, None])
-    jacobian[:, layout.mixing] = (pull[:, 1:, None] * z[:, None, :]).reshape(len(z), -1)
+    slopes = pull[:, 1:, None] * z[:, None, :]
+    jacobian[:, layout.mixing] = slopes.reshape(len(z), (layout.k - 1) * layout.q)
     return Surface(law.mean, jacobian)

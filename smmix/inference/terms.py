@@ -17,9 +17,10 @@ from smmix.inference.margins import margins
 from smmix.inference.nested import LRTest, compare_lr_test
 from smmix.inference.profile import profile_likelihood_ci
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
-from smmix.mixture.hypotheses import read_hypotheses, refuse_contradiction
+from smmix.mixture.hypotheses import read_hypotheses, refuse_beyond, refuse_contradiction
 from smmix.mixture.parameters import COEF, MIXING, NUISANCE
 from smmix.mixture.specification import Specification
+from smmix.support.checks import check_flag
 
 __all__ = [
     "LRTest",
@@ -80,6 +81,7 @@ def wald_test_terms(
     True
     """
     fitted = fitted_of(results)
+    check_flag("skip_single", skip_single)
     matrix, names = fitted.required_covariance(), fitted.specification.param_names
     terms = _tested_terms(fitted.specification)
     wanted = [term for term in terms if not (skip_single and len(_distinct(term.places)) == 1)]
@@ -91,6 +93,7 @@ def wald_test_terms(
     for name, constraint in _named_constraints(extra_constraints):
         contrast, values = read_hypotheses(constraint, names)
         refuse_contradiction(contrast, values, "r_matrix")
+        refuse_beyond(fitted.specification.parameters, contrast, values)
         tests.append((name, "as given", contrast, values))
     rows = [
         _reference(fitted, *_wald(contrast, values, fitted.params, matrix))

@@ -25,6 +25,7 @@ from smmix.mixture.specification import Specification
 from smmix.mixture.units import Units, log_indicators
 from smmix.sources.parquet import ParquetScan
 from smmix.sources.streamed import in_order
+from smmix.support.checks import check_choice
 
 __all__ = ["LazyPrediction", "SlabPredictor", "predict_large"]
 
@@ -65,8 +66,7 @@ class SlabPredictor:
         designer: SlabDesigner | None = None,
     ) -> SlabPredictor:
         """The predictor of a model of formulas, refused for models of arrays."""
-        if which not in WHICH:
-            raise SmmixError(f"which must be one of {', '.join(map(repr, WHICH))}, not {which!r}.")
+        check_choice("which", which, WHICH)
         if specification.formulas is None:
             raise SmmixError(
                 "A model of arrays predicts for arrays; build it with from_formula to predict for "

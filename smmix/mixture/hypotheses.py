@@ -12,6 +12,7 @@ import pandas as pd
 
 from smmix.errors import SmmixError
 from smmix.formula import linear_constraint
+from smmix.mixture.parameters import ParameterTable
 from smmix.mixture.restrictions import eliminate
 from smmix.support.frames import as_frame, quoted, similar_names
 
@@ -22,6 +23,7 @@ __all__ = [
     "nothing_free",
     "positions",
     "read_hypotheses",
+    "refuse_beyond",
     "refuse_contradiction",
 ]
 
@@ -157,6 +159,18 @@ def refuse_contradiction(matrix: np.ndarray, values: np.ndarray, what: str) -> N
         raise SmmixError(
             f"The hypotheses of {what} contradict each other: no parameters satisfy them all; "
             "leave one of them out."
+        )
+
+
+def refuse_beyond(table: ParameterTable, matrix: np.ndarray, values: np.ndarray) -> None:
+    """Refuse hypotheses on the end of the range of a parameter, or beyond it."""
+    beyond = table.beyond(matrix, values)
+    if beyond.any():
+        named = [table.names[i] for i in np.flatnonzero(matrix[np.argmax(beyond)])]
+        raise SmmixError(
+            f"Row {int(np.argmax(beyond))} of r_matrix puts {quoted(named)} at the end of the "
+            "range or beyond it, where a Wald test has no answer; test a value inside, or compare "
+            "fits by their log-likelihoods."
         )
 
 

@@ -12,6 +12,7 @@ from smmix.core.family import Family
 from smmix.errors import SmmixError
 from smmix.families import read_family
 from smmix.formula import Design
+from smmix.support.checks import check_choice, listed
 from smmix.support.frames import placed, row_name
 
 __all__ = ["Kind", "suited"]
@@ -39,8 +40,7 @@ class Kind(NamedTuple):
         SmmixError
             If a name is unknown, the family has no such parameter, or needs a design beside.
         """
-        if variance not in ("free", "equal"):
-            raise SmmixError(f"variance must be 'free' or 'equal', not {variance!r}.")
+        check_choice("variance", variance, ("free", "equal"))
         found = read_family(family, k)
         if "inflate" in found.takes:
             raise SmmixError(
@@ -49,7 +49,7 @@ class Kind(NamedTuple):
                 "'zero'] with k=2 and a concomitant formula."
             )
         names = list(dict.fromkeys(parameter.name for parameter in found.nuisance))
-        given = [shared] if isinstance(shared, str) else list(shared or [])
+        given = listed("shared", shared, "names of parameters")
         if variance == "equal":
             if "sigma" not in names:
                 has = f"use shared={names!r}" if names else "leave it out"

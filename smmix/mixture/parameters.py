@@ -242,6 +242,17 @@ class ParameterTable:
             dtype=int,
         )
 
+    def beyond(self, matrix: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Which hypotheses ``matrix @ params = values`` no inner point satisfies, (r,) of bool.
+
+        They put a parameter at the end of its range, such as a sigma at zero, or outside.
+        """
+        ends = [row.transform.natural(np.array([-np.inf, np.inf])) for row in self.rows]
+        with np.errstate(invalid="ignore"):
+            reached = np.where(matrix[..., None] == 0.0, 0.0, matrix[..., None] * np.array(ends))
+        reached = np.sort(reached, axis=-1).sum(axis=1)
+        return np.asarray((values <= reached[:, 0]) | (values >= reached[:, 1]))
+
     def allowed(self, params: np.ndarray) -> np.ndarray:
         """Whether each entry of a visible vector (V,) lies inside its range, (V,) of bool."""
         inside = np.ones(self.size, dtype=bool)

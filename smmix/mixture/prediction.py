@@ -15,6 +15,7 @@ from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
 from smmix.mixture.rows import Rows
 from smmix.mixture.specification import Specification
+from smmix.support.checks import check_choice
 
 __all__ = [
     "WHICH",
@@ -279,8 +280,7 @@ def predict_rows(
     SmmixError
         If there is no such prediction, or it needs a response that is not given.
     """
-    if which not in WHICH:
-        raise SmmixError(f"which must be one of {', '.join(map(repr, WHICH))}, not {which!r}.")
+    check_choice("which", which, WHICH)
     components = pd.RangeIndex(model.k, name="component")
     if which == "prob":
         prior = prior_probabilities(model, params, rows)

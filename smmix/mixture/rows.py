@@ -15,7 +15,8 @@ from smmix.mixture.observed import Observed
 from smmix.mixture.response import coded, with_trials
 from smmix.mixture.specification import Specification
 from smmix.mixture.units import log_indicators
-from smmix.support.frames import as_frame, numbers, row_name
+from smmix.support.checks import check_flag
+from smmix.support.frames import as_frame, codes_of, is_structured, numbers, row_name
 
 __all__ = ["Rows", "new_rows", "own_rows", "with_response"]
 
@@ -92,6 +93,7 @@ def new_rows(
     SmmixError
         If a column is absent or a length does not fit.
     """
+    check_flag("transform", transform)
     formulas = model.formulas
     if formulas is not None and transform:
         return _from_frame(model, formulas, exog, exog_concomitant, endog, offset, groups)
@@ -187,7 +189,7 @@ def _with_extras(model: Specification, rows: Rows, endog: Any, offset: Any, grou
         if np.ndim(groups) != 1:
             n = len(rows.index)
             raise SmmixError(f"groups must have {n} values, one for each new row.")
-        codes, _ = pd.factorize(_per_row(groups, rows.index, "groups"))
+        codes, _ = codes_of(_per_row(groups, rows.index, "groups"), "groups")
         # A row whose group is not known stands alone.
         alone = codes < 0
         codes[alone] = codes.max(initial=-1) + 1 + np.arange(alone.sum())
@@ -197,6 +199,8 @@ def _with_extras(model: Specification, rows: Rows, endog: Any, offset: Any, grou
 def _matrix(values: Any, names: list[str], what: str) -> np.ndarray:
     if isinstance(values, pd.Series):
         values = values.to_frame() if len(names) == 1 else values.to_frame().T
+    if is_structured(values):
+        values = as_frame(values, what)
     if isinstance(values, pd.DataFrame):
         if all(name in values.columns for name in names):
             values = values[names]

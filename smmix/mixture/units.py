@@ -13,7 +13,7 @@ from smmix.core.memory import MemorySource, group_starts
 from smmix.errors import SmmixError
 from smmix.formula import Design
 from smmix.support.callers import user_level
-from smmix.support.frames import placed, row_name
+from smmix.support.frames import codes_of, placed, row_name
 
 __all__ = ["Units", "log_indicators", "make_source", "warn_of_varying_concomitants"]
 
@@ -44,9 +44,9 @@ class Units:
         """Units by the values (n,) of a grouping column, which holds no missing values."""
         if groups is None:
             return cls()
-        codes, labels = pd.factorize(pd.Series(groups))
+        codes, labels = codes_of(pd.Series(groups), "groups")
         order = np.argsort(codes, kind="stable")
-        return cls(codes, pd.Index(labels), order, order[group_starts(codes[order])])
+        return cls(codes, labels, order, order[group_starts(codes[order])])
 
     def to_rows(self, units: np.ndarray) -> np.ndarray:
         """Values of units (u, ..) for each of their rows (n, ..)."""

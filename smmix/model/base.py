@@ -23,6 +23,7 @@ from smmix.mixture.rows_away import LargeRows
 from smmix.mixture.specification import Specification
 from smmix.mixture.units import warn_of_varying_concomitants
 from smmix.search.coordinates import PooledFit
+from smmix.support.checks import check_flag
 
 __all__ = ["MixtureModel", "Parts"]
 
@@ -63,6 +64,7 @@ class Parts:
             If the rows or an option cannot be.
         """
         check_k(k)
+        check_flag("hasconst", hasconst, optional=True)
         refuse_extreme(design)
         design, family = suited(design, kind.family)
         data = handle_data(

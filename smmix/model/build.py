@@ -11,6 +11,7 @@ from smmix.mixture.kind import Kind
 from smmix.mixture.per_component import check_k, present_columns, union_formula
 from smmix.mixture.response import read_response
 from smmix.model.base import Parts
+from smmix.support.checks import check_flag
 from smmix.support.frames import as_frame
 
 __all__ = ["build_parts"]
@@ -41,19 +42,20 @@ def build_parts(
         "formula": whole if parts is None else formula,
         "concomitant": options["concomitant"],
     }
+    check_flag("hasconst", hasconst, optional=True)
     if is_large(data):
-        return Parts(*build_large(whole, parts, data, k, kind, eval_env + 1, options, given))
+        return Parts(*build_large(whole, parts, data, k, kind, eval_env + 2, options, given))
     read = read_response(whole, as_frame(data), kind.family)
     if read.trials is not None:
         if options.get("trials") is not None:
             raise SmmixError("The formula gives failures and trials= the trials; leave one out.")
         options = {**options, "trials": read.trials}
     kind = kind._replace(family=read.family)
-    design = build_design(read.formula, read.frame, env=eval_env + 2, **options)
+    design = build_design(read.formula, read.frame, env=eval_env + 3, **options)
     present = None
     if parts is not None:
         names = []
         for part in parts:
-            names.append(build_design(part, design.frame, env=eval_env + 2).exog_names)
+            names.append(build_design(part, design.frame, env=eval_env + 3).exog_names)
         present = present_columns(design, names)
     return Parts.of(design, k, kind=kind, present=present, table=read.frame, **given)

@@ -13,6 +13,7 @@ from smmix.model.base import Parts
 from smmix.model.build import build_parts
 from smmix.model.mixture_ols import MixtureOLS
 from smmix.model.regression import MixtureRegression
+from smmix.support.arguments import refuses_unknown
 
 __all__ = ["MixtureGLM", "from_formula"]
 
@@ -105,6 +106,7 @@ class MixtureGLM(MixtureRegression):
     ['const[0]', 'x1[0]']
     """
 
+    @refuses_unknown
     def __init__(
         self,
         endog: Any,
@@ -171,6 +173,7 @@ class MixtureGLM(MixtureRegression):
         return self.design.event
 
 
+@refuses_unknown
 def from_formula(
     formula: str | Mapping[int, str] | Sequence[str],
     data: Any,

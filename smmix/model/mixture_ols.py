@@ -11,6 +11,7 @@ from smmix.mixture.kind import Kind
 from smmix.model.base import Parts
 from smmix.model.build import build_parts
 from smmix.model.regression import MixtureRegression
+from smmix.support.arguments import refuses_unknown
 
 __all__ = ["MixtureOLS"]
 
@@ -95,6 +96,7 @@ class MixtureOLS(MixtureRegression):
     ['const[0]', 'income[0]']
     """
 
+    @refuses_unknown
     def __init__(
         self,
         endog: Any,
@@ -132,6 +134,7 @@ class MixtureOLS(MixtureRegression):
         )
 
     @classmethod
+    @refuses_unknown
     def from_formula(
         cls,
         formula: str | Mapping[int, str] | Sequence[str],

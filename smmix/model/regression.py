@@ -14,6 +14,7 @@ from smmix.mixture.fitted import FitRecord
 from smmix.mixture.hypotheses import nothing_free, read_hypotheses
 from smmix.model.likelihood import MixtureLikelihood
 from smmix.results import MixtureResults, MixtureResultsWrapper
+from smmix.support.arguments import refuses_unknown
 
 __all__ = ["MixtureRegression"]
 
@@ -21,6 +22,7 @@ __all__ = ["MixtureRegression"]
 class MixtureRegression(MixtureLikelihood):
     """A mixture of regressions that can be fitted; use `MixtureOLS` or `MixtureGLM`."""
 
+    @refuses_unknown
     def fit(
         self,
         start_params: Any = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,16 @@ from smmix.ols.inputs import column_names, constant_column, matrix, spans_consta
 from smmix.ols.results import NormalEquationResults
 from smmix.ols.rows import ArrayRows, Rows
 from smmix.ols.solve import Method, fit_rows, require_range, require_residual_df
-from smmix.support.frames import as_frame, is_pandas, numbers
+from smmix.support.arguments import unknown
+from smmix.support.checks import check_choice, check_flag
+from smmix.support.frames import as_frame, is_pandas, is_single, numbers
 
 __all__ = ["NormalEquationOLS"]
 
 #: Keywords that statsmodels attaches to a model made from a formula, in its several releases.
 FROM_FORMULA = {"design_info", "formula", "missing_idx", "model_spec"}
+#: Those that users give.
+OWN = ["endog", "exog", "weights", "missing", "hasconst"]
 
 
 class NormalEquationOLS(WLS):
@@ -71,10 +76,13 @@ class NormalEquationOLS(WLS):
         hasconst: bool | None = None,
         **kwargs: Any,
     ) -> None:
-        unknown = sorted(set(kwargs) - FROM_FORMULA)
-        if unknown:
-            raise TypeError(f"NormalEquationOLS has no argument {unknown[0]!r}.")
+        for name in sorted(set(kwargs) - FROM_FORMULA):
+            raise unknown("NormalEquationOLS", name, OWN)
+        check_choice("missing", missing, ("none", "drop", "raise"))
+        check_flag("hasconst", hasconst, optional=True)
         if weights is not None:
+            if is_single(weights) and not isinstance(weights, Real):
+                raise SmmixError(f"weights must be one number for each row, not {weights!r}.")
             kwargs["weights"] = weights
         endog, exog = _readable(endog, exog)
         if "missing_idx" not in kwargs:
@@ -420,15 +428,21 @@ class NormalEquationOLS(WLS):
         self._df_resid = self.nobs - fit.rank
         self.normalized_cov_params = fit.inverse
         self.solution = fit
-        results = NormalEquationResults(
-            self,
-            fit.coef,
-            fit.inverse,
-            fit.rss / self._df_resid,
-            cov_type=cov_type,
-            cov_kwds=cov_kwds,
-            use_t=use_t,
-        )
+        try:
+            results = NormalEquationResults(
+                self,
+                fit.coef,
+                fit.inverse,
+                fit.rss / self._df_resid,
+                cov_type=cov_type,
+                cov_kwds=cov_kwds,
+                use_t=use_t,
+            )
+        except (AttributeError, TypeError, ValueError) as error:
+            raise SmmixError(
+                f"The covariance cannot be computed with cov_type={cov_type!r}, "
+                f"cov_kwds={cov_kwds!r} and use_t={use_t!r}: {error}."
+            ) from error
         return RegressionResultsWrapper(results)
 
 

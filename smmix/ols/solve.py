@@ -14,6 +14,7 @@ from smmix.errors import SmmixError
 from smmix.ols.inputs import block_source, matrix, vector
 from smmix.ols.least_squares import Fit, Method, least_squares
 from smmix.ols.rows import ArrayRows, BlockRows, Rows
+from smmix.support.checks import check_choice
 
 __all__ = [
     "Method",
@@ -167,9 +168,7 @@ def solve_normal_equations(
 
 def fit_rows(source: ArrayRows | BlockRows, method: str) -> Fit:
     """Fit, and warn of what the user must know."""
-    if method not in get_args(Method):
-        choices = ", ".join(repr(choice) for choice in get_args(Method))
-        raise SmmixError(f"method is {method!r}: it must be one of {choices}.")
+    check_choice("method", method, get_args(Method))
     fit = least_squares(source, cast(Method, method))
     lost = ~np.isfinite(fit.coef)
     if lost.any():

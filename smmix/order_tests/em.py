@@ -24,7 +24,8 @@ from smmix.order_tests.monte_carlo import MonteCarloTest, null_statistics
 from smmix.resampling.replicates import BatchObjective
 from smmix.resampling.samples import members, resampling
 from smmix.results import MixtureResults, MixtureResultsWrapper
-from smmix.support.checks import check_whole, generator
+from smmix.support.arguments import refuses_unknown
+from smmix.support.checks import check_flag, check_whole, generator, listed
 
 __all__ = ["em_test"]
 
@@ -33,6 +34,7 @@ TITLE = "EM Test"
 HELD_PASSES = 50
 
 
+@refuses_unknown
 def em_test(
     results: MixtureResults | MixtureResultsWrapper,
     n_boot: int = 199,
@@ -105,6 +107,7 @@ def em_test(
     check_whole("n_boot", n_boot)
     check_whole("n_steps", n_steps)
     checked_fraction("alpha", alpha)
+    check_flag("stop_early", stop_early)
     if threads is not None:
         check_whole("threads", threads)
     if null.fitted.specification.concomitant_names is not None:
@@ -112,7 +115,10 @@ def em_test(
             "em_test is not known for component probabilities that depend on concomitant "
             "variables; use bootstrap_lrt."
         )
-    shares = [checked_fraction("each of proportions", share) for share in proportions]
+    shares = [
+        checked_fraction("each of proportions", share)
+        for share in listed("proportions", proportions, "shares")
+    ]
     if not shares:
         raise SmmixError("proportions is empty; give at least one number such as 0.5.")
     test = _Splits(BatchSearch(null, 1), shares, n_steps)

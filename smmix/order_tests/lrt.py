@@ -19,13 +19,15 @@ from smmix.order_tests.monte_carlo import MonteCarloTest, null_statistics
 from smmix.resampling.samples import resampling
 from smmix.results import FitRecord, MixtureResults, MixtureResultsWrapper
 from smmix.search.search import SearchControl, climb
-from smmix.support.checks import check_whole, generator
+from smmix.support.arguments import refuses_unknown
+from smmix.support.checks import check_flag, check_whole, generator
 
 __all__ = ["bootstrap_lrt", "sequential_lrt"]
 
 TITLE = "Bootstrap Likelihood Ratio Test"
 
 
+@refuses_unknown
 def bootstrap_lrt(
     results: MixtureResults | MixtureResultsWrapper,
     n_boot: int = 199,
@@ -104,6 +106,7 @@ def bootstrap_lrt(
     check_whole("n_boot", n_boot)
     check_whole("n_starts", n_starts)
     checked_fraction("alpha", alpha)
+    check_flag("stop_early", stop_early)
     if threads is not None:
         check_whole("threads", threads)
     search = BatchSearch(null, n_starts)
@@ -144,6 +147,7 @@ def _alternative(null: MixtureResults, params: MixtureParams) -> MixtureResultsW
     return MixtureResultsWrapper(results)
 
 
+@refuses_unknown
 def sequential_lrt(
     results: MixtureResults | MixtureResultsWrapper,
     n_boot: int = 199,

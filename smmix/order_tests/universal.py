@@ -20,6 +20,7 @@ from smmix.resampling.draws import observations
 from smmix.search.control import SearchControl
 from smmix.search.modes import Modes
 from smmix.search.search import find_modes
+from smmix.support.arguments import refuses_unknown
 from smmix.support.checks import check_whole, generator
 from smmix.support.progress import progress_bar
 
@@ -76,6 +77,7 @@ class ConfidenceSetK:
         return MixtureSummary("Universal Confidence Set for k", left, right, [[section]], [])
 
 
+@refuses_unknown
 def confidence_set_k(
     model: MixtureRegression,
     *,

@@ -14,6 +14,7 @@ from smmix.order_tests.checks import checked_null, unwrapped
 from smmix.order_tests.imhof import weighted_chi2_sf
 from smmix.reporting.tables import MixtureSummary
 from smmix.results import MixtureResults, MixtureResultsWrapper
+from smmix.support.arguments import refuses_unknown
 
 __all__ = ["VLMRTest", "vlmr_test"]
 
@@ -86,6 +87,7 @@ class VLMRTest:
         return MixtureSummary("Vuong-Lo-Mendell-Rubin Test", left, right, [], [JEFFRIES])
 
 
+@refuses_unknown
 def vlmr_test(
     results: MixtureResults | MixtureResultsWrapper,
     alternative: MixtureResults | MixtureResultsWrapper,

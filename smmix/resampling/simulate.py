@@ -15,6 +15,7 @@ from smmix.errors import SmmixError
 from smmix.families import read_family
 from smmix.mixing.constant import softmax
 from smmix.resampling.draws import pick_component
+from smmix.support.arguments import refuses_unknown
 from smmix.support.checks import check_whole, generator
 from smmix.support.frames import quoted
 
@@ -61,6 +62,7 @@ class Simulation:
     nuisance: dict[str, np.ndarray] = field(default_factory=dict)
 
 
+@refuses_unknown
 def simulate_mixture(
     n: int = 1000,
     coef: Any = None,
@@ -228,11 +230,17 @@ def _named(y: np.ndarray, family: Family) -> Any:
     return pd.Categorical.from_codes(y.astype(int), categories=levels, ordered=True)
 
 
+def _mapping(nuisance: Any) -> dict[str, Any]:
+    if not isinstance(nuisance, Mapping | None):
+        raise SmmixError(f"nuisance must be a dict of parameters and values, not {nuisance!r}.")
+    return dict(nuisance or {})
+
+
 def _nuisance(
     sigma: Any, nuisance: Mapping[str, Any] | None, family: Family, k: int
 ) -> dict[str, np.ndarray]:
     """Values of the parameters beside the coefficients by component, (k,) each."""
-    given = dict(nuisance or {})
+    given = _mapping(nuisance)
     names = list(dict.fromkeys(parameter.name for parameter in family.nuisance))
     if sigma is not None and "sigma" not in names:
         raise SmmixError(f"sigma means nothing for {family.label}; {_asks_for(names)}.")
@@ -337,7 +345,7 @@ def _coefficients(
 
 
 def _features(n_features: Any) -> int:
-    return 0 if n_features == 0 else check_whole("n_features", n_features)
+    return check_whole("n_features", n_features, 0)
 
 
 def _by_component(name: str, values: Any, have: np.ndarray) -> np.ndarray:

@@ -206,7 +206,7 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         """Information criteria, and the sums of the posteriors that they rest on."""
         return Criteria.of(self.fitted)
 
-    def info_criteria(self, crit: str | None = None, dk_params: float = 0) -> Any:
+    def info_criteria(self, crit: str | None = None, dk_params: Any = 0) -> Any:
         """All information criteria, or one of them.
 
         Parameters
@@ -236,9 +236,11 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         >>> results.info_criteria("bic") == results.bic
         True
         """
+        if not isinstance(dk_params, int | float | np.number):
+            raise SmmixError(f"dk_params must be a number of parameters, not {dk_params!r}.")
         if crit is None:
             return self.criteria.with_df(self.n_free + dk_params)
-        return self.criteria.get(crit, dk_params)
+        return self.criteria.get(crit, float(dk_params))
 
     @property
     def df_modelwc(self) -> int:

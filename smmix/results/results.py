@@ -27,6 +27,7 @@ from smmix.reporting.tables import MixtureSummary
 from smmix.resampling import draws
 from smmix.resampling.bootstrap import BootstrapResults, bootstrap
 from smmix.results.uncertainty import MixtureUncertainty
+from smmix.support.arguments import refuses_unknown
 from smmix.support.docstrings import documented_by
 
 __all__ = ["FitRecord", "MixtureResults", "MixtureResultsWrapper"]
@@ -159,6 +160,7 @@ class MixtureResults(MixtureUncertainty):
 
     # -- prediction -----------------------------------------------------------------------------
 
+    @refuses_unknown
     def predict(
         self,
         exog: Any = None,
@@ -240,6 +242,7 @@ class MixtureResults(MixtureUncertainty):
         return predict_rows(self.model.specification, self.unpacked, rows, which, q)
 
     @documented_by(prediction.get_prediction)
+    @refuses_unknown
     def get_prediction(
         self,
         exog: Any = None,
@@ -259,6 +262,7 @@ class MixtureResults(MixtureUncertainty):
         )
 
     @documented_by(draws.simulate)
+    @refuses_unknown
     def simulate(
         self,
         exog: Any = None,
@@ -273,6 +277,7 @@ class MixtureResults(MixtureUncertainty):
         return draws.simulate(self.fitted, exog, nobs, rng, **own)
 
     @documented_by(bootstrap)
+    @refuses_unknown
     def bootstrap(
         self,
         n_boot: int = 199,
@@ -288,6 +293,7 @@ class MixtureResults(MixtureUncertainty):
     # -- output ---------------------------------------------------------------------------------
 
     @documented_by(summarize, "results", "model")
+    @refuses_unknown
     def summary(self, *, title: str | None = None, alpha: float = 0.05) -> MixtureSummary:
         return summarize(self.fitted, alpha, title, type(self.model).__name__)
 

@@ -20,11 +20,13 @@ from smmix.mixture.hypotheses import (
     check_square,
     positions,
     read_hypotheses,
+    refuse_beyond,
     refuse_contradiction,
 )
 from smmix.reporting.margins import Margins
 from smmix.results.estimates import MixtureEstimates
 from smmix.support.callers import user_level
+from smmix.support.checks import check_flag, check_whole
 from smmix.support.docstrings import documented_by
 
 __all__ = ["MixtureUncertainty"]
@@ -167,7 +169,9 @@ class MixtureUncertainty(MixtureEstimates):
         Returns
         -------
         ContrastResults
-            ``effect``, ``sd``, ``statistic``, ``pvalue``, `conf_int()` and `summary_frame()`.
+            ``effect``, ``sd``, ``statistic``, ``pvalue``, `conf_int()` and `summary_frame()`. As
+            in ``pvalues``, the p-value of a hypothesis that puts a parameter at the end of its
+            range, such as a sigma at zero, is NaN.
 
         Raises
         ------
@@ -187,7 +191,11 @@ class MixtureUncertainty(MixtureEstimates):
         """
         matrix, values = read_hypotheses(r_matrix, self.model.param_names)
         cov_p = self._covariance_or(cov_p, matrix)
-        return super().t_test((matrix, values), cov_p, use_t)
+        check_flag("use_t", use_t, optional=True)
+        test = super().t_test((matrix, values), cov_p, use_t)
+        beyond = self.model.specification.parameters.beyond(matrix, values)
+        test.pvalue = np.squeeze(np.where(beyond, np.nan, test.pvalue))
+        return test
 
     def wald_test(
         self,
@@ -224,8 +232,8 @@ class MixtureUncertainty(MixtureEstimates):
         ------
         SmmixError
             If a hypothesis names no parameter or cannot be read, a matrix has not the right shape
-            or an entry that is not finite, the hypotheses contradict each other, or the fit has no
-            covariance.
+            or an entry that is not finite, the hypotheses contradict each other or put a parameter
+            at the end of its range, or the fit has no covariance.
 
         References
         ----------
@@ -243,8 +251,14 @@ class MixtureUncertainty(MixtureEstimates):
         >>> round(float(test.statistic), 1)
         304.0
         """
-        matrix, values = read_hypotheses(r_matrix, self.model.param_names)
+        table = self.model.specification.parameters
+        matrix, values = read_hypotheses(r_matrix, table.names)
         refuse_contradiction(matrix, values, "r_matrix")
+        refuse_beyond(table, matrix, values)
+        check_flag("use_f", use_f, optional=True)
+        check_flag("scalar", scalar)
+        if df_constraints is not None:
+            check_whole("df_constraints", df_constraints)
         cov_p = self._covariance_or(cov_p, matrix)
         invcov = check_square("invcov", invcov, [f"hypothesis {i}" for i in range(len(matrix))])
         if invcov is None:

@@ -12,7 +12,7 @@ from smmix.errors import SmmixError
 from smmix.inference.criteria import CRITERIA
 from smmix.mixture.per_component import check_k
 from smmix.model import MixtureRegression, from_formula
-from smmix.support.frames import similar_names
+from smmix.support.arguments import unknown
 
 __all__ = [
     "CHOICES", "check_on_fit", "checked_base", "checked_criterion", "defaults",
@@ -40,8 +40,7 @@ def split(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
                 f"{name} belongs to one number of components; give it to fit() of that model."
             )
         if name not in of_model and name not in of_fit:
-            close = similar_names(name, [*of_model, *of_fit])
-            raise TypeError(f"select_k() got an unexpected keyword argument {name!r}{close}")
+            raise unknown("select_k", name, [*of_model, *of_fit])
     model = {name: value for name, value in options.items() if name in of_model}
     return model, {name: value for name, value in options.items() if name in of_fit}
 

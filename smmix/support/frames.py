@@ -14,10 +14,12 @@ from smmix.errors import SmmixError
 
 __all__ = [
     "as_frame",
+    "codes_of",
     "first_text",
     "is_date",
     "is_pandas",
     "is_single",
+    "is_structured",
     "map_columns",
     "native",
     "numbers",
@@ -93,7 +95,7 @@ def as_frame(data: Any, what: str = "data") -> pd.DataFrame:
         return data.to_frame().T.infer_objects()
     if isinstance(data, Mapping):
         return native(_frame_of_mapping(data, what))
-    if isinstance(data, np.ndarray) and data.dtype.names:
+    if is_structured(data):
         return native(pd.DataFrame({name: data[name] for name in data.dtype.names}))
     library = type(data).__module__.partition(".")[0]
     if library == "polars":
@@ -304,6 +306,48 @@ def is_single(value: object) -> bool:
     )
 
 
+def is_structured(values: object) -> bool:
+    """Tell whether values are an array of records."""
+    return isinstance(values, np.ndarray) and values.dtype.names is not None
+
+
+def codes_of(values: Any, what: str, *, sort: bool = False) -> tuple[np.ndarray, pd.Index]:
+    """Number the distinct values, -1 where one is missing.
+
+    Parameters
+    ----------
+    values : Series, (n,)
+    what : str
+        How error messages call them.
+    sort : bool
+        In their order, instead of that of first appearance.
+
+    Returns
+    -------
+    codes : ndarray of int, (n,)
+    distinct : Index
+
+    Raises
+    ------
+    SmmixError
+        If a value cannot be told from others, as a dict cannot.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smmix.support.frames import codes_of
+    >>> codes_of(pd.Series(["b", "a", "b"]), "groups")[0]
+    array([0, 1, 0])
+    """
+    try:
+        codes, distinct = pd.factorize(values, sort=sort)
+    except TypeError as error:
+        raise SmmixError(
+            f"{what} must hold numbers or text, one for each row, to tell rows apart ({error})."
+        ) from error
+    return codes, pd.Index(distinct)
+
+
 def is_pandas(values: object) -> bool:
     """Tell whether values carry row labels."""
     return isinstance(values, pd.Series | pd.DataFrame)
@@ -359,6 +403,8 @@ def similar_names(name: object, names: Iterable[Any]) -> str:
 
 def quoted(names: Sequence[object], link: str = "and") -> str:
     """Join names as text: 'a', 'b' and 'c'."""
+    if not len(names):
+        return "nothing"
     texts = [repr(str(name)) for name in names[:MOST_NAMES]]
     if len(names) > MOST_NAMES:
         return f"{', '.join(texts)} .. ({len(names)} in all)"

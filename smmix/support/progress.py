@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from smmix.support.checks import check_flag
+
 __all__ = ["Report", "progress_bar"]
 
 #: Called with (stage, done, total, best log-likelihood so far); NaN where there is no best.
@@ -82,6 +84,7 @@ def progress_bar(progress: bool | None) -> Iterator[Report | None]:
     ...     print(report)
     None
     """
+    check_flag("progress", progress, optional=True)
     if progress is False or (progress is None and not _is_watched()):
         yield None
         return

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from helpers_model import engel, engel_fit
+from helpers_model import engel, engel_fit, refusal
 
 from smmix import SmmixError, from_formula
 
@@ -320,3 +320,57 @@ def test_what_stands_for_no_parameter(given, match):
             function(cols=given)
     with pytest.raises(SmmixError, match="^column:? .*" + re.escape(match)):
         fit.cov_params(column=given)
+
+
+ON_THE_END = ["sigma[0] = 0", "sigma[0] = -1", "sigma[0] + 2 * sigma[1] = 0", "-sigma[1] = 0"]
+
+
+@pytest.mark.parametrize("hypothesis", ON_THE_END)
+def test_the_end_of_a_range_has_no_wald_test(hypothesis):
+    results = engel_fit()
+    test = results.t_test(hypothesis)
+    assert np.isnan(test.pvalue)
+    assert np.isfinite(test.statistic).all()
+    for joint in (hypothesis, f"income[0] = 0, {hypothesis}"):
+        refusal(lambda joint=joint: results.wald_test(joint), "end of the range", "'sigma")
+        refusal(lambda joint=joint: results.f_test(joint), "end of the range")
+    refusal(
+        lambda: results.wald_test_terms(extra_constraints=[("s", hypothesis)]), "end of the range"
+    )
+
+
+def test_values_inside_a_range_are_tested():
+    results = engel_fit()
+    assert 0.0 < results.t_test("sigma[0] = 60").pvalue < 1.0
+    assert 0.0 < results.wald_test("sigma[0] = sigma[1], income[0] = 0.6").pvalue < 1.0
+    assert np.isfinite(results.t_test("income[0] - sigma[0] = 0").pvalue)
+
+
+def test_rows_of_parameters_are_tested_as_the_table_tells():
+    results = engel_fit()
+    test = results.t_test(np.eye(len(results.params)))
+    np.testing.assert_allclose(test.pvalue, results.pvalues, rtol=1e-9)
+    np.testing.assert_allclose(test.summary_frame()["P>|z|"], results.pvalues, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("family", "inside", "ends"),
+    [
+        ("zero_inflated_poisson", "inflate[0] = 0.5", ["inflate[0] = 0", "inflate[1] = 1"]),
+        ("negative_binomial", "alpha[0] = 1", ["alpha[0] = 0"]),
+        ("gamma", "scale[1] = 1", ["scale[1] = 0"]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_the_ends_of_other_families(family, inside, ends):
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=300)
+    mean = np.exp(np.where(rng.random(300) < 0.5, 0.5 + 0.5 * x, 2.5 - 0.5 * x))
+    y = rng.negative_binomial(3, 3 / (3 + mean)) + (0.5 if family == "gamma" else 0)
+    results = from_formula("y ~ x", {"y": y, "x": x}, family=family).fit(n_starts=3)
+    if not results.boundary:
+        assert np.isfinite(results.t_test(inside).pvalue)
+    for end in ends:
+        if end.partition(" ")[0] not in [entry.parameter for entry in results.boundary]:
+            assert np.isnan(results.t_test(end).pvalue)
+            refusal(lambda end=end: results.wald_test(end), "end of the range")
