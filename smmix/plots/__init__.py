@@ -11,6 +11,7 @@ from smmix.plots.residuals import plot_residuals
 from smmix.plots.rootogram import plot_rootogram
 from smmix.plots.starts import plot_starts
 from smmix.plots.style import GREY, look, open_panels, require_matplotlib
+from smmix.plots.trajectories import plot_trajectories
 
 __all__ = [
     "GREY",
@@ -22,5 +23,6 @@ __all__ = [
     "plot_residuals",
     "plot_rootogram",
     "plot_starts",
+    "plot_trajectories",
     "require_matplotlib",
 ]

@@ -21,7 +21,7 @@ from smmix.support.checks import generator
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_fit"]
+__all__ = ["draw_lines", "plot_fit", "response_name"]
 
 #: Share of the distance between two levels over which points are spread and components set apart.
 _SPREAD, _APART = 0.14, 0.5
@@ -101,7 +101,7 @@ def plot_fit(
     size = (6.4, 4.8) if len(shown) < 2 else (4.2, 3.6)
     fewer = f"; or pick some of {', '.join(effect.name for effect in shown)} with variables=[..]"
     panels = open_panels(max(len(shown), 1), ax, size, fewer=fewer)
-    y_name = _response_name(fitted)
+    y_name = response_name(fitted)
     if not shown:
         draw_density(fitted, panels.axes[0], rng)
         panels.legend(_handles(fitted, "density"))
@@ -112,7 +112,7 @@ def plot_fit(
     spread = rng.uniform(-_SPREAD, _SPREAD, len(picked))
     for axes, effect in zip(panels.axes, shown, strict=True):
         _draw_points(axes, effect, label, strength, spread, k)
-        draw = _draw_lines if effect.levels is None else _draw_levels
+        draw = draw_lines if effect.levels is None else _draw_levels
         draw(axes, effect, k)
         axes.set_xlabel(effect.name)
         axes.set_ylabel(y_name if len(shown) == 1 else f"{y_name}, others held")
@@ -155,7 +155,8 @@ def _draw_points(
         )
 
 
-def _draw_lines(axes: Axes, effect: Effect, k: int) -> None:
+def draw_lines(axes: Axes, effect: Effect, k: int) -> None:
+    """Draw the mean of every component with its band and its number."""
     for c in range(k):
         style, mean = look(c), effect.mean[:, c]
         axes.fill_between(
@@ -219,7 +220,7 @@ def _draw_levels(axes: Axes, effect: Effect, k: int) -> None:
     )
 
 
-def _response_name(fitted: Fitted) -> str:
+def response_name(fitted: Fitted) -> str:
     """What is on the axis of the response."""
     design = fitted.data.rows()
     name, columns = design.endog_name, design.column_names

@@ -13,8 +13,9 @@ from statsmodels.base.model import GenericLikelihoodModelResults
 
 from smmix import plots
 from smmix.errors import SmmixError
-from smmix.inference import residuals
+from smmix.inference import memberships, residuals
 from smmix.inference.criteria import Criteria, classification_table
+from smmix.inference.profiles import profiles
 from smmix.inference.table import parameter_table
 from smmix.mixture.fitted import FitRecord, Fitted
 from smmix.mixture.observed import Observed
@@ -274,6 +275,18 @@ class MixtureEstimates(GenericLikelihoodModelResults):
     def classification_table(self) -> pd.DataFrame:
         return classification_table(self.criteria.posterior, self.mixing_weights.to_numpy())
 
+    @documented_by(memberships.adequacy_table)
+    def adequacy_table(self, alpha: float = 0.05) -> pd.DataFrame:
+        return memberships.adequacy_table(self.fitted, alpha)
+
+    @documented_by(memberships.membership_table)
+    def membership_table(self) -> pd.DataFrame:
+        return memberships.membership_table(self.fitted)
+
+    @documented_by(profiles)
+    def profiles(self, variables: Any, *, method: str = "bch", alpha: float = 0.05) -> pd.DataFrame:
+        return profiles(self.fitted, variables, method=method, alpha=alpha)
+
     # -- the search -----------------------------------------------------------------------------
 
     @property
@@ -334,6 +347,18 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         return plots.plot_fit(
             self, ax, variables=variables, alpha=alpha, max_points=max_points, rng=rng
         )
+
+    @documented_by(plots.plot_trajectories)
+    def plot_trajectories(
+        self,
+        ax: Any = None,
+        *,
+        by: str | None = None,
+        alpha: float = 0.05,
+        max_lines: int = 60,
+        rng: Any = 0,
+    ) -> Any:
+        return plots.plot_trajectories(self, ax, by=by, alpha=alpha, max_lines=max_lines, rng=rng)
 
     @documented_by(plots.plot_posterior)
     def plot_posterior(self, ax: Any = None, *, bins: int = 20, threshold: float = 1e-4) -> Any:
