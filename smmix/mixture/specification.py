@@ -316,6 +316,13 @@ class Specification:
                 "The model lists a family for each component, which means nothing for another "
                 "number of components."
             )
+        return self._laid_out(k, present)
+
+    def with_present(self, present: np.ndarray, formulas: list[str]) -> Specification:
+        """The same where other components have other columns, as a formula for each says."""
+        return replace(self._laid_out(self.k, present), formula=formulas)
+
+    def _laid_out(self, k: int, present: np.ndarray) -> Specification:
         table = _table(
             self.family,
             k,

@@ -39,7 +39,7 @@ def build_parts(
     given = {
         "fixed": fixed,
         "hasconst": hasconst,
-        "formula": whole if parts is None else formula,
+        "formula": whole if parts is None else parts,
         "concomitant": options["concomitant"],
     }
     check_flag("hasconst", hasconst, optional=True)

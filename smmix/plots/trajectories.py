@@ -189,5 +189,5 @@ def _handles(fitted: Fitted) -> list[Any]:
             [], [], color=look(c).color, linestyle=look(c).line, marker=look(c).marker,
             label=f"component {c} ({share:.0%})",
         )
-        for c, share in fitted.mixing_weights.items()
+        for c, share in enumerate(fitted.mixing_weights)
     ]  # fmt: skip

@@ -35,6 +35,7 @@ from smmix.selection.options import (
     refuse_parts,
     split,
 )
+from smmix.selection.orders import Orders
 from smmix.selection.selection import Selection
 from smmix.support.checks import generator
 from smmix.support.progress import progress_bar
@@ -59,17 +60,23 @@ class _Scan:
 
     criterion: str
     fits: dict[int, MixtureResultsWrapper] = field(default_factory=dict)
+    #: The fits before the orders of their components were lowered.
+    searched: dict[int, MixtureResultsWrapper] = field(default_factory=dict)
     rows: dict[int, dict[str, Any]] = field(default_factory=dict)
     caught: dict[int, list[warnings.WarningMessage]] = field(default_factory=dict)
     interrupted: bool = False
 
     def value(self, k: int, priced: bool = True) -> float:
         """The criterion, turned so that small values are better; infinite where degenerate."""
-        if self.fits[k].mode_found.degenerate:
-            return np.inf
         value = float(self.rows[k][self.criterion])
+        return self.turned(self.fits[k], value, priced)
+
+    def turned(self, fit: MixtureResultsWrapper, value: float, priced: bool = True) -> float:
+        """The same of any fit whose criterion is ``value``."""
+        if fit.mode_found.degenerate:
+            return np.inf
         if priced and self.criterion not in UNPRICED:
-            value += 2.0 * self.fits[k].mode_found.price
+            value += 2.0 * fit.mode_found.price
         return -value if self.criterion == "cv" else value
 
     def warned(self, k: int) -> str:
@@ -89,9 +96,9 @@ class _Scan:
 
     def fewer(self, k: int) -> Fewer | None:
         """The fit with one component fewer, as starts are made from it."""
-        if k - 1 not in self.fits:
+        if k - 1 not in self.searched:
             return None
-        fit = self.fits[k - 1]
+        fit = self.searched[k - 1]
         return Fewer(fit.model.spec, fit.unpacked, fit.llf)
 
     def selection(self) -> Selection:
@@ -109,6 +116,7 @@ def select_k(
     *,
     criterion: str = "bic",
     folds: int = 5,
+    orders: Any = None,
     on_fit: Callable[[MixtureResultsWrapper], Any] | None = None,
     progress: bool | None = None,
     **options: Any,
@@ -136,6 +144,12 @@ def select_k(
         "cv": the log-likelihood of each part of the data under the fit to the others.
     folds : int
         Parts for "cv".
+    orders : tuple of int, or dict with one entry, optional
+        Lowest and highest order of a polynomial in the formula's only term, as ``orders=(1, 3)``
+        for ``"y ~ age"``, or in the one that is named, as ``orders={"age": (1, 3)}``. For each k
+        all components begin at the highest order. The least significant highest power (Wald test,
+        p above 0.05) is left out, and stays out if the criterion does not grow, until every
+        component has what it needs. The model found is searched as any other.
     on_fit : callable, optional
         Called with the results of each fit as soon as there are any.
     progress : bool, optional
@@ -186,13 +200,15 @@ def select_k(
     build_with, fit_with = split(options)
     numbers, automatic = numbers_of_components(k), isinstance(k, str)
     check_on_fit(on_fit)
+    polynomials = None if orders is None else Orders.of(formula, orders)
     if isinstance(formula, MixtureRegression):
         base = checked_base(formula, data, build_with)
     else:
         refuse_parts(formula)
         build_with["eval_env"] = build_with.get("eval_env", 0) + 1
-        base = from_formula(formula, data, numbers[0], **build_with)
-    search = _Searches(base, fit_with, checked_criterion(base, criterion), folds)
+        whole = formula if polynomials is None else polynomials.highest
+        base = from_formula(whole, data, numbers[0], **build_with)
+    search = _Searches(base, fit_with, checked_criterion(base, criterion), folds, polynomials)
     if not automatic:
         for number in numbers:
             model = search.model(number)
@@ -231,9 +247,18 @@ class _Searches:
     """One model with any number of components, and how it is fitted."""
 
     def __init__(
-        self, base: MixtureRegression, options: Mapping[str, Any], criterion: str, folds: int
+        self,
+        base: MixtureRegression,
+        options: Mapping[str, Any],
+        criterion: str,
+        folds: int,
+        orders: Orders | None,
     ):
-        self.base, self.criterion = base, criterion
+        self.base, self.criterion, self.orders = base, criterion, orders
+        if orders is not None:
+            orders.check(base)
+            if criterion == "cv":
+                raise SmmixError("orders are verified by a criterion of one fit, not by 'cv'.")
         standard = defaults(MixtureRegression.fit)
         self.options = {**standard, **options}
         if self.options["cov_type"] is None:
@@ -254,17 +279,28 @@ class _Searches:
         options = self._search_options(model)
         tell = None if report is None else _named(report, k)
         modes = search_from_fewer(model.specification, model.observed, fewer, options, tell)
-        own = {}
+        own: dict[str, Any] = {}
         if self.criterion == "cv":
             own["cv"] = cross_validated(model.specification, model.observed, options, self.folds)
         self._enter(model, modes, own, scan)
-        if fewer is None or not left_to_sample(k, model.source) or scan.best_k != k:
-            return
-        # The fit that may be chosen is no lower than that of fit() with the same seed.
-        more = search_also(
-            modes, model.specification, model.observed, self._search_options(model), tell
-        )
-        self._enter(model, more, own, scan)
+        if fewer is not None and left_to_sample(k, model.source) and scan.best_k == k:
+            # The fit that may be chosen is no lower than that of fit() with the same seed.
+            more = search_also(
+                modes, model.specification, model.observed, self._search_options(model), tell
+            )
+            self._enter(model, more, own, scan)
+        scan.searched[k] = scan.fits[k]
+        if self.orders is not None:
+            self._lower(k, self.orders, scan)
+
+    def _lower(self, k: int, orders: Orders, scan: _Scan) -> None:
+        """Put the fit of lower orders in the place of that of the highest ones."""
+
+        def value(fit: MixtureResultsWrapper) -> float:
+            return scan.turned(fit, fit.info_criteria(self.criterion))
+
+        found = orders.lowered(scan.fits[k], value, {**self.options, "progress": False})
+        self._enter(found.model, found.record.modes, {"orders": orders.told(found)}, scan)
 
     def _search_options(self, model: MixtureRegression) -> FitOptions:
         names = ("method", "n_starts", "starts", "maxiter", "gtol", "order", "threads", "callback")
@@ -272,9 +308,9 @@ class _Searches:
         return FitOptions.checked(model.specification, self.options["rng"], progress=False, **taken)
 
     def _enter(
-        self, model: MixtureRegression, modes: Modes, own: Mapping[str, float], scan: _Scan
+        self, model: MixtureRegression, modes: Modes, own: Mapping[str, Any], scan: _Scan
     ) -> None:
-        """Enter the fit at some modes into the scan, with a criterion that needs other fits."""
+        """Enter the fit at some modes into the scan, with what its row says besides."""
         given = self.options
         with _caught() as caught:
             record = FitRecord(modes, given["method"], given["order"])

@@ -20,7 +20,7 @@ __all__ = ["Selection"]
 DRAWN = ("aic", "bic", "icl")
 LABELS = {
     "llf": "Log-Lik.", "df": "Df", "min_weight": "Min. wt",
-    "cv": "CV llf", "price": "Price",
+    "cv": "CV llf", "price": "Price", "orders": "Orders",
 }  # fmt: skip
 
 
@@ -33,8 +33,9 @@ class Selection:
     table : DataFrame, index k
         ``llf``, ``df``, ``aic``, ``bic``, ``icl``, ``entropy_r2``, ``min_weight``, ``converged``,
         ``hits`` (starts that led to the fit), ``price`` (by how much sharp components that were
-        looked for make the log-likelihood too high), then all other criteria, and ``warning``:
-        what is doubtful about a fit, empty when nothing is.
+        looked for make the log-likelihood too high), then all other criteria, ``orders`` (of the
+        components, "2, 1, 3", when they were sought), and ``warning``: what is doubtful about a
+        fit, empty when nothing is.
     criterion : str
     best_k : int
         Of the fits that are not degenerate, the one of best criterion, to which twice the price
@@ -117,6 +118,8 @@ def summarize_selection(selection: Selection) -> MixtureSummary:
     columns = ["llf", "df", "aic", "bic", "icl", "entropy_r2", "min_weight"]
     if (table["price"] > 0.0).any():
         columns.insert(1, "price")
+    if "orders" in table:
+        columns.insert(0, "orders")
     if selection.criterion not in columns:
         columns.insert(2, selection.criterion)
     rows = []
@@ -137,7 +140,7 @@ def _label(name: str) -> str:
 
 
 def _cell(name: str, value: Any) -> str:
-    if name == "df":
+    if name in ("df", "orders"):
         return str(value)
     if isinstance(value, float) and np.isnan(value):
         return ""

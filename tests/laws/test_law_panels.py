@@ -113,7 +113,7 @@ def test_an_order_for_each_component_risk_factors_gaps_and_drop_outs(name):
     assert (results.labels == data["truth"]).mean() > 0.85
     value = log_likelihood(name, data, model.param_names)
     params = results.params.to_numpy()
-    assert results.llf == pytest.approx(value(params), abs=1e-7)
+    assert results.llf == pytest.approx(value(params), rel=1e-8)
     if name == "laplace":
         return
     expected = np.sqrt(np.diag(np.linalg.inv(-approx_hess3(params, value))))
