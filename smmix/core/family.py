@@ -8,6 +8,7 @@ know of a row besides (the trials of a binomial response, the design of an infla
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -102,7 +103,11 @@ class Family(Protocol):
 
     @property
     def takes(self) -> tuple[str, ...]:
-        """Arguments of the model that fill ``aux``, among "trials", "event" and "inflate"."""
+        """Arguments of the model that fill ``aux``, among "trials" and "event"."""
+
+    @property
+    def ancillary(self) -> str | None:
+        """One-sided formula of a nuisance parameter, whose design fills ``aux``; None without."""
 
     @property
     def scale(self) -> tuple[Any, Any] | None:
@@ -145,6 +150,9 @@ class Family(Protocol):
         A binomial response of n trials has n, one of L levels L - 1; None where their number has
         no limit.
         """
+
+    def with_terms(self, names: Sequence[str]) -> Family:
+        """The family for the columns of the ancillary design; without one what it was."""
 
     def bound(self, y: np.ndarray) -> Family:
         """The family for a response: most are what they were, an ordered one learns its levels."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -68,6 +68,10 @@ class FamilyList:
     @property
     def takes(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for f in self.families for name in f.takes))
+
+    @property
+    def ancillary(self) -> str | None:
+        return next((f.ancillary for f in self.families if f.ancillary is not None), None)
 
     @cached_property
     def nuisance(self) -> tuple[Nuisance, ...]:
@@ -151,6 +155,9 @@ class FamilyList:
         if any(own is None for own in found):
             return None
         return np.max(np.broadcast_arrays(*found), axis=0)
+
+    def with_terms(self, names: Sequence[str]) -> FamilyList:
+        return FamilyList(tuple(family.with_terms(names) for family in self.families))
 
     def bound(self, y: np.ndarray) -> FamilyList:
         return FamilyList(tuple(family.bound(y) for family in self.families))

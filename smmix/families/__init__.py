@@ -130,6 +130,12 @@ def read_family(family: Any, k: int | None = None) -> Family:
             )
         if all(part == parts[0] for part in parts[1:]):
             return parts[0]
+        formulas = {part.ancillary for part in parts if part.ancillary is not None}
+        if len(formulas) > 1 or (formulas and any("trials" in part.takes for part in parts)):
+            raise SmmixError(
+                "The families of a list share what goes with each row beside the response, which "
+                "is one formula or trials; give one of these."
+            )
         return FamilyList(tuple(parts))
     if isinstance(family, str):
         return _maker(family)()

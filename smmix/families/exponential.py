@@ -15,7 +15,7 @@ Generalized Linear Models, 2nd ed., chapter 2).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -206,6 +206,7 @@ class ExponentialFamily:
     becomes: ClassVar[dict[tuple[str, float], str]] = {}
     stages: tuple[Any, ...] = ()
     takes: tuple[str, ...] = ()
+    ancillary: str | None = None
     scale: tuple[Any, Any] | None = None
     nuisance: tuple[Nuisance, ...] = ()
     link: Any
@@ -226,6 +227,9 @@ class ExponentialFamily:
 
     def outcomes(self, aux: Aux) -> Any:
         return None
+
+    def with_terms(self, names: Sequence[str]) -> Any:
+        return self
 
     def bound(self, y: Array) -> Any:
         return self

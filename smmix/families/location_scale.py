@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any, ClassVar, Self
 
@@ -38,6 +39,7 @@ class RealResponse:
     reads = "numbers"
     becomes: ClassVar[dict[tuple[str, float], str]] = {}
     takes: tuple[str, ...] = ()
+    ancillary: str | None = None
     scale: tuple[int, float] | None = (0, 1.0)
 
     @property
@@ -54,6 +56,9 @@ class RealResponse:
 
     def outcomes(self, aux: np.ndarray | None) -> Any:
         return None
+
+    def with_terms(self, names: Sequence[str]) -> Self:
+        return self
 
     def bound(self, y: np.ndarray) -> Self:
         return self

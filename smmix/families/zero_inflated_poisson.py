@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import InitVar, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -34,17 +35,16 @@ class ZeroInflatedPoisson(CountFamily):
 
     Parameters
     ----------
+    inflate : str, optional
+        One-sided formula of the logit of the inflation, such as "~ t"; without it the inflation
+        of a component is one probability.
     terms : tuple of str
-        Names of the columns of the inflation's design, which ``aux`` holds. Without them the
-        inflation of a component is one probability.
-    inflate : None
-        A formula here is refused: extra zeros with regressors are a component of their own, a
-        point mass at zero beside the Poisson component, with a concomitant formula.
+        Names of the columns of that formula's design, which ``aux`` holds; learnt from the data.
 
     Raises
     ------
     SmmixError
-        If ``terms`` are a text, or ``inflate`` is given.
+        If ``inflate`` is no text, or ``terms`` are one.
 
     References
     ----------
@@ -54,12 +54,13 @@ class ZeroInflatedPoisson(CountFamily):
     Examples
     --------
     >>> from smmix.families.zero_inflated_poisson import ZeroInflatedPoisson
-    >>> [parameter.name for parameter in ZeroInflatedPoisson(("Intercept", "t")).nuisance]
+    >>> family = ZeroInflatedPoisson(inflate="~ t").with_terms(["Intercept", "t"])
+    >>> [parameter.name for parameter in family.nuisance]
     ['inflate.Intercept', 'inflate.t']
     """
 
+    inflate: Any = None
     terms: Any = ()
-    inflate: InitVar[Any] = None
     link = LINKS["log"]
     name = "zero_inflated_poisson"
     becomes: ClassVar[dict[tuple[str, float], str]] = {
@@ -67,14 +68,13 @@ class ZeroInflatedPoisson(CountFamily):
     }
     label = "zero-inflated Poisson regressions"
 
-    def __post_init__(self, inflate: Any) -> None:
-        if inflate is not None:
-            raise SmmixError(
-                f"inflate={inflate!r}: extra zeros that depend on regressors are a component of "
-                f"their own; use family=['poisson', 'zero'] with k=2 and concomitant={inflate!r}."
-            )
+    def __post_init__(self) -> None:
+        if not isinstance(self.inflate, str | None):
+            raise SmmixError(f"inflate is {self.inflate!r}; give a formula such as '~ t'.")
         if isinstance(self.terms, str):
             raise SmmixError(f"terms is {self.terms!r}; give a tuple of names.")
+        if self.terms and self.inflate is None:
+            raise SmmixError("terms are the columns that inflate= makes; give that formula.")
         object.__setattr__(self, "terms", tuple(listed("terms", self.terms, "names")))
 
     @property
@@ -84,8 +84,11 @@ class ZeroInflatedPoisson(CountFamily):
         return tuple(Nuisance(f"inflate.{term}", IDENTITY) for term in self.terms)
 
     @property
-    def takes(self) -> tuple[str, ...]:  # type: ignore[override]
-        return ("inflate",) if self.terms else ()
+    def ancillary(self) -> str | None:  # type: ignore[override]
+        return self.inflate
+
+    def with_terms(self, names: Sequence[str]) -> ZeroInflatedPoisson:
+        return replace(self, terms=tuple(names))
 
     def _logit(self, aux: Aux, nuisance: Array) -> Array:
         """Of the inflation, to broadcast to (S, K, m)."""

@@ -86,6 +86,8 @@ def designs_to_check(
     z = design.concomitant
     if z is not None:
         yield z if first is None else z[first], design.concomitant_names or [], "mixing design"
+    if design.ancillary is not None:
+        yield design.ancillary, design.ancillary_names or [], "family's design"
 
 
 def refuse_collinear(x: np.ndarray, names: list[str], what: str) -> None:

@@ -120,6 +120,7 @@ def validate_arrays(
         exog_terms={name: [i] for i, name in enumerate(names["exog"])},
         concomitant_terms={name: [i] for i, name in enumerate(names.get("exog_concomitant", []))},
         formulas=None,
+        ancillary_names=None,
         **values,
     )
 

@@ -13,6 +13,7 @@ from smmix.formula.engine import (
     PROVIDED,
     DesignInfo,
     Parsed,
+    by_role,
     caller_names,
     common_columns,
     design_infos,
@@ -53,6 +54,7 @@ def build_design(
     trials: Any = None,
     event: Any = None,
     common: Sequence[str] | str | None = None,
+    ancillary: str | None = None,
     subset: Any = None,
     missing: str = "drop",
     env: Any = 0,
@@ -73,6 +75,8 @@ def build_design(
     common : list of str, or str, optional
         Terms, or columns of the design, whose coefficients all components share; as a str, a
         formula. Terms that ``formula`` lacks are added to it.
+    ancillary : str, optional
+        One-sided formula for a further parameter of the family.
     subset : str, mask, slice or list of labels, optional
         Rows to use, applied before everything else.
     missing : {"drop", "raise", "none"}
@@ -100,7 +104,7 @@ def build_design(
     caller = caller_names(env)
     check_missing_option(missing)
     frame = _table(data)
-    parsed = parse(formula, concomitant, common)
+    parsed = parse(formula, concomitant, common, ancillary)
     columns, scope = _names_used(parsed, frame, caller)
     own = {"groups": groups, "known": known, "trials": trials, "event": event}
     shifts = {"offset": offset, "exposure": exposure}
@@ -117,25 +121,29 @@ def build_design(
         refuse_changed(values, complete, kept, scope, used)
         infos = design_infos(parsed.parts, [kept], scope)
         matrices, names = design_matrices(infos, kept, used), design_names(infos)
+    _, mean, mixing, _ = by_role(infos, concomitant is not None)
+    response, exog, z, further = by_role(matrices, concomitant is not None)
     spec = FormulaSpec(formula, concomitant, column_names, infos, kept, scope, caller)
     spec.row_dependent = row_dependent(factor_codes(*parsed.parts), kept, scope, used)
     return Design(
-        endog=np.ascontiguousarray(matrices[0][:, 0]),
+        endog=np.ascontiguousarray(response[:, 0]),
         endog_name=names[0][0],
-        exog=matrices[1],
+        exog=exog,
         exog_names=names[1],
-        concomitant=matrices[2] if len(infos) == 3 else None,
-        concomitant_names=names[2] if len(infos) == 3 else None,
+        concomitant=z,
+        concomitant_names=spec.concomitant_names,
         column_names=column_names,
         index=used,
         n_dropped=int((~complete).sum()),
         missing_rows=positions[~complete],
         positions=positions[complete],
         frame=_columns_of(frame, {*columns, *column_names.values()}).iloc[positions[complete]],
-        common_names=common_columns(parsed.common, infos[1]),
-        exog_terms=term_columns(infos[1]),
-        concomitant_terms=term_columns(infos[2]) if len(infos) == 3 else {},
+        common_names=common_columns(parsed.common, mean),
+        exog_terms=term_columns(mean),
+        concomitant_terms={} if mixing is None else term_columns(mixing),
         formulas=spec,
+        ancillary=further,
+        ancillary_names=spec.ancillary_names,
         **values_used(taken, complete, rows),
     )
 
@@ -182,8 +190,9 @@ def _evaluated(
 def design_names(infos: Sequence[DesignInfo]) -> list[list[str]]:
     """Return the names of the columns of some designs, refusing one without columns."""
     names = [list(info.column_names) for info in infos]
-    for what, part in zip(("formula", "concomitant formula"), names[1:], strict=False):
+    for info, part in zip(infos[1:], names[1:], strict=True):
         if not part:
+            what = "formula" if info is infos[1] else "one-sided formula"
             raise SmmixError(f"The {what} has no columns; leave out the '0' or add a term.")
     check_names(names[1])
     return names

@@ -60,6 +60,9 @@ class Design:
         Term name to positions of its columns.
     formulas : FormulaSpec or None
         Makes the same columns from new data; None for arrays.
+    ancillary : (n, a) ndarray or None
+        Regressors of a further parameter of the family.
+    ancillary_names : list of str or None
     aux : (n, a) ndarray or None
         What the family must know of each row beside its response.
 
@@ -94,6 +97,8 @@ class Design:
     exog_terms: dict[str, list[int]]
     concomitant_terms: dict[str, list[int]]
     formulas: FormulaSpec | None
+    ancillary: np.ndarray | None = None
+    ancillary_names: list[str] | None = None
     aux: np.ndarray | None = None
 
 
@@ -114,6 +119,9 @@ def refuse_extreme(design: Design) -> None:
     if design.concomitant is not None:
         names = design.concomitant_names or []
         _refuse_extreme_column(design.concomitant, names, "mixing design", count)
+    if design.ancillary is not None:
+        names = design.ancillary_names or []
+        _refuse_extreme_column(design.ancillary, names, "family's design", count)
 
 
 def refuse_extreme_response(what: str, low: float, high: float, count: float) -> None:

@@ -4,7 +4,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ __all__ = [
     "PROVIDED",
     "DesignInfo",
     "Parsed",
+    "by_role",
     "caller_names",
     "common_columns",
     "design_infos",
@@ -37,6 +38,8 @@ __all__ = [
     "term_columns",
     "thaw",
 ]
+
+Part = TypeVar("Part")
 
 #: Summands of a long formula that patsy is given at a time.
 TERMS_AT_A_TIME = 50
@@ -62,14 +65,23 @@ class Parsed:
     exog: list[Term]
     concomitant: list[Term] | None
     common: list[str]
+    ancillary: list[Term] | None = None
 
     @property
     def parts(self) -> list[list[Term]]:
-        parts = [self.response, self.exog]
-        return parts if self.concomitant is None else [*parts, self.concomitant]
+        """The terms of each formula that there is, in the order that `by_role` takes apart."""
+        optional = (self.concomitant, self.ancillary)
+        return [self.response, self.exog, *(part for part in optional if part is not None)]
 
 
-def parse(formula: Any, concomitant: Any, common: Any) -> Parsed:
+def by_role(parts: Sequence[Part], mixing: bool) -> tuple[Part, Part, Part | None, Part | None]:
+    """What belongs to the response, the mean, the mixing model and a parameter of the family."""
+    response, mean, *further = parts
+    concomitant = further.pop(0) if mixing else None
+    return response, mean, concomitant, further[0] if further else None
+
+
+def parse(formula: Any, concomitant: Any, common: Any, ancillary: Any = None) -> Parsed:
     """Read the formulas of a model into terms, those of ``common`` added to the main one."""
     main = _terms(formula, "formula")
     if len(main.lhs_termlist) != 1 or not main.lhs_termlist[0].factors:
@@ -79,13 +91,16 @@ def parse(formula: Any, concomitant: Any, common: Any) -> Parsed:
     mixing = None
     if concomitant is not None:
         mixing = _one_sided(concomitant, "concomitant").rhs_termlist
-    if any(code == "Intercept" for code in factor_codes(main.rhs_termlist, mixing or [])):
+    own = None if ancillary is None else _one_sided(ancillary, "family's formula").rhs_termlist
+    if any(
+        code == "Intercept" for code in factor_codes(main.rhs_termlist, mixing or [], own or [])
+    ):
         raise SmmixError("A column named 'Intercept' collides with the constant; rename it.")
     exog = list(main.rhs_termlist)
     entries = _common_entries(common)
     for entry in entries:
         exog += [term for term in _new_terms(entry, exog) if term not in exog]
-    return Parsed(main.lhs_termlist, exog, mixing, entries)
+    return Parsed(main.lhs_termlist, exog, mixing, entries, own)
 
 
 def _terms(formula: Any, what: str) -> ModelDesc:

@@ -18,6 +18,7 @@ from smmix.formula.engine import (
     PROVIDED,
     DesignInfo,
     Parsed,
+    by_role,
     caller_names,
     common_columns,
     design_infos,
@@ -100,11 +101,14 @@ class SlabDesigner:
             used = frame.index[mask]
         if not len(used):
             return None
+        mixing = self.template.concomitant_names is not None
+        response, exog, concomitant, ancillary = by_role(matrices, mixing)
         return replace(
             self.template,
-            endog=np.ascontiguousarray(matrices[0][:, 0]),
-            exog=matrices[1],
-            concomitant=matrices[2] if len(matrices) == 3 else None,
+            endog=np.ascontiguousarray(response[:, 0]),
+            exog=exog,
+            concomitant=concomitant,
+            ancillary=ancillary,
             index=used,
             groups=extras["groups"],
             freq_weights=extras["freq_weights"],
@@ -150,6 +154,7 @@ def learn_design(
     concomitant: str | None = None,
     extras: Mapping[str, Any],
     common: Sequence[str] | str | None = None,
+    ancillary: str | None = None,
     subset: Any = None,
     missing: str = "drop",
     env: Any = 0,
@@ -170,7 +175,7 @@ def learn_design(
     """
     caller = caller_names(env)
     check_missing_option(missing)
-    parsed = parse(formula, concomitant, common)
+    parsed = parse(formula, concomitant, common, ancillary)
     codes = factor_codes(*parsed.parts)
     uses = [name_use(code, table.names) for code in codes]
     columns, scope = resolve(uses, pd.Index(table.names), caller, PROVIDED, table.n_rows)
@@ -354,7 +359,7 @@ def _empty_design(
         raise SmmixError(
             f"The response {rules.codes[0]!r} has the columns {quoted(names[0])}; give one."
         )
-    mixing = len(infos) == 3
+    _, mean, mixing, further = by_role(infos, spec.concomitant_names is not None)
     nothing = np.empty(0, dtype=np.intp)
     return Design(
         endog=np.empty(0),
@@ -362,7 +367,7 @@ def _empty_design(
         exog=np.empty((0, len(names[1]))),
         exog_names=names[1],
         concomitant=None,
-        concomitant_names=names[2] if mixing else None,
+        concomitant_names=spec.concomitant_names,
         groups=None,
         freq_weights=None,
         prob_weights=None,
@@ -376,8 +381,10 @@ def _empty_design(
         missing_rows=nothing,
         positions=nothing,
         frame=None,
-        common_names=common_columns(parsed.common, infos[1]),
-        exog_terms=term_columns(infos[1]),
-        concomitant_terms=term_columns(infos[2]) if mixing else {},
+        common_names=common_columns(parsed.common, mean),
+        exog_terms=term_columns(mean),
+        concomitant_terms={} if mixing is None else term_columns(mixing),
         formulas=spec,
+        ancillary=None if further is None else np.empty((0, len(names[-1]))),
+        ancillary_names=spec.ancillary_names,
     )

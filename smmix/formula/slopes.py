@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from smmix.errors import SmmixError
-from smmix.formula.engine import PROVIDED, DesignInfo
+from smmix.formula.engine import PROVIDED, DesignInfo, by_role
 from smmix.formula.names import name_use
 from smmix.formula.spec import FormulaSpec
 from smmix.support.frames import row_name
@@ -60,8 +60,8 @@ class _NoRuleError(Exception):
 
 def design_slopes(
     formulas: FormulaSpec, frame: pd.DataFrame, name: str
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Derivatives of the columns of the mean, and of the mixing model, in one variable.
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """Derivatives of the columns of the mean, of the mixing model and of the family's design.
 
     Parameters
     ----------
@@ -75,6 +75,7 @@ def design_slopes(
     -------
     exog : ndarray, (m, p)
     concomitant : ndarray, (m, q), or None
+    ancillary : ndarray, (m, a), or None
 
     Raises
     ------
@@ -85,8 +86,8 @@ def design_slopes(
     columns = {str(n): column.reset_index(drop=True) for n, column in frame.items()}
     columns[name] = columns[name].astype(float)
     table = pd.DataFrame(columns)
-    slopes = [_slopes_of(info, table, name, scope, frame.index) for info in infos[1:]]
-    return slopes[0], slopes[1] if len(slopes) == 2 else None
+    slopes = [_slopes_of(info, table, name, scope, frame.index) for info in infos]
+    return by_role(slopes, formulas.concomitant_names is not None)[1:]
 
 
 def _slopes_of(

@@ -13,6 +13,7 @@ from smmix.errors import SmmixError
 from smmix.formula.engine import (
     PROVIDED,
     DesignInfo,
+    by_role,
     design_matrices,
     factor_levels,
     freeze,
@@ -32,7 +33,7 @@ __all__ = ["FormulaSpec", "NewRows"]
 #: Attributes that hold plain values.
 _PLAIN_STATE = (
     "formula", "concomitant_formula", "offset_name", "exposure_name", "exog_names",
-    "concomitant_names", "_columns", "_levels", "_frozen",
+    "concomitant_names", "ancillary_names", "_columns", "_levels", "_frozen",
 )  # fmt: skip
 
 
@@ -51,6 +52,7 @@ class NewRows:
     index : Index of length m
     complete_mask : (m,) bool ndarray
         True where no value is missing.
+    ancillary : (m, a) ndarray or None
 
     Examples
     --------
@@ -67,6 +69,7 @@ class NewRows:
     endog: np.ndarray | None
     index: pd.Index
     complete_mask: np.ndarray
+    ancillary: np.ndarray | None
 
 
 class FormulaSpec:
@@ -82,7 +85,7 @@ class FormulaSpec:
     offset_name, exposure_name : str or None
         The columns that the offset and the exposure were taken from.
     exog_names : list of str
-    concomitant_names : list of str or None
+    concomitant_names, ancillary_names : list of str or None
     row_dependent : tuple of str
         Terms such as ``x - x.mean()`` that new data would change the meaning of.
 
@@ -112,8 +115,10 @@ class FormulaSpec:
         self.concomitant_formula = concomitant_formula
         self.offset_name = column_names.get("offset")
         self.exposure_name = column_names.get("exposure")
-        self.exog_names = list(infos[1].column_names)
-        self.concomitant_names = list(infos[2].column_names) if len(infos) == 3 else None
+        _, mean, mixing, further = by_role(infos, concomitant_formula is not None)
+        self.exog_names = list(mean.column_names)
+        self.concomitant_names = None if mixing is None else list(mixing.column_names)
+        self.ancillary_names = None if further is None else list(further.column_names)
         self._infos: list[DesignInfo] | None = list(infos)
         self._scope: dict[str, Any] | None = scope
         self._frozen: list[dict[str, Any]] = []
@@ -192,14 +197,17 @@ class FormulaSpec:
             full = np.full((len(rows), len(info.column_names)), np.nan)
             full[~incomplete] = block
             blocks.append(full)
-        endog = blocks.pop(0)[:, 0] if need_endog else None
+        if not need_endog:
+            blocks.insert(0, np.empty((0, 1)))
+        endog, exog, concomitant, further = by_role(blocks, self.concomitant_names is not None)
         return NewRows(
-            exog=blocks[0],
-            concomitant=blocks[1] if len(blocks) == 2 else None,
+            exog=exog,
+            concomitant=concomitant,
             offset=offset,
-            endog=endog,
+            endog=endog[:, 0] if need_endog else None,
             index=rows,
             complete_mask=~incomplete,
+            ancillary=further,
         )
 
     def variables(self) -> dict[str, tuple[Any, ...] | None]:
@@ -328,7 +336,7 @@ class FormulaSpec:
             for code in codes:
                 check_factor(code, columns, given["values"], set(addresses) - modules, modules)
         spec = cls.__new__(cls)
-        given = {"exposure_name": None, **given}
+        given = {"exposure_name": None, "ancillary_names": None, **given}
         for name in _PLAIN_STATE:
             setattr(spec, name, given[name.removeprefix("_")])
         spec._numeric = set(given["numeric"])

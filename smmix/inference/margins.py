@@ -19,7 +19,7 @@ import pandas as pd
 
 from smmix.errors import SmmixError
 from smmix.formula.slopes import design_slopes
-from smmix.inference.surface import mean_slopes, mean_surface
+from smmix.inference.surface import STEP, mean_slopes, mean_surface
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.mixture.prediction import Law, of_units, unit_concomitant
 from smmix.mixture.rows import Rows, own_rows
@@ -43,6 +43,7 @@ class _Direction(NamedTuple):
     exog: np.ndarray
     concomitant: np.ndarray | None = None
     offset: np.ndarray | None = None
+    ancillary: np.ndarray | None = None
 
 
 def margins(
@@ -244,7 +245,10 @@ class _Place:
             frame[name] = column
         made = formulas.transform(frame)
         offset = self.rows.offset if made.offset is None else made.offset
-        rows = replace(self.rows, exog=made.exog, concomitant=made.concomitant, offset=offset)
+        aux = self.rows.aux if made.ancillary is None else made.ancillary
+        rows = replace(
+            self.rows, exog=made.exog, concomitant=made.concomitant, offset=offset, aux=aux
+        )
         return replace(self, rows=rows, frame=frame)
 
     def level(self) -> _Effect:
@@ -252,8 +256,47 @@ class _Place:
         found = mean_surface(self.fitted.specification, self.fitted.unpacked, self.rows)
         return _Effect(float(self.weight @ found.value), self.weight @ found.jacobian)
 
+    def _by_differences(self, direction: _Direction) -> _Effect:
+        """The slope where a parameter of the family moves too, by differences of `level`.
+
+        One step of Richardson's extrapolation leaves an error of the fourth order in the step,
+        which moves no predictor by more than `STEP`.
+        """
+        params = self.fitted.unpacked
+        moves = (
+            (direction.exog, params.coef),
+            (direction.concomitant, params.mixing),
+            (direction.ancillary, params.nuisance),
+            (direction.offset, np.ones(1)),
+        )
+        sizes = [np.abs(m).max() * np.abs(by).sum() for m, by in moves if m is not None and by.size]
+        step = STEP / max(sizes) if max(sizes) > 0.0 else STEP
+
+        def quotient(h: float) -> np.ndarray:
+            up, down = self._along(direction, h).level(), self._along(direction, -h).level()
+            return np.append(up.gradient - down.gradient, up.value - down.value) / (2.0 * h)
+
+        found = (4.0 * quotient(0.5 * step) - quotient(step)) / 3.0
+        return _Effect(float(found[-1]), found[:-1])
+
+    def _along(self, direction: _Direction, step: float) -> _Place:
+        """Rows a ``step`` further."""
+
+        def ahead(values: np.ndarray | None, move: np.ndarray | None) -> Any:
+            return values if move is None else (0.0 if values is None else values) + step * move
+
+        moved = {
+            "exog": ahead(self.rows.exog, direction.exog),
+            "concomitant": ahead(self.rows.concomitant, direction.concomitant),
+            "offset": ahead(self.rows.offset, direction.offset),
+            "aux": ahead(self.rows.aux, direction.ancillary),
+        }
+        return replace(self, rows=replace(self.rows, **moved))
+
     def slope(self, direction: _Direction) -> _Effect:
         """Average derivative of the mean along a change of designs and offset."""
+        if direction.ancillary is not None:
+            return self._by_differences(direction)
         fitted, rows, weight = self.fitted, self.rows, self.weight
         params, law = fitted.unpacked, Law.of(fitted.specification, fitted.unpacked, rows)
         dx, z = direction.exog, unit_concomitant(rows)
@@ -380,10 +423,10 @@ def _direction(place: _Place, name: str) -> _Direction:
     assert frame is not None, "as before"
     # Refuses terms that mean something else when rows are left out.
     formulas.transform(frame)
-    dx, dz = design_slopes(formulas, frame, name)
+    dx, dz, further = design_slopes(formulas, frame, name)
     offset = np.zeros(len(frame))
     if formulas.offset_name == name:
         offset += 1.0
     if formulas.exposure_name == name:
         offset += 1.0 / frame[name].to_numpy(dtype=float)
-    return _Direction(dx, dz, offset)
+    return _Direction(dx, dz, offset, further)

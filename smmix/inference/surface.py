@@ -12,7 +12,7 @@ from smmix.mixture.prediction import Law, unit_concomitant
 from smmix.mixture.rows import Rows
 from smmix.mixture.specification import Specification
 
-__all__ = ["MeanSlopes", "Surface", "component_surface", "mean_slopes", "mean_surface"]
+__all__ = ["STEP", "MeanSlopes", "Surface", "component_surface", "mean_slopes", "mean_surface"]
 
 #: Step of the differences in a linear predictor, in units of the scale on which its mean bends.
 STEP = 4e-3

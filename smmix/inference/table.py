@@ -51,7 +51,9 @@ def parameter_table(fit: Fit, alpha: float = 0.05) -> pd.DataFrame:
         ratio = estimate / error
     for i, row in enumerate(rows):
         if row.kind == NUISANCE:
-            ratio[i] = np.nan
+            if not row.transform.allows(np.zeros(())):
+                # Zero is an end of its range.
+                ratio[i] = np.nan
             at, width = (
                 row.transform.working(estimate[i]),
                 reach[i] / row.transform.slope(estimate[i]),

@@ -74,6 +74,7 @@ def build_large(
     extras = {name: options[name] for name in EXTRAS}
     terms = {name: options[name] for name in ("concomitant", "subset", "missing")}
     table = table_of(data)
+    terms["ancillary"] = kind.family.ancillary
     whole = {"extras": extras, "common": options["common"], "env": env + 2, **terms}
     learnt = learn_design(formula, table, **whole)
     narrow = table.narrowed(designed_width(learnt))
@@ -82,13 +83,15 @@ def build_large(
         learnt = learn_design(formula, table, **whole)
     present = None
     if parts is not None:
-        own = [learn_design(part, table, **(whole | {"common": None})) for part in parts]
+        alone = whole | {"common": None, "ancillary": None}
+        own = [learn_design(part, table, **alone) for part in parts]
         present = present_columns(learnt.design, [each.design.exog_names for each in own])
     found, design = learnt.findings, learnt.design
     what = repr(design.endog_name) + (" less the offset" if extras["offset"] else "")
     refuse_extreme_response(what, found.low, found.high, found.frequency)
     scale = found.frequency / found.sampling if found.sampling else 1.0
-    family = _bound(kind.family, found)
+    family = _bound(kind.family.with_terms(design.ancillary_names or ()), found)
+    kind.check_shared(family)
     build = SlabRows(learnt.designer, k, scale, family)
     source = table.source(learnt, build, np.array([slab.n_units for slab in found.slabs]))
     if np.isnan(source.weight_sum):

@@ -18,6 +18,7 @@ from smmix.formula.design import Design
 from smmix.formula.incremental import SlabDesigner
 from smmix.large.build import is_dask
 from smmix.large.tables import ParquetTable, frame_of
+from smmix.mixture.kind import as_read
 from smmix.mixture.observed import Observed
 from smmix.mixture.prediction import WHICH, predict_rows
 from smmix.mixture.rows import Rows, new_rows
@@ -105,7 +106,8 @@ class SlabPredictor:
     def _rows(self, frame: pd.DataFrame, where: str) -> Rows:
         if self.designer is None:
             return new_rows(self.specification, frame)
-        return own_slab(self.designer(frame, where) or self.designer.template, self.specification.k)
+        design = self.designer(frame, where) or self.designer.template
+        return own_slab(as_read(design, self.specification.family), self.specification.k)
 
 
 def own_slab(design: Design, k: int) -> Rows:
@@ -124,6 +126,7 @@ def own_slab(design: Design, k: int) -> Rows:
         design.index,
         design.freq_weights,
         None if known is None else log_indicators(known, k, design.index),
+        design.aux,
     )
 
 

@@ -15,7 +15,7 @@ from smmix.formula import Design
 from smmix.support.checks import check_choice, listed
 from smmix.support.frames import placed, row_name
 
-__all__ = ["Kind", "suited"]
+__all__ = ["Kind", "as_read", "suited"]
 
 
 class Kind(NamedTuple):
@@ -42,12 +42,6 @@ class Kind(NamedTuple):
         """
         check_choice("variance", variance, ("free", "equal"))
         found = read_family(family, k)
-        if "inflate" in found.takes:
-            raise SmmixError(
-                "A model has no design for the terms of a zero-inflated family; extra zeros that "
-                "depend on regressors are a component of their own: use family=['poisson', "
-                "'zero'] with k=2 and a concomitant formula."
-            )
         names = list(dict.fromkeys(parameter.name for parameter in found.nuisance))
         given = listed("shared", shared, "names of parameters")
         if variance == "equal":
@@ -57,21 +51,52 @@ class Kind(NamedTuple):
                     f"variance='equal' ties sigma, which {found.label} do not have; {has}."
                 )
             given.append("sigma")
-        for name in given:
+        made = cls(found, frozenset(given))
+        if found.ancillary is None:
+            made.check_shared(found)
+        return made
+
+    def check_shared(self, family: Family) -> None:
+        """Refuse a shared parameter that the family, as it is for the data, does not have.
+
+        Raises
+        ------
+        SmmixError
+        """
+        names = list(dict.fromkeys(parameter.name for parameter in family.nuisance))
+        for name in sorted(self.shared):
             if name not in names:
                 own = f"they have {', '.join(names)}" if names else "they have none"
                 raise SmmixError(
-                    f"shared names {name!r}, which is no parameter of {found.label} beside the "
+                    f"shared names {name!r}, which is no parameter of {family.label} beside the "
                     f"coefficients; {own}."
                 )
-        return cls(found, frozenset(given))
 
 
 def suited(design: Design, family: Family) -> tuple[Design, Family]:
     """A design with its response as the family reads it, and the family for that response.
 
-    Trials become what goes with each row (``aux``); a time that was cut off is stored as minus
-    the time.
+    Raises
+    ------
+    SmmixError
+        As `as_read`, or if the family has a formula and the design was made without.
+    """
+    if family.ancillary is not None:
+        if design.ancillary_names is None:
+            raise SmmixError(
+                f"The family has the formula {family.ancillary!r}; build the model from a formula "
+                "and a table, with from_formula."
+            )
+        family = family.with_terms(design.ancillary_names)
+    design = as_read(design, family)
+    return design, family.bound(design.endog)
+
+
+def as_read(design: Design, family: Family) -> Design:
+    """Rows with their response as the family reads it.
+
+    Trials, or the columns of the family's formula, become what goes with each row (``aux``); a
+    time that was cut off is stored as minus the time.
 
     Raises
     ------
@@ -83,10 +108,9 @@ def suited(design: Design, family: Family) -> tuple[Design, Family]:
             raise SmmixError(
                 f"{name} means nothing for {family.label}; leave it out or choose another family."
             )
-    y = design.endog
-    if design.event is not None:
-        y = _censored(design, y)
-    aux = None if design.trials is None else np.ascontiguousarray(design.trials[:, None])
+    y = design.endog if design.event is None else _censored(design, design.endog)
+    trials = design.trials
+    aux = design.ancillary if trials is None else np.ascontiguousarray(trials[:, None])
     refusal = family.refuse(y, aux)
     if refusal is not None:
         position, need = refusal
@@ -95,7 +119,7 @@ def suited(design: Design, family: Family) -> tuple[Design, Family]:
         raise SmmixError(
             f"The response {design.endog_name!r} is {design.endog[position]:g} in {where}; {need}."
         )
-    return replace(design, endog=y, aux=aux), family.bound(y)
+    return replace(design, endog=y, aux=aux)
 
 
 def _censored(design: Design, y: np.ndarray) -> np.ndarray:

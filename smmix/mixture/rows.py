@@ -97,6 +97,11 @@ def new_rows(
     formulas = model.formulas
     if formulas is not None and transform:
         return _from_frame(model, formulas, exog, exog_concomitant, endog, offset, groups)
+    if model.family.ancillary is not None:
+        raise SmmixError(
+            f"The family's formula {model.family.ancillary!r} needs columns of its own; give the "
+            "new data as a table, without transform=False."
+        )
     if isinstance(exog, pd.Series):
         # One row, labelled by the columns, unless there is one column only.
         exog = exog.to_frame() if len(model.exog_names) == 1 else exog.to_frame().T
@@ -157,7 +162,9 @@ def _from_frame(
         made.index,
         extras.get("freq_weights"),
         None if known is None else log_indicators(known, model.k, made.index),
-        _trials(model, extras.get("trials"), response is not None or endog is not None),
+        made.ancillary
+        if made.ancillary is not None
+        else _trials(model, extras.get("trials"), response is not None or endog is not None),
     )
     event = extras.get("event")
     if event is not None and response is not None:

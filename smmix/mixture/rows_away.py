@@ -12,7 +12,7 @@ import pandas as pd
 from smmix.core.family import Family
 from smmix.core.memory import MemorySource
 from smmix.formula.incremental import LearntDesign, SlabDesigner
-from smmix.mixture.kind import suited
+from smmix.mixture.kind import as_read
 from smmix.mixture.units import Units, make_source
 
 __all__ = ["LargeRows", "SlabRows"]
@@ -40,7 +40,7 @@ class SlabRows:
         design = self.designer(frame, where)
         if design is None:
             return None
-        design, _ = suited(design, self.family)
+        design = as_read(design, self.family)
         units = Units.of(design.groups)
         rows = make_source(design, units, self.k)
         given, weight = design.prob_weights, rows.weight

@@ -67,6 +67,7 @@ class Parts:
         check_flag("hasconst", hasconst, optional=True)
         refuse_extreme(design)
         design, family = suited(design, kind.family)
+        kind.check_shared(family)
         data = handle_data(
             pd.Series(design.endog, design.index, name=design.endog_name, copy=False),
             pd.DataFrame(design.exog, design.index, design.exog_names, copy=False),

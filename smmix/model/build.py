@@ -51,6 +51,7 @@ def build_parts(
             raise SmmixError("The formula gives failures and trials= the trials; leave one out.")
         options = {**options, "trials": read.trials}
     kind = kind._replace(family=read.family)
+    options = {**options, "ancillary": kind.family.ancillary}
     design = build_design(read.formula, read.frame, env=eval_env + 3, **options)
     present = None
     if parts is not None:

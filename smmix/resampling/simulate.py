@@ -145,8 +145,8 @@ def simulate_mixture(
     coef = _coefficients(coef, n_features, k, rng, found)
     k = coef.shape[0]
     found = read_family(family, k)
-    values = _nuisance(sigma, nuisance, found, k)
     aux = _trials(trials, found)
+    values = _nuisance(sigma, nuisance, found, k)
     group = _groups(n, n_groups)
     n_units = n if group is None else int(group[-1]) + 1
     unit = np.arange(n) if group is None else group
@@ -288,6 +288,11 @@ def _asks_for(names: list[str]) -> str:
 
 def _trials(trials: Any, family: Family) -> np.ndarray | None:
     """What a family must know of a row besides: one row that stands for all."""
+    if family.ancillary is not None:
+        raise SmmixError(
+            f"The family's formula {family.ancillary!r} has no columns here; fit a model of it and "
+            "use results.simulate(), or leave the formula out."
+        )
     if trials is None:
         return None
     if "trials" not in family.takes:

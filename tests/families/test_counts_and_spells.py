@@ -114,7 +114,7 @@ CASES = {
         ZeroInflatedPoisson(), lambda e, p, aux: inflated(e, p + 0.0 * e), (-2, 3), ((0.3,), (0.6,))
     ),
     "zip-terms": Case(
-        ZeroInflatedPoisson(terms=("Intercept", "t")),
+        ZeroInflatedPoisson("~ t", ("Intercept", "t")),
         lambda e, a, b, aux: inflated(e, special.expit(a * aux[:, 0] + b * aux[:, 1])),
         (-2, 3),
         ((-0.5, 1.0), (0.3, -0.7)),
@@ -429,9 +429,9 @@ def test_options_out_of_range_are_refused_in_a_sentence():
     with pytest.raises(SmmixError, match="No row has the level 1"):
         Ordered().bound(np.array([0.0, 2.0]))
     with pytest.raises(SmmixError, match="give a tuple"):
-        ZeroInflatedPoisson(terms="t")
+        ZeroInflatedPoisson("~ t", "t")
     with pytest.raises(SmmixError, match="terms Intercept, t"):
-        ZeroInflatedPoisson(terms=("Intercept", "t")).mean(
+        ZeroInflatedPoisson("~ t", ("Intercept", "t")).mean(
             None, np.zeros((1, 1, 3)), np.zeros((1, 1, 2))
         )
     for value in (np.nan, "zero", True, -np.inf):

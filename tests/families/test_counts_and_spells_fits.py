@@ -61,7 +61,14 @@ def inflated(terms):
     logits = peer.params[: z.shape[1]]
     tail = logits if terms else special.expit(logits)
     params = np.concatenate([peer.params[z.shape[1] :], tail])
-    return ZeroInflatedPoisson(terms), y, x, z if terms else None, params, peer.llf
+    return (
+        ZeroInflatedPoisson("~ t" if terms else None, terms),
+        y,
+        x,
+        z if terms else None,
+        params,
+        peer.llf,
+    )
 
 
 def beta():
