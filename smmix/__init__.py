@@ -15,6 +15,7 @@ from smmix.errors import (
     BoundaryWarning,
     DegenerateComponentWarning,
     SmmixError,
+    UnavailableError,
 )
 from smmix.model import MixtureGLM, MixtureOLS, from_formula
 from smmix.ols import NormalEquationOLS, solve_normal_equations
@@ -42,6 +43,7 @@ __all__ = [
     "MixtureResults",
     "NormalEquationOLS",
     "SmmixError",
+    "UnavailableError",
     "__version__",
     "bootstrap_lrt",
     "confidence_set_k",

@@ -4,7 +4,13 @@ Where statsmodels has a warning of the same meaning (``ConvergenceWarning``,
 ``HessianInversionWarning``, ``SingularMatrixWarning``), that one is used.
 """
 
-__all__ = ["ArgumentError", "BoundaryWarning", "DegenerateComponentWarning", "SmmixError"]
+__all__ = [
+    "ArgumentError",
+    "BoundaryWarning",
+    "DegenerateComponentWarning",
+    "SmmixError",
+    "UnavailableError",
+]
 
 
 class SmmixError(ValueError):
@@ -48,4 +54,15 @@ class DegenerateComponentWarning(UserWarning):
     >>> import warnings
     >>> from smmix.errors import DegenerateComponentWarning
     >>> warnings.simplefilter("error", DegenerateComponentWarning)
+    """
+
+
+class UnavailableError(SmmixError, AttributeError):
+    """What a fit without its rows does not have.
+
+    Examples
+    --------
+    >>> from smmix.errors import UnavailableError
+    >>> issubclass(UnavailableError, AttributeError)
+    True
     """

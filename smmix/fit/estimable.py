@@ -15,6 +15,7 @@ from smmix.large.build import doubtful_designs
 from smmix.mixture.observed import Observed
 from smmix.mixture.specification import Specification
 from smmix.search.modes import Modes, chosen
+from smmix.search.rule import Clause
 from smmix.support.frames import quoted
 
 __all__ = ["check_estimable", "exact_marked", "refuse_far_start"]
@@ -70,7 +71,9 @@ def exact_marked(specification: Specification, observed: Observed, modes: Modes)
     for mode in modes.modes if family.location_scale else []:
         if spread(family, mode.params.nuisance).max() <= EXACT_MIXTURE * observed.pooled.spread:
             mode.degenerate = True
-            mode.reason = f"{specification.k} regressions fit {specification.endog_name!r} exactly"
+            mode.reason = Clause(
+                f"{specification.k} regressions fit {specification.endog_name!r} exactly"
+            )
     return replace(modes, selected=chosen(modes.modes))
 
 

@@ -1,4 +1,4 @@
-"""From the options of fit() to the modes of the likelihood, and the order of the components."""
+"""From the options of fit() to the modes of the likelihood."""
 
 from __future__ import annotations
 
@@ -12,30 +12,20 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import ThreadpoolController
 
-from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
 from smmix.fit.checkpoint import recorded
 from smmix.fit.estimable import check_estimable, exact_marked, refuse_far_start
 from smmix.fit.options import FitOptions
 from smmix.formula.rows import by_label
-from smmix.mixture.evaluate import mixing_shares
 from smmix.mixture.observed import Observed
 from smmix.mixture.specification import Specification
 from smmix.search.em import EMStatus
-from smmix.search.labelling import exchangeable
 from smmix.search.modes import Modes
 from smmix.search.search import SearchControl, climb, find_modes
 from smmix.support.frames import codes_of, is_pandas, is_single
 from smmix.support.progress import progress_bar
 
-__all__ = [
-    "component_order",
-    "opened",
-    "search_modes",
-]
-
-#: Mixing proportions that agree to this many digits are tied.
-TIED_DIGITS = 10
+__all__ = ["opened", "search_modes"]
 
 
 def search_modes(
@@ -174,25 +164,3 @@ def _checked(posterior: np.ndarray, k: int) -> np.ndarray:
         empty = int(np.argmin(posterior.sum(axis=0)))
         raise SmmixError(f"starts gives no row to component {empty}.")
     return posterior / total[:, None]
-
-
-def component_order(
-    specification: Specification, observed: Observed, params: MixtureParams, order: str | None
-) -> np.ndarray:
-    """Component that is to be called c, (k,): only exchangeable ones change places."""
-    labels = np.arange(specification.k)
-    if order is None or specification.k == 1:
-        return labels
-    coef = params.coef[0]
-    first = coef[:, 0]
-    if order == "weight":
-        shares = mixing_shares(specification, observed, params)
-        keys = [-np.round(shares, TIED_DIGITS), *coef.T]
-    elif order in (names := [n.name for n in specification.family.nuisance]):
-        keys = [params.nuisance[0, :, names.index(order)], first]
-    else:
-        keys = [coef[:, specification.exog_names.index(order)], first]
-    rank = np.lexsort(keys[::-1])
-    for members in exchangeable(specification.spec, specification.told_apart):
-        labels[members] = rank[np.isin(rank, members)]
-    return labels

@@ -20,7 +20,8 @@ def warn_of(fitted: Fitted) -> None:
     advice = "Use fewer components or variance='equal'."
     told = ""
     if mode.degenerate:
-        told = f"Every mode found is degenerate: in the best of them {mode.reason}. {advice}"
+        why = fitted.said(mode.reason)
+        told = f"Every mode found is degenerate: in the best of them {why}. {advice}"
     elif lost > 0.8 * hits:
         told = (
             f"{lost} of {hits} starts ended in degenerate modes (see results.starts); the fit is "

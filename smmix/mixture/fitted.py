@@ -19,6 +19,7 @@ from smmix.core.statistics import InfoStats
 from smmix.errors import SmmixError
 from smmix.mixture.boundary import Boundary
 from smmix.mixture.evaluate import mean_prior, mixing_shares
+from smmix.mixture.numbering import component_order
 from smmix.mixture.observed import Observed, refuse_rows
 from smmix.mixture.separation import Separation, separation
 from smmix.mixture.specification import Specification
@@ -26,6 +27,7 @@ from smmix.search.conditioning import Directions
 from smmix.search.control import SearchControl
 from smmix.search.labelling import exchangeable
 from smmix.search.modes import Mode, Modes
+from smmix.search.rule import Clause
 from smmix.search.search import find_modes
 from smmix.support.checks import check_alpha
 
@@ -264,7 +266,7 @@ class Fitted:
     def data(self) -> Observed:
         """The rows, refused when the fit has none."""
         if self.observed is None:
-            raise refuse_rows(removed=True)
+            raise refuse_rows(read=True)
         return self.observed
 
     @property
@@ -286,6 +288,15 @@ class Fitted:
         sets = exchangeable(self.specification.spec, self.specification.told_apart)
         tied = all(len(members) == 1 for members in sets)
         return None if record is None or tied else record.order
+
+    def said(self, clause: Clause, mode: Mode | None = None) -> str:
+        """A clause of the rule on a mode, its component numbered as the results of it are."""
+        if clause.component is None:
+            return clause.words
+        params = (self.mode if mode is None else mode).params
+        assert self.record is not None, "only modes of a search are judged"
+        order = component_order(self.specification, self.data, params, self.record.order)
+        return clause.numbered(order)
 
     @cached_property
     def separation(self) -> Separation:
@@ -316,7 +327,7 @@ class Fitted:
                 "min_weight": [mixing_shares(*seen, mode.params).min() for mode in modes],
                 "sigma_ratio": [mode.spread_ratio for mode in modes],
                 "degenerate": [mode.degenerate for mode in modes],
-                "reason": [mode.reason for mode in modes],
+                "reason": [self.said(mode.reason, mode) for mode in modes],
                 "selected": np.arange(len(modes)) == self.row,
             }
         )

@@ -177,8 +177,13 @@ def without_rows(design: Design) -> Design:
     return replace(design, endog=np.empty(0), exog=empty, index=index, **nothing)
 
 
-def refuse_rows(*, removed: bool = False) -> SmmixError:
-    """The error for what needs rows that are not in memory, or were taken away."""
+def refuse_rows(*, removed: bool = False, read: bool = False) -> SmmixError:
+    """The error for what needs rows that are not in memory, were taken away, or not in a file."""
+    if read:
+        return SmmixError(
+            "A fit that was read from a file has no rows, which this needs; fit the model again, "
+            "or keep the results with results.save()."
+        )
     if removed:
         return SmmixError(
             "The data were taken away by remove_data(); only what was computed before and "

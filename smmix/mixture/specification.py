@@ -365,6 +365,7 @@ class Specification:
             "told_apart": sorted(self.told_apart),
             "restrictions": None if held is None else (held.matrix, held.values),
             "formulas": None if self.formulas is None else self.formulas.to_plain(),
+            **({"formula": self.formula} if isinstance(self.formula, list) else {}),
         }
 
     @classmethod
@@ -406,7 +407,7 @@ class Specification:
             column_names=dict(given["column_names"]),
             response_columns=list(given["response_columns"]),
             formulas=formulas,
-            formula=None if formulas is None else formulas.formula,
+            formula=given.get("formula", None if formulas is None else formulas.formula),
             concomitant=None if formulas is None else formulas.concomitant_formula,
             grouped=bool(given["grouped"]),
             told_apart=frozenset(given.get("told_apart", ())),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from smmix.errors import SmmixError
+from smmix.mixture.observed import refuse_rows
+from smmix.reporting.saved import SavedFit
 from smmix.results import MixtureResults
 
 __all__ = ["checked_fraction", "checked_null", "unwrapped"]
@@ -13,6 +15,8 @@ __all__ = ["checked_fraction", "checked_null", "unwrapped"]
 def unwrapped(results: Any, what: str) -> MixtureResults:
     """The results behind the labels, refused when they are not of a mixture."""
     inner = getattr(results, "_results", results)
+    if isinstance(inner, SavedFit):
+        raise refuse_rows(read=True)
     if not isinstance(inner, MixtureResults):
         raise SmmixError(f"{what} must be the results of a mixture, not {type(results).__name__}.")
     return inner
@@ -24,9 +28,10 @@ def checked_null(results: Any, test: str) -> MixtureResults:
     if not inner.fitted.data.in_memory:
         raise SmmixError(f"{test} needs the rows in memory; test a fit to a sample of them.")
     if inner.mode_found.degenerate:
+        why = inner.fitted.said(inner.mode_found.reason)
         raise SmmixError(
-            f"The fit with k={inner.k} is degenerate ({inner.mode_found.reason}); a test against "
-            "it means nothing. Use a smaller k or variance='equal'."
+            f"The fit with k={inner.k} is degenerate ({why}); a test against it means nothing. Use "
+            "a smaller k or variance='equal'."
         )
     return inner
 

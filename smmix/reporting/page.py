@@ -112,7 +112,9 @@ def report(
 
 def _page(fitted: Fitted, selection: Any, title: str | None, alpha: float) -> str:
     formula = fitted.specification.formula
-    what = formula if isinstance(formula, str) else fitted.specification.endog_name
+    if isinstance(formula, list):
+        formula = "; ".join(dict.fromkeys(formula))
+    what = formula or fitted.specification.endog_name
     heading = title if title is not None else f"Mixture of regressions: {what}, k = {fitted.k}"
     sections = [("summary", "Summary", _scrolling(summarize(fitted, alpha).as_html()))]
     sections += _pictures(fitted, alpha)

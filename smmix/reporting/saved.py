@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from smmix.errors import SmmixError
+from smmix.errors import SmmixError, UnavailableError
 from smmix.inference.covariance import proportions, sigmas
 from smmix.inference.prediction import MixturePrediction, get_prediction
 from smmix.inference.table import parameter_table
@@ -97,6 +97,14 @@ class SavedFit:
     sigma = _shown("sigma", "Standard deviation of the errors of each component.")
     mixing_weights = _shown("mixing_weights", "Mixing weights.")
     model = _shown("specification", "What was fitted.")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise UnavailableError(
+            f"A fit that was read from a file has no {name}; what needs the rows or the search is "
+            "in the results of fit(), which results.save() keeps."
+        )
 
     @property
     def formula(self) -> Any:
@@ -298,5 +306,7 @@ class SavedFit:
         return self._summary
 
     def __repr__(self) -> str:
-        what = self.formula or self.fitted.specification.endog_name
+        formula = self.formula
+        what = "; ".join(formula) if isinstance(formula, list) else formula
+        what = what or self.fitted.specification.endog_name
         return f"<SavedFit: {what}, k={self.k}, log-likelihood {self.llf:.6g}, n = {self.nobs:g}>"

@@ -218,7 +218,7 @@ class Replicator:
         stats = objective.expectations(params)
         sizes, width = stats.component.nobs, spread(objective.spec.family, params.nuisance)
         told = judged(objective.spec, params, sizes)
-        reasons = [rule.reason(told, width, sizes, s) for s in range(params.size)]
+        reasons = [str(rule.reason(told, width, sizes, s)) for s in range(params.size)]
         identified = is_identified(objective.spec, params, stats.component)
         words = []
         for how, reason, good in zip(status, reasons, identified, strict=True):

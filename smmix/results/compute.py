@@ -9,11 +9,11 @@ import numpy as np
 from scipy.linalg import null_space
 
 from smmix.errors import SmmixError
-from smmix.fit.run import component_order
 from smmix.inference.covariance import Estimate, check_cov_type, covariance
 from smmix.mixture.boundary import Boundary, boundaries
 from smmix.mixture.evaluate import information_at
 from smmix.mixture.fitted import FitRecord, Fitted
+from smmix.mixture.numbering import component_order
 from smmix.mixture.observed import Observed
 from smmix.mixture.parameters import NUISANCE
 from smmix.mixture.specification import Specification

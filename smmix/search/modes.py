@@ -19,6 +19,8 @@ from smmix.search.runs import Runs
 
 #: Units on which runs that have ended are compared with each other.
 COMPARED_UNITS = 20000
+#: What the rule says of a sound mode.
+NOTHING = rule.Clause()
 
 
 @dataclass
@@ -39,13 +41,13 @@ class Mode:
         Smallest spread of a component over the largest; one for families without a scale.
     price : float
         By how much chance may have raised the log-likelihood through sharp components.
-    sharpest : str
+    sharpest : Clause
         The component that most of the price is for, in words.
     degenerate : bool
         Whether the rule on sharp components rejects the mode.
     chance : bool
         Whether it does so because another mode is better once prices are paid.
-    reason : str
+    reason : Clause
         The clause that rejects it, with its figure; empty when none does.
     status : EMStatus
     score_norm : float
@@ -61,10 +63,10 @@ class Mode:
     min_size: float = np.nan
     spread_ratio: float = 1.0
     price: float = 0.0
-    sharpest: str = ""
+    sharpest: rule.Clause = NOTHING
     degenerate: bool = False
     chance: bool = False
-    reason: str = ""
+    reason: rule.Clause = NOTHING
     status: EMStatus = EMStatus.MAXITER
     score_norm: float = np.nan
     n_iter: int = 0
@@ -131,7 +133,7 @@ def chosen(modes: list[Mode]) -> int:
     """
     for mode in modes:
         if mode.chance:
-            mode.degenerate, mode.chance, mode.reason = False, False, ""
+            mode.degenerate, mode.chance, mode.reason = False, False, NOTHING
     sound = [i for i, mode in enumerate(modes) if not mode.degenerate]
     if not sound:
         return 0
@@ -140,9 +142,11 @@ def chosen(modes: list[Mode]) -> int:
         lead = modes[i].loglike - modes[fit].loglike
         if i < fit:
             modes[i].degenerate = modes[i].chance = True
-            modes[i].reason = (
-                f"chance line: {modes[i].sharpest}; its log-likelihood is {lead:.3g} higher, and "
-                f"sharpness counts {modes[i].price - modes[fit].price:.3g} against it"
+            words, component = modes[i].sharpest
+            modes[i].reason = rule.Clause(
+                f"chance line: {words}; its log-likelihood is {lead:.3g} higher, and "
+                f"sharpness counts {modes[i].price - modes[fit].price:.3g} against it",
+                component,
             )
     return fit
 
@@ -271,8 +275,8 @@ def describe(
     modes = []
     for i in np.flatnonzero(leader == np.arange(leader.size)).tolist():
         why = rule.reason(told, width, sizes, i)
-        if status[i] is EMStatus.COLLAPSED and not why:
-            why = "collapsed: a component shrinks without limit"
+        if status[i] is EMStatus.COLLAPSED and not why.words:
+            why = rule.Clause("collapsed: a component shrinks without limit")
         modes.append(
             Mode(
                 params=runs.params.take(slice(i, i + 1)),
@@ -282,7 +286,7 @@ def describe(
                 spread_ratio=float(width[i].min() / width[i].max()),
                 price=float(told.total[i]),
                 sharpest=rule.sharpest(told, width, sizes, i),
-                degenerate=bool(why),
+                degenerate=bool(why.words),
                 reason=why,
                 status=status[i],
                 score_norm=float(score_norm[i]),

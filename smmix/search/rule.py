@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import xlogy
 
-__all__ = ["CHANCE", "Judged", "judged", "reason", "sharpest"]
+__all__ = ["CHANCE", "Clause", "Judged", "judged", "reason", "sharpest"]
 
 #: A component of a kind that is expected in fewer than one of twenty data sets without it is no
 #: matter of chance.
@@ -17,6 +17,31 @@ ROWS_BESIDES = 2
 #: A spread below this share of the largest: the likelihood has no maximum there, or none that
 #: can be told from an exact fit.
 VANISHING = 1e-3
+
+
+class Clause(NamedTuple):
+    """What the rule says of a mode, in words; of none it says nothing.
+
+    Attributes
+    ----------
+    words : str
+        With "{c}" for the number of the component that they are about.
+    component : int or None
+        That component, as the mode numbers it.
+    """
+
+    words: str = ""
+    component: int | None = None
+
+    def __str__(self) -> str:
+        return self.numbered(None)
+
+    def numbered(self, order: np.ndarray | None) -> str:
+        """The words when component ``order[c]`` of the mode is called c."""
+        if self.component is None:
+            return self.words
+        number = self.component if order is None else order.tolist().index(self.component)
+        return self.words.replace("{c}", str(number))
 
 
 class Judged(NamedTuple):
@@ -141,21 +166,22 @@ def _which(some: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.asarray(xlogy(both, both) - xlogy(some, some) - xlogy(others, others))
 
 
-def reason(told: Judged, spread: np.ndarray, sizes: np.ndarray, s: int) -> str:
+def reason(told: Judged, spread: np.ndarray, sizes: np.ndarray, s: int) -> Clause:
     """The clause that rejects parameter set ``s``, with its figure; empty when none does."""
     if not told.degenerate[s].any():
-        return ""
+        return Clause()
     c = int(np.argmin(np.where(told.degenerate[s], sizes[s], np.inf)))
     if told.too_few[s, c]:
-        return f"too few rows: component {c} rests on {sizes[s, c]:.1f}"
+        return Clause(f"too few rows: component {{c}} rests on {sizes[s, c]:.1f}", c)
     ratio = spread[s, c] / spread[s].max()
-    return f"collapsed: component {c} has a spread {ratio:.2g} times the largest"
+    return Clause(f"collapsed: component {{c}} has a spread {ratio:.2g} times the largest", c)
 
 
-def sharpest(told: Judged, spread: np.ndarray, sizes: np.ndarray, s: int) -> str:
+def sharpest(told: Judged, spread: np.ndarray, sizes: np.ndarray, s: int) -> Clause:
     """The component of parameter set ``s`` that is priced most, in words; empty without any."""
     c = int(np.argmax(told.price[s]))
     if not told.price[s, c] > 0.0:
-        return ""
+        return Clause()
     ratio = spread[s, c] / spread[s].max()
-    return f"component {c} holds {sizes[s, c]:.1f} rows with a spread {ratio:.2g} times the largest"
+    share = f"a spread {ratio:.2g} times the largest"
+    return Clause(f"component {{c}} holds {sizes[s, c]:.1f} rows with {share}", c)

@@ -81,12 +81,12 @@ class _Scan:
 
     def warned(self, k: int) -> str:
         """What is doubtful about a fit, and whether it is its price that keeps it from the best."""
-        text, mode = str(self.rows[k]["warning"]), self.fits[k].mode_found
+        text, fitted = str(self.rows[k]["warning"]), self.fits[k].fitted
         if not self.value(k, priced=False) < self.value(self.best_k, priced=False):
             return text
         told = (
-            f"Without its price of {mode.price:.3g} it would be better than k={self.best_k}: "
-            f"{mode.sharpest}, which chance may explain."
+            f"Without its price of {fitted.mode.price:.3g} it would be better than "
+            f"k={self.best_k}: {fitted.said(fitted.mode.sharpest)}, which chance may explain."
         )
         return f"{told} {text}".strip()
 
