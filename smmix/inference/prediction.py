@@ -49,6 +49,12 @@ class MixturePrediction:
         error = fitted.errors_of(visible.reshape(-1, visible.shape[-1]))
         self.se_mean = error.reshape(found.value.shape)
 
+    def __repr__(self) -> str:
+        return str(self.summary_frame())
+
+    def _repr_html_(self) -> str:
+        return str(self.summary_frame().to_html())
+
     def conf_int(self, obs: bool = False, alpha: float = 0.05) -> np.ndarray:
         """Intervals of level 1 - ``alpha``.
 

@@ -119,6 +119,12 @@ class MonteCarloTest:
             )
         return MixtureSummary(self.title, left, right, [], notes)
 
+    def __repr__(self) -> str:
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        return str(self.summary().as_html())
+
 
 def exceedances_needed(alpha: float, n_boot: int) -> int:
     """Replicates at or above the statistic that make a rejection impossible.

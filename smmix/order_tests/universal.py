@@ -76,6 +76,12 @@ class ConfidenceSetK:
         section = Section(["At most k", "log e-value", "p-value", "In set"], rows)
         return MixtureSummary("Universal Confidence Set for k", left, right, [[section]], [])
 
+    def __repr__(self) -> str:
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        return str(self.summary().as_html())
+
 
 @refuses_unknown
 def confidence_set_k(

@@ -86,6 +86,12 @@ class VLMRTest:
         ]
         return MixtureSummary("Vuong-Lo-Mendell-Rubin Test", left, right, [], [JEFFRIES])
 
+    def __repr__(self) -> str:
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        return str(self.summary().as_html())
+
 
 @refuses_unknown
 def vlmr_test(

@@ -42,6 +42,10 @@ class ComponentView:
     model: SimpleNamespace
     _place: tuple[Fitted, np.ndarray]
 
+    def __repr__(self) -> str:
+        table = pd.DataFrame({"coef": self.params, "std err": self.bse})
+        return f"{self.model.endog_names}\n{table}"
+
     def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
         """Confidence intervals of the parameters of the component.
 
@@ -80,7 +84,7 @@ def component_views(fitted: Fitted) -> list[ComponentView]:
         own = table.iloc[positions].set_index("term").rename_axis(None)
         names = list(own.index)
         described = SimpleNamespace(
-            endog_names=f"{specification.endog_name} [{c}]",
+            endog_names=f"{specification.endog_name}, k={fitted.k} [{c}]",
             exog_names=names,
             data=SimpleNamespace(param_names=names),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from smmix.mixture.fitted import Fitted
 from smmix.mixture.prediction import predict_rows
 from smmix.mixture.rows import new_rows
 from smmix.mixture.specification import Specification
+from smmix.reporting.publication import glance, publication_table, tidy
 from smmix.support.docstrings import documented_by
 
 __all__ = ["SavedFit"]
@@ -196,6 +197,37 @@ class SavedFit:
     def sigmas(self, alpha: float = 0.05) -> pd.DataFrame:
         return sigmas(self.fitted, alpha)
 
+    @documented_by(tidy)
+    def tidy(self, alpha: float = 0.05) -> pd.DataFrame:
+        return tidy(self.fitted, alpha)
+
+    @documented_by(glance, "results", "criteria")
+    def glance(self) -> pd.DataFrame:
+        return glance(self.fitted, self.info_criteria)
+
+    @documented_by(publication_table)
+    def table(
+        self,
+        kind: str = "text",
+        *,
+        beside: Sequence[Any] = (),
+        intervals: bool = False,
+        stars: bool = False,
+        alpha: float = 0.05,
+        float_format: str = "%.3f",
+        names: Sequence[str] | None = None,
+    ) -> Any:
+        return publication_table(
+            self.fitted,
+            kind,
+            beside=beside,
+            intervals=intervals,
+            stars=stars,
+            alpha=alpha,
+            float_format=float_format,
+            names=names,
+        )
+
     def predict(
         self,
         exog: Any,
@@ -247,40 +279,20 @@ class SavedFit:
         )
         return predict_rows(self.fitted.specification, self.fitted.unpacked, rows, which, q)
 
+    @documented_by(get_prediction)
     def get_prediction(
-        self, exog: Any, *, exog_concomitant: Any = None, offset: Any = None, transform: bool = True
+        self,
+        exog: Any,
+        *,
+        which: str = "mean",
+        exog_concomitant: Any = None,
+        offset: Any = None,
+        transform: bool = True,
     ) -> MixturePrediction:
-        """Predicted means with their errors, and intervals for observations.
-
-        Parameters
-        ----------
-        exog : DataFrame or array_like, (m, p)
-            New rows: for a model of formulas a table with their variables.
-        exog_concomitant, offset, transform : optional
-            As in `MixtureResults.get_prediction`.
-
-        Returns
-        -------
-        MixturePrediction
-
-        Raises
-        ------
-        SmmixError
-            If a column is absent or a length does not fit.
-
-        Examples
-        --------
-        >>> import statsmodels.api as sm
-        >>> import smmix
-        >>> data = sm.datasets.engel.load_pandas().data
-        >>> results = smmix.from_formula("foodexp ~ income", data, k=2).fit()
-        >>> saved = smmix.read_json(results.to_json())
-        >>> saved.get_prediction({"income": [500.0]}).predicted_mean.round(1).tolist()
-        [368.4]
-        """
         return get_prediction(
             self.fitted,
             exog,
+            which=which,
             exog_concomitant=exog_concomitant,
             offset=offset,
             transform=transform,

@@ -20,21 +20,14 @@ from smmix.support.callers import user_level
 from smmix.support.checks import check_alpha, check_whole, generator
 from smmix.support.progress import progress_bar
 
-__all__ = ["BootstrapResults", "bootstrap"]
+__all__ = ["Replicates", "bootstrap", "counted"]
 
 INTERVALS = ("percentile", "basic", "normal")
-WHAT = {
-    "parametric": "responses drawn from the fit",
-    "rows": "rows drawn with replacement",
-    "groups": "groups drawn with replacement",
-}
 
 
 @dataclass(frozen=True)
-class BootstrapResults:
-    """Replicates of the estimates of a mixture.
-
-    Obtained from ``results.bootstrap()``.
+class Replicates:
+    """Replicates of the estimates of a mixture, and what follows from them.
 
     Attributes
     ----------
@@ -194,19 +187,6 @@ class BootstrapResults:
             }
         )
 
-    def __str__(self) -> str:
-        lines = [
-            f"Bootstrap: {WHAT[self.kind]}, {len(self.params)} of {len(self.replicates)} "
-            f"replicates fitted."
-        ]
-        if self.interrupted:
-            lines.append(f"Interrupted before all {self.n_boot} replicates were made.")
-        others = self.replicates.loc[self.params.index, "start"].value_counts()
-        for start, number in others.drop("fit", errors="ignore").items():
-            lines.append(f"{number} replicates fitted from a {start} rather than from the fit.")
-        lines += [f"{number} failed: {why}." for why, number in _counted(self.failures).items()]
-        return "\n".join([*lines, "", self.summary_frame(method="normal").to_string()])
-
 
 def bootstrap(
     results: Fit,
@@ -217,7 +197,7 @@ def bootstrap(
     progress: bool | None = None,
     *,
     n_starts: int = 0,
-) -> BootstrapResults:
+) -> Replicates:
     """Bootstrap a fitted mixture.
 
     Parameters
@@ -328,7 +308,7 @@ def _seeds(rng: np.random.Generator, number: int) -> list[np.random.SeedSequence
 
 def _collected(
     outcomes: dict[int, Outcome], size: int, estimate: pd.Series, kind: str, n_boot: int
-) -> BootstrapResults:
+) -> Replicates:
     """The outcomes of all batches as one table."""
     numbers = sorted(outcomes)
     parts = [outcomes[i] for i in numbers]
@@ -347,15 +327,15 @@ def _collected(
         np.concatenate([part.params for part in parts])[good], index[good], estimate.index
     )
     if len(params) < 2:
-        why = "; ".join(_counted(replicates["status"][~good]))
+        why = "; ".join(counted(replicates["status"][~good]))
         raise SmmixError(
             f"Only {len(params)} of {len(replicates)} replicates could be fitted ({why}); use a "
             "model with fewer components or variance='equal'."
         )
-    return BootstrapResults(params, replicates, estimate, kind, n_boot)
+    return Replicates(params, replicates, estimate, kind, n_boot)
 
 
-def _counted(failures: pd.Series) -> pd.Series:
+def counted(failures: pd.Series) -> pd.Series:
     """How many replicates failed for each reason, whatever the numbers in it."""
     reasons = failures.mask(
         failures.str.startswith(("too few rows", "collapsed")),
@@ -364,7 +344,7 @@ def _counted(failures: pd.Series) -> pd.Series:
     return reasons.value_counts()
 
 
-def _warn_of(found: BootstrapResults) -> None:
+def _warn_of(found: Replicates) -> None:
     """What a user must know before using the replicates, pointing at the caller."""
     if found.interrupted:
         warnings.warn(
@@ -374,7 +354,7 @@ def _warn_of(found: BootstrapResults) -> None:
             stacklevel=user_level(),
         )
     if found.n_failed:
-        why = "; ".join(f"{why}: {number}" for why, number in _counted(found.failures).items())
+        why = "; ".join(f"{why}: {number}" for why, number in counted(found.failures).items())
         warnings.warn(
             f"{found.n_failed} of {len(found.replicates)} bootstrap replicates could not be "
             f"fitted and are left out ({why}); see bootstrap().failures.",

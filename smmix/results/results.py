@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,16 +22,25 @@ from smmix.mixture.hypotheses import positions
 from smmix.mixture.observed import refuse_rows
 from smmix.mixture.prediction import predict_rows
 from smmix.mixture.rows import new_rows, own_rows, with_response
-from smmix.reporting import json_file
+from smmix.reporting import json_file, publication
+from smmix.reporting.bootstrap import BootstrapResults
 from smmix.reporting.summary import summarize
 from smmix.reporting.tables import MixtureSummary
 from smmix.resampling import draws
-from smmix.resampling.bootstrap import BootstrapResults, bootstrap
+from smmix.resampling.bootstrap import bootstrap
 from smmix.results.uncertainty import MixtureUncertainty
 from smmix.support.arguments import refuses_unknown
 from smmix.support.docstrings import documented_by
 
 __all__ = ["FitRecord", "MixtureResults", "MixtureResultsWrapper"]
+
+#: What statsmodels or other modules need, and ``dir(results)`` does not list.
+INTERNAL = frozenset({
+    "bsejac", "bsejhj", "covjac", "covjhj", "criteria", "df_modelwc", "directions", "fitted",
+    "get_nlfun", "hessv", "info", "initialize", "interrupted", "k_constant", "mean_prior",
+    "mle_retvals", "mle_settings", "mode_found", "normalized_cov_params", "record", "row", "scale",
+    "score_obsv", "t_test_pairwise", "unpacked",
+})  # fmt: skip
 
 
 class MixtureResults(MixtureUncertainty):
@@ -73,6 +83,9 @@ class MixtureResults(MixtureUncertainty):
     >>> results.coef.round(3).shape
     (2, 2)
     """
+
+    def __dir__(self) -> list[str]:
+        return sorted(set(super().__dir__()) - INTERNAL)
 
     def mode(self, i: int) -> MixtureResultsWrapper:
         """Another mode as results of their own, to be read and compared like any fit.
@@ -288,7 +301,8 @@ class MixtureResults(MixtureUncertainty):
         *,
         n_starts: int = 0,
     ) -> BootstrapResults:
-        return bootstrap(self.fitted, n_boot, kind, rng, threads, progress, n_starts=n_starts)
+        made = bootstrap(self.fitted, n_boot, kind, rng, threads, progress, n_starts=n_starts)
+        return BootstrapResults(**vars(made))
 
     # -- output ---------------------------------------------------------------------------------
 
@@ -299,6 +313,37 @@ class MixtureResults(MixtureUncertainty):
 
     def _repr_html_(self) -> str:
         return str(self.summary().as_html())
+
+    @documented_by(publication.tidy)
+    def tidy(self, alpha: float = 0.05) -> pd.DataFrame:
+        return publication.tidy(self.fitted, alpha)
+
+    @documented_by(publication.glance, "results", "criteria")
+    def glance(self) -> pd.DataFrame:
+        return publication.glance(self.fitted, self.info_criteria())
+
+    @documented_by(publication.publication_table)
+    def table(
+        self,
+        kind: str = "text",
+        *,
+        beside: Sequence[Any] = (),
+        intervals: bool = False,
+        stars: bool = False,
+        alpha: float = 0.05,
+        float_format: str = "%.3f",
+        names: Sequence[str] | None = None,
+    ) -> Any:
+        return publication.publication_table(
+            self.fitted,
+            kind,
+            beside=beside,
+            intervals=intervals,
+            stars=stars,
+            alpha=alpha,
+            float_format=float_format,
+            names=names,
+        )
 
     @documented_by(json_file.to_json)
     def to_json(self, path: str | Path | None = None) -> str | None:

@@ -103,6 +103,9 @@ class Selection:
         """
         return plot_selection(self, ax)
 
+    def __repr__(self) -> str:
+        return str(self.summary())
+
     def _repr_html_(self) -> str:
         return str(self.summary().as_html())
 

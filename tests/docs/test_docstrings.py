@@ -19,7 +19,7 @@ from smmix.large import predict as lazy
 from smmix.ols.results import NormalEquationResults
 from smmix.reporting import components, saved
 from smmix.reporting import tables as summary_format
-from smmix.resampling.bootstrap import BootstrapResults
+from smmix.reporting.bootstrap import BootstrapResults
 from smmix.selection import Selection
 
 CONTENTS = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
