@@ -299,7 +299,9 @@ class _Searches:
         def value(fit: MixtureResultsWrapper) -> float:
             return scan.turned(fit, fit.info_criteria(self.criterion))
 
-        found = orders.lowered(scan.fits[k], value, {**self.options, "progress": False})
+        # What is doubtful about fits on the way does not matter.
+        with _caught():
+            found = orders.lowered(scan.fits[k], value, {**self.options, "progress": False})
         self._enter(found.model, found.record.modes, {"orders": orders.told(found)}, scan)
 
     def _search_options(self, model: MixtureRegression) -> FitOptions:

@@ -89,6 +89,18 @@ def test_it_refuses_what_is_no_order(formula, options, words):
     )
 
 
+def test_a_year_is_to_be_shifted():
+    data = panel().assign(year=lambda d: d["wave"] + 2000)
+    message = refusal(
+        lambda: smmix.select_k("y ~ year", data, k=1, orders=(1, 2), groups="id"), "2000 to 2007"
+    )
+    shifted = message.partition("as in ")[2].rstrip(".")
+    found = smmix.select_k(f"y ~ {shifted}", data, k=1, orders=(1, 2), groups="id")
+    age = smmix.select_k("y ~ age", data, k=1, orders=(1, 2), groups="id")
+    assert found.table["orders"].tolist() == age.table["orders"].tolist()
+    assert found.best.llf == pytest.approx(age.best.llf)
+
+
 def test_it_refuses_a_model_that_is_made_already():
     model = smmix.from_formula("y ~ age", panel(), k=2, groups="id")
     assert "as text" in refusal(lambda: smmix.select_k(model, k=[1], orders=(1, 2)))
