@@ -16,7 +16,7 @@ from smmix.mixture.observed import Observed
 from smmix.mixture.specification import Specification
 from smmix.search.modes import Modes, chosen
 from smmix.search.rule import Clause
-from smmix.support.frames import quoted
+from smmix.support.frames import joined
 
 __all__ = ["check_estimable", "exact_marked", "refuse_far_start"]
 
@@ -111,8 +111,21 @@ def refuse_collinear(x: np.ndarray, names: list[str], what: str) -> None:
     if not others:
         raise SmmixError(f"The column {name!r} of the {what} is zero in every row; leave it out.")
     raise SmmixError(
-        f"The column {name!r} of the {what} is a linear combination of {quoted(others)}; "
+        f"The column {name!r} of the {what} is a linear combination of {_by_factor(others)}; "
         "leave one of them out."
+    )
+
+
+def _by_factor(names: list[str]) -> str:
+    """Names of columns, those that one factor makes as one."""
+    made: dict[str, list[str]] = {}
+    for name in names:
+        made.setdefault(name.rpartition("[")[0] or name, []).append(name)
+    return joined(
+        [
+            repr(own[0]) if len(own) == 1 else f"the {len(own)} columns of {factor!r}"
+            for factor, own in made.items()
+        ]
     )
 
 

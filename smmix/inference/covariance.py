@@ -291,6 +291,8 @@ def check_cov_type(cov_type: Any, cov_kwds: Any) -> dict[str, Any]:
     if cov_type == "bootstrap" and "replicates" in options:
         allowed = frozenset({"replicates"})
     unknown = sorted(set(options) - allowed)
+    if "cov_kwds" in unknown:
+        raise SmmixError("Give the options of the covariance here by name, such as groups=..")
     if unknown:
         raise SmmixError(f"cov_kwds[{unknown[0]!r}] means nothing to cov_type={cov_type!r}.")
     if cov_type == "cluster" and options.get("groups") is None:

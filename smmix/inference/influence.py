@@ -29,6 +29,7 @@ from smmix.mixture.evaluate import information_at
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.mixture.parameters import NUISANCE
 from smmix.support.callers import user_level
+from smmix.support.frames import counted
 
 __all__ = ["Influence", "influence"]
 
@@ -105,7 +106,7 @@ class Influence:
     def _warn_of_lost(self, lost: np.ndarray) -> None:
         if lost.any():
             first, others = self._index.tolist()[int(np.argmax(lost))], int(lost.sum()) - 1
-            more = f" (as it is without {others} others)" if others else ""
+            more = f" (as it is without {counted(others, 'other')})" if others else ""
             warnings.warn(
                 f"Without unit {first!r} the information is not positive definite{more}: a "
                 "parameter rests on it, and its influence is infinite.",

@@ -13,6 +13,7 @@ import numpy as np
 from smmix.fit.run import one_blas_thread
 from smmix.reporting.tables import MixtureSummary
 from smmix.support.checks import generator
+from smmix.support.frames import counted
 from smmix.support.progress import progress_bar
 
 __all__ = ["MonteCarloTest", "exceedances_needed", "null_statistics"]
@@ -110,8 +111,8 @@ class MonteCarloTest:
         notes = [f"k={self.k} is {verdict} at the level {self.alpha:g}."]
         if not exceedances_needed(self.alpha, self.replicates.size) and not self.stopped:
             notes.append(
-                f"{self.replicates.size} replicates are too few to refuse at this level: no "
-                f"p-value is below {1.0 / (1.0 + self.replicates.size):.3g}."
+                f"{counted(self.replicates.size, 'replicate')}, too few to refuse at this level: "
+                f"no p-value is below {1.0 / (1.0 + self.replicates.size):.3g}."
             )
         if self.stopped:
             notes.append(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from statsmodels.iolib.summary import forg
 
 from smmix.reporting.tables import MixtureSummary, Section
-from smmix.resampling.bootstrap import Replicates, counted
+from smmix.resampling.bootstrap import Replicates, counted_reasons, needed
+from smmix.support.frames import counted
 
 __all__ = ["BootstrapResults"]
 
@@ -36,6 +38,8 @@ class BootstrapResults(Replicates):
         "parametric", "rows" or "groups".
     n_boot : int
         Replicates asked for; fewer were made when the bootstrap was interrupted.
+    transforms : tuple of V Transform
+        Coordinates in which each parameter may take any value.
 
     Examples
     --------
@@ -48,13 +52,13 @@ class BootstrapResults(Replicates):
     ((19, 7), 0)
     """
 
-    def summary(self, alpha: float = 0.05, method: str = "normal") -> MixtureSummary:
+    def summary(self, alpha: float = 0.05, method: str = "percentile") -> MixtureSummary:
         """Estimate, bias, standard error and interval of every parameter.
 
         Parameters
         ----------
         alpha, method
-            See `conf_int`; "normal" needs the fewest replicates.
+            See `conf_int`. Of intervals that need more replicates there is a note in their place.
 
         Returns
         -------
@@ -75,18 +79,29 @@ class BootstrapResults(Replicates):
         >>> results.bootstrap(n_boot=19).summary().as_text().splitlines()[0].strip()
         'Bootstrap'
         """
-        frame = self.summary_frame(alpha, method)
-        rows = [[str(name), *(forg(value, 4) for value in row)] for name, row in frame.iterrows()]
+        notes = [f"Replicates are {WHAT[self.kind]}."]
+        if method != "normal" and len(self.params) < needed(alpha):
+            frame = self.summary_frame(alpha, "normal")
+            frame[["ci_lower", "ci_upper"]] = np.nan
+            notes.append(f"Intervals of quantiles need at least {needed(alpha)} replicates.")
+        else:
+            frame = self.summary_frame(alpha, method)
+        rows = [
+            [str(name), *("" if np.isnan(value) else forg(value, 4) for value in row)]
+            for name, row in frame.iterrows()
+        ]
         header = ["", "coef", "bias", "std err", f"[{alpha / 2:g}", f"{1 - alpha / 2:g}]"]
         left = [("Replicates:", f"{len(self.params)} of {len(self.replicates)}")]
         right = [("Intervals:", method)]
-        notes = [f"Replicates are {WHAT[self.kind]}."]
         if self.interrupted:
             notes.append(f"Interrupted before all {self.n_boot} replicates were made.")
         others = self.replicates.loc[self.params.index, "start"].value_counts()
         for start, number in others.drop("fit", errors="ignore").items():
-            notes.append(f"{number} replicates fitted from a {start} rather than from the fit.")
-        notes += [f"{number} failed: {why}." for why, number in counted(self.failures).items()]
+            which = counted(number, "replicate")
+            notes.append(f"{which} fitted from a {start} rather than from the fit.")
+        notes += [
+            f"{number} failed: {why}." for why, number in counted_reasons(self.failures).items()
+        ]
         return MixtureSummary("Bootstrap", left, right, [[Section(header, rows)]], notes)
 
     def __repr__(self) -> str:

@@ -239,7 +239,12 @@ def _tiny_note(fitted: Fitted) -> str:
         return ""
     names = ", ".join(f"{c} ({size:.1f})" for c, size in tiny.items())
     plural = "s" * (len(tiny) > 1)
+    told = f"Few units in component{plural} {names}: "
+    if fitted.cov_type == "bootstrap":
+        return (
+            f"{told}symmetric intervals are optimistic there; see those of bootstrap().conf_int()."
+        )
     return (
-        f"Few units in component{plural} {names}: Wald standard errors are optimistic there "
-        "(the documentation says by how much, under Coverage); compare with results.bootstrap()."
+        f"{told}Wald standard errors are optimistic there (the documentation says by how much, "
+        "under Coverage); compare with results.bootstrap()."
     )

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from smmix.core.transforms import Transform
 from smmix.errors import SmmixError
 from smmix.fit.run import one_blas_thread
 from smmix.mixture.fitted import Fit, fitted_of
@@ -20,7 +21,7 @@ from smmix.support.callers import user_level
 from smmix.support.checks import check_alpha, check_whole, generator
 from smmix.support.progress import progress_bar
 
-__all__ = ["Replicates", "bootstrap", "counted"]
+__all__ = ["Replicates", "bootstrap", "counted_reasons", "needed"]
 
 INTERVALS = ("percentile", "basic", "normal")
 
@@ -43,6 +44,9 @@ class Replicates:
         "parametric", "rows" or "groups".
     n_boot : int
         Replicates asked for; fewer were made when the bootstrap was interrupted.
+    transforms : tuple of V Transform
+        Coordinates in which each parameter may take any value: the log of a sigma, the logit of a
+        probability.
 
     Examples
     --------
@@ -60,6 +64,7 @@ class Replicates:
     estimate: pd.Series
     kind: str
     n_boot: int
+    transforms: tuple[Transform, ...]
 
     @property
     def interrupted(self) -> bool:
@@ -100,10 +105,12 @@ class Replicates:
         alpha : float
             The intervals have the level 1 - alpha.
         method : {"percentile", "basic", "normal"}
-            "percentile": the quantiles of the replicates; the interval of a function of a
-            parameter is the function of the interval. "basic": twice the estimate less those
-            quantiles. "normal": the estimate and multiples of `bse` around it. The quantile at p
-            is the replicate of rank p (B + 1), so B = 199 or 999 suit the usual levels [1]_.
+            "percentile": the quantiles of the replicates. "basic": twice the estimate less those
+            quantiles. "normal": the estimate and multiples of the standard deviation of the
+            replicates around it. The last two are made where a parameter may take any value, on
+            the log of a scale and the logit of a probability, and given on the scale of
+            ``params``; the first are the same on every scale. The quantile at p is the replicate
+            of rank p (B + 1), so B = 199 or 999 suit the usual levels [1]_.
 
         Returns
         -------
@@ -132,23 +139,36 @@ class Replicates:
         check_alpha(alpha)
         if not isinstance(method, str) or method not in INTERVALS:
             raise SmmixError(f"method must be 'percentile', 'basic' or 'normal', not {method!r}.")
-        estimate = self.estimate.to_numpy()
-        if method == "normal":
-            reach = stats.norm.isf(alpha / 2.0) * self.bse.to_numpy()
-            limits = np.stack([estimate - reach, estimate + reach])
-        else:
+        if method != "normal":
             limits = self._quantiles(alpha)
-            if method == "basic":
-                limits = 2.0 * estimate - limits[::-1]
+        if method != "percentile":
+            estimate = self._working(self.estimate.to_numpy())
+            with np.errstate(invalid="ignore"):
+                if method == "basic":
+                    limits = 2.0 * estimate - self._working(limits)[::-1]
+                else:
+                    spread = self._working(self.params.to_numpy()).std(axis=0, ddof=1)
+                    reach = stats.norm.isf(alpha / 2.0) * spread
+                    limits = np.stack([estimate - reach, estimate + reach])
+            # Where replicates lie at the end of a range, nothing inside it is left out.
+            limits = np.where(np.isnan(limits), [[-np.inf], [np.inf]], limits)
+            limits = np.stack(
+                [t.natural(v) for t, v in zip(self.transforms, limits.T, strict=True)], axis=1
+            )
         return pd.DataFrame(limits.T, self.estimate.index)
+
+    def _working(self, values: np.ndarray) -> np.ndarray:
+        """Values (.., V) of the parameters where each may take any value."""
+        with np.errstate(divide="ignore"):
+            parts = [t.working(v) for t, v in zip(self.transforms, values.T, strict=True)]
+        return np.stack(parts).T
 
     def _quantiles(self, alpha: float) -> np.ndarray:
         """Quantiles (2, V) of the replicates at alpha / 2 and 1 - alpha / 2."""
-        needed = int(np.ceil(2.0 / alpha - 1e-9)) - 1
-        if len(self.params) < needed:
+        if len(self.params) < needed(alpha):
             raise SmmixError(
-                f"Quantiles for alpha={alpha:g} need at least {needed} replicates; there are "
-                f"{len(self.params)}: use method='normal' or a larger n_boot."
+                f"Quantiles for alpha={alpha:g} need at least {needed(alpha)} replicates; there "
+                f"are {len(self.params)}: use method='normal' or a larger n_boot."
             )
         levels = [alpha / 2.0, 1.0 - alpha / 2.0]
         return np.asarray(np.quantile(self.params.to_numpy(), levels, axis=0, method="weibull"))
@@ -188,6 +208,11 @@ class Replicates:
         )
 
 
+def needed(alpha: float) -> int:
+    """Least number of replicates whose quantiles at alpha / 2 and 1 - alpha / 2 are inside them."""
+    return int(np.ceil(2.0 / alpha - 1e-9)) - 1
+
+
 def bootstrap(
     results: Fit,
     n_boot: int = 199,
@@ -223,7 +248,7 @@ def bootstrap(
 
     Returns
     -------
-    BootstrapResults
+    Replicates
 
     Raises
     ------
@@ -295,7 +320,8 @@ def bootstrap(
         outcomes = run_batches(replicator.run, batches, threads, stop, report)
     kind = "groups" if kind != "parametric" and fitted.specification.grouped else kind
     params = pd.Series(fitted.params, fitted.specification.param_names)
-    found = _collected(outcomes, size, params, kind, n_boot)
+    transforms = tuple(row.transform for row in fitted.specification.parameters.rows)
+    found = _collected(outcomes, size, params, kind, n_boot, transforms)
     _warn_of(found)
     return found
 
@@ -307,7 +333,12 @@ def _seeds(rng: np.random.Generator, number: int) -> list[np.random.SeedSequence
 
 
 def _collected(
-    outcomes: dict[int, Outcome], size: int, estimate: pd.Series, kind: str, n_boot: int
+    outcomes: dict[int, Outcome],
+    size: int,
+    estimate: pd.Series,
+    kind: str,
+    n_boot: int,
+    transforms: tuple[Transform, ...],
 ) -> Replicates:
     """The outcomes of all batches as one table."""
     numbers = sorted(outcomes)
@@ -327,15 +358,15 @@ def _collected(
         np.concatenate([part.params for part in parts])[good], index[good], estimate.index
     )
     if len(params) < 2:
-        why = "; ".join(counted(replicates["status"][~good]))
+        why = "; ".join(counted_reasons(replicates["status"][~good]))
         raise SmmixError(
             f"Only {len(params)} of {len(replicates)} replicates could be fitted ({why}); use a "
             "model with fewer components or variance='equal'."
         )
-    return Replicates(params, replicates, estimate, kind, n_boot)
+    return Replicates(params, replicates, estimate, kind, n_boot, transforms)
 
 
-def counted(failures: pd.Series) -> pd.Series:
+def counted_reasons(failures: pd.Series) -> pd.Series:
     """How many replicates failed for each reason, whatever the numbers in it."""
     reasons = failures.mask(
         failures.str.startswith(("too few rows", "collapsed")),
@@ -354,7 +385,8 @@ def _warn_of(found: Replicates) -> None:
             stacklevel=user_level(),
         )
     if found.n_failed:
-        why = "; ".join(f"{why}: {number}" for why, number in counted(found.failures).items())
+        reasons = counted_reasons(found.failures).items()
+        why = "; ".join(f"{why}: {number}" for why, number in reasons)
         warnings.warn(
             f"{found.n_failed} of {len(found.replicates)} bootstrap replicates could not be "
             f"fitted and are left out ({why}); see bootstrap().failures.",

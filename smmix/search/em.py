@@ -34,7 +34,7 @@ class EMStatus(enum.Enum):
     BOUNDARY = "at the boundary of the parameter space"
     MAXITER = "stopped at the limit of iterations before the score was small enough"
     STALLED = "stopped where the likelihood could not be raised further in floating point"
-    COLLAPSED = "a component collapsed on to a few rows, where the likelihood has no maximum"
+    COLLAPSED = "a component lost its spread, where the likelihood has no maximum"
     LEFT_BEHIND = "left before it had converged, far behind a better mode"
     INTERRUPTED = "interrupted"
 

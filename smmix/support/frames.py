@@ -15,11 +15,13 @@ from smmix.errors import SmmixError
 __all__ = [
     "as_frame",
     "codes_of",
+    "counted",
     "first_text",
     "is_date",
     "is_pandas",
     "is_single",
     "is_structured",
+    "joined",
     "map_columns",
     "native",
     "numbers",
@@ -405,7 +407,16 @@ def quoted(names: Sequence[object], link: str = "and") -> str:
     """Join names as text: 'a', 'b' and 'c'."""
     if not len(names):
         return "nothing"
-    texts = [repr(str(name)) for name in names[:MOST_NAMES]]
-    if len(names) > MOST_NAMES:
-        return f"{', '.join(texts)} .. ({len(names)} in all)"
+    return joined([repr(str(name)) for name in names], link)
+
+
+def joined(texts: Sequence[str], link: str = "and") -> str:
+    """Join texts: a, b and c; of many the first."""
+    if len(texts) > MOST_NAMES:
+        return f"{', '.join(texts[:MOST_NAMES])} .. ({len(texts)} in all)"
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} {link} {texts[-1]}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: "1 row", "2 rows"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

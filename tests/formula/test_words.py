@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smmix import NormalEquationOLS
+from smmix import NormalEquationOLS, from_formula
 from smmix.errors import SmmixError
 from smmix.formula import build_design
 
@@ -140,3 +140,16 @@ def test_least_squares_answers_with_the_same_sentences(formula):
     with pytest.raises(SmmixError, match=REFUSED[formula]) as caught:
         NormalEquationOLS.from_formula(formula, FRAME)
     assert "\n" not in str(caught.value)
+
+
+def test_dummies_of_one_factor_are_counted_not_listed():
+    rng = np.random.default_rng(0)
+    group = np.repeat(np.arange(60), 4)
+    frame = pd.DataFrame({"y": rng.normal(size=240), "g": group, "w": rng.normal(size=60)[group]})
+    model = from_formula("y ~ w + C(g)", frame)
+    with pytest.raises(SmmixError) as caught:
+        model.fit()
+    assert str(caught.value) == (
+        "The column 'w' of the design is a linear combination of 'Intercept' and the 59 columns "
+        "of 'C(g)'; leave one of them out."
+    )

@@ -6,6 +6,7 @@ import copy
 import functools
 import itertools
 import pickle
+import re
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -354,11 +355,18 @@ def test_intervals_are_order_statistics():
     limits = found.conf_int()
     np.testing.assert_allclose(limits[0], ordered[4])
     np.testing.assert_allclose(limits[1], ordered[194])
-    basic = found.conf_int(method="basic")
-    np.testing.assert_allclose(basic[0], 2 * estimate - ordered[194])
-    np.testing.assert_allclose(basic[1], 2 * estimate - ordered[4])
-    normal = found.conf_int(0.1, "normal")
-    np.testing.assert_allclose(normal[1] - estimate, stats.norm.ppf(0.95) * found.bse)
+    # The other intervals are made on the log of a sigma.
+    scale = [name.startswith("sigma") for name in estimate.index]
+    spread = np.where(scale, np.log(found.params.abs()).std(), found.bse)
+    basic, normal = found.conf_int(method="basic"), found.conf_int(0.1, "normal")
+    for end, rank in ((0, 194), (1, 4)):
+        expected = 2 * estimate - ordered[rank]
+        np.testing.assert_allclose(
+            basic[end], np.where(scale, estimate**2 / ordered[rank], expected)
+        )
+        reach = (2 * end - 1) * stats.norm.ppf(0.95) * spread
+        expected = np.where(scale, estimate * np.exp(reach), estimate + reach)
+        np.testing.assert_allclose(normal[end], expected)
     assert limits.index.tolist() == separated_fit().model.param_names
 
 
@@ -369,7 +377,12 @@ def test_table_of_the_replicates():
     np.testing.assert_allclose(frame["std_err"] ** 2, np.diag(found.cov))
     np.testing.assert_allclose(found.cov, np.cov(found.params.to_numpy().T))
     assert frame["ci_lower"].equals(found.conf_int()[0].rename("ci_lower"))
-    assert "199 of 199 replicates fitted" in str(found)
+    text = str(found)
+    assert re.search(r"Replicates: +199 of 199 +Intervals: +percentile", text)
+    # What is printed is what conf_int() gives.
+    lower, upper = found.conf_int().loc["sigma[0]"]
+    row = next(line for line in text.splitlines() if line.startswith("sigma[0]"))
+    np.testing.assert_allclose([float(w) for w in row.split()[-2:]], [lower, upper], rtol=1e-3)
     assert not found.interrupted
     assert found.failures.empty
 
@@ -504,6 +517,10 @@ def test_intervals_that_make_no_sense():
     found = separated_fit(300).bootstrap(19)
     with pytest.raises(SmmixError, match="need at least 39 replicates; there are 19"):
         found.conf_int()
+    assert "need at least 39 replicates" in str(found)
+    row = next(line for line in str(found).splitlines() if line.startswith("sigma[0]"))
+    assert len(row.split()) == 4
+    assert "Intervals of quantiles" not in str(found.summary(method="normal"))
     found.conf_int(0.1)
     with pytest.raises(SmmixError, match="method must be"):
         found.conf_int(method="bca")
@@ -516,3 +533,26 @@ def test_data_taken_away_cannot_be_bootstrapped():
     results.remove_data()
     with pytest.raises(SmmixError, match="remove_data"):
         results.bootstrap(5)
+
+
+def test_intervals_stay_inside_the_ranges_of_the_parameters():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=80)
+    y = np.where(rng.random(80) < 0.3, 0, rng.poisson(np.exp(0.3 * x + 0.5)))
+    found = smmix.from_formula("y ~ x", {"x": x, "y": y}, 1, family="zero_inflated_poisson")
+    found = found.fit().bootstrap(39)
+    share = found.estimate["inflate[0]"]
+    spread = (np.log(found.params["inflate[0]"]) - np.log1p(-found.params["inflate[0]"])).std()
+    for method in ("percentile", "basic", "normal"):
+        lower, upper = found.conf_int(method=method).loc["inflate[0]"]
+        assert 0.0 < lower < share < upper < 1.0
+    reach = stats.norm.ppf(0.975) * spread * np.array([-1.0, 1.0])
+    odds = share / (1 - share) * np.exp(reach)
+    np.testing.assert_allclose([lower, upper], odds / (1 + odds))
+
+
+def test_a_fit_that_has_the_bootstrap_is_not_sent_to_it():
+    results = separated_fit(300).get_robustcov_results("bootstrap", n_boot=3)
+    assert "compare with results.bootstrap()" not in str(results.summary())
+    with pytest.raises(SmmixError, match="options of the covariance here by name"):
+        results.get_robustcov_results("HC0", cov_kwds={"groups": "id"})
