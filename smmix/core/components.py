@@ -131,7 +131,7 @@ class RowComponents:
             step, _ = solve_gram(stats.xwx, stats.xwr)
         else:
             step = self._restricted_step(params, stats, self.coef_basis)
-        fitted = np.einsum("skp,skp->sk", step, stats.xwr)
+        fitted = np.vecdot(step, stats.xwr)
         deviance = np.maximum(stats.rwr - fitted, 0.0)
         penalty = Penalty(strength, self.reference)
         return params.coef + step, self.family.update_nuisance(

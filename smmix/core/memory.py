@@ -77,8 +77,15 @@ class MemorySource:
         small = 4 * self.n_rows * p * (p + 1) <= KEPT_PRODUCTS_BYTES
         return column_products(self.x) if small and p <= MAX_COLUMNS_FOR_PRODUCTS else None
 
+    @cached_property
+    def _whole(self) -> Block:
+        """All rows as one block."""
+        return self._block((0, self.n_units))
+
     def blocks(self, width: int = 1) -> Iterator[Block]:
         rows = rows_per_block(width, self.x.shape[1])
+        if self.n_rows <= rows:
+            return iter([self._whole])
         return map(self._block, self._cuts(rows))
 
     def _cuts(self, rows: int) -> Iterator[tuple[int, int]]:
@@ -125,9 +132,10 @@ class MemorySource:
         )
 
     def reduce(self, step: Callable[[Block], Stats], width: int = 1) -> Stats:
-        cuts = list(self._cuts(rows_per_block(width, self.x.shape[1])))
-        if len(cuts) == 1:
-            return step(self._block(cuts[0]))
+        rows = rows_per_block(width, self.x.shape[1])
+        if self.n_rows <= rows:
+            return step(self._whole)
+        cuts = list(self._cuts(rows))
 
         def task(chunk: list[tuple[int, int]]) -> Stats:
             return reduce(merge, map(step, map(self._block, chunk)))
@@ -176,7 +184,7 @@ class MemorySource:
         return function(self)
 
     def __getstate__(self) -> dict[str, object]:
-        cached = ("_pool", "_products")
+        cached = ("_pool", "_products", "_whole")
         return {name: value for name, value in vars(self).items() if name not in cached}
 
 

@@ -13,7 +13,7 @@ from smmix.core.components import Components, Evaluated, RowComponents
 from smmix.core.family import Family
 from smmix.core.mixing import Mixing, Prior
 from smmix.core.params import LinearMap, MixtureParams, ParamLayout
-from smmix.core.scale import is_bounded, penalty, spread
+from smmix.core.scale import is_bounded, penalty, penalty_value, predictor_unit, spread
 from smmix.core.statistics import EStats
 
 
@@ -59,6 +59,16 @@ class MixtureSpec:
     def bounded(self) -> bool:
         """Whether the likelihood has an upper bound."""
         return is_bounded(self.family, self.shared)
+
+    @cached_property
+    def predictor_unit(self) -> np.ndarray:
+        """Power (K,) of its spread in which each component's linear predictor is measured."""
+        return predictor_unit(self.family, self.layout.k)
+
+    def penalty_value(self, params: MixtureParams, strength: float) -> np.ndarray:
+        """Penalty on small scales, (S,)."""
+        strength = 0.0 if self.bounded else strength
+        return np.asarray(penalty_value(self.family, params.nuisance, strength, self.reference))
 
     def penalty(
         self, params: MixtureParams, strength: float

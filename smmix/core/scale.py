@@ -18,7 +18,7 @@ import numpy as np
 from smmix.core.family import Family
 from smmix.core.family_list import members
 
-__all__ = ["is_bounded", "penalty", "predictor_unit", "spread"]
+__all__ = ["is_bounded", "penalty", "penalty_value", "predictor_unit", "spread"]
 
 
 def _places(family: Family, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -42,7 +42,7 @@ def spread(family: Family, nuisance: np.ndarray) -> np.ndarray:
     if family.scale is None:
         return np.ones(nuisance.shape[:2])
     position, power = family.scale
-    if np.ndim(position) == 0:
+    if not isinstance(position, np.ndarray):
         values = nuisance[..., position]
         return np.asarray(values if power == 1.0 else values**power)
     values = nuisance[:, np.arange(nuisance.shape[1]), position]
@@ -57,18 +57,26 @@ def predictor_unit(family: Family, k: int) -> np.ndarray:
     return np.asarray(np.where((power != 0.0) & np.array(identity), units[position], 0))
 
 
+def penalty_value(family: Family, nuisance: np.ndarray, strength: float, reference: Any) -> Any:
+    """Penalty (S,) on small spreads."""
+    if family.scale is None or strength == 0.0:
+        return np.zeros(nuisance.shape[0])
+    relative = spread(family, nuisance) / reference
+    return -strength * (relative**-2.0 + 2.0 * np.log(relative) - 1.0).sum(axis=1)
+
+
 def penalty(
     family: Family, nuisance: np.ndarray, strength: float, reference: Any
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Penalty (S,), and its first two derivatives (S, K, d) in the log nuisance parameters."""
     first, second = np.zeros_like(nuisance), np.zeros_like(nuisance)
     if family.scale is None or strength == 0.0:
-        return np.zeros(nuisance.shape[0]), first, second
-    k = nuisance.shape[1]
-    position, power = _places(family, k)
-    relative = spread(family, nuisance) / reference
-    ratio = relative**-2.0
-    value = -strength * (ratio + 2.0 * np.log(relative) - 1.0)
-    first[:, np.arange(k), position] = -2.0 * power * strength * (1.0 - ratio)
-    second[:, np.arange(k), position] = -4.0 * power**2 * strength * ratio
-    return value.sum(axis=1), first, second
+        return penalty_value(family, nuisance, strength, reference), first, second
+    position, power = family.scale
+    at: Any = (..., position)
+    if isinstance(position, np.ndarray):
+        at = (slice(None), np.arange(nuisance.shape[1]), position)
+    ratio = (spread(family, nuisance) / reference) ** -2.0
+    first[at] = -2.0 * power * strength * (1.0 - ratio)
+    second[at] = -4.0 * power**2 * strength * ratio
+    return penalty_value(family, nuisance, strength, reference), first, second

@@ -198,7 +198,7 @@ def _em_passes(
     share = np.ones(params.size)
     while True:
         stats = objective.expectations(params)
-        value = stats.loglike + spec.penalty(params, control.penalty)[0]
+        value = stats.loglike + spec.penalty_value(params, control.penalty)
         cautious = np.zeros(params.size, dtype=bool)
         if last is not None:
             # A value that is no number is no rise either.

@@ -246,7 +246,7 @@ def distinct(
     told = judged(spec, runs.params, sizes)
     degenerate = np.asarray(told.degenerate.any(axis=1))
     value = weighted_sum(signature, source) - told.total
-    value += spec.penalty(runs.params, penalty)[0]
+    value += spec.penalty_value(runs.params, penalty)
     runs, kept = runs.joined(value, leaders(value, signature, tolerance))
     best = np.max(value[kept], where=~degenerate[kept], initial=-np.inf)
     return replace(runs, degenerate=degenerate[kept]), float(best)

@@ -17,7 +17,7 @@ import scipy.linalg.lapack
 from smmix.core.linalg import diagonals
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import LinearMap, MixtureParams
-from smmix.core.scale import predictor_unit, spread
+from smmix.core.scale import spread
 from smmix.core.statistics import InfoStats
 from smmix.core.transforms import IDENTITY, LOGIT
 
@@ -44,11 +44,16 @@ class LocalModel(NamedTuple):
 def working_scale(spec: MixtureSpec, params: MixtureParams) -> np.ndarray:
     """D natural / d working parameter, (S, F), for nuisance parameters by their transforms."""
     scale = np.ones((params.size, spec.layout.size))
+    scale[:, spec.layout.nuisance] = nuisance_slopes(spec, params).reshape(params.size, -1)
+    return scale
+
+
+def nuisance_slopes(spec: MixtureSpec, params: MixtureParams) -> np.ndarray:
+    """D natural / d working nuisance parameters, (S, K, d)."""
     slopes = np.empty_like(params.nuisance)
     for i, parameter in enumerate(spec.family.nuisance):
         slopes[..., i] = parameter.transform.slope(params.nuisance[..., i])
-    scale[:, spec.layout.nuisance] = slopes.reshape(params.size, -1)
-    return scale
+    return slopes
 
 
 def working_bend(spec: MixtureSpec, params: MixtureParams) -> np.ndarray:
@@ -66,14 +71,12 @@ def score_units(
     size, others = params.size, spec.layout.k - 1
     coef = np.empty(params.coef.shape)
     coef[:] = 1.0 / x_scale
-    unit = predictor_unit(spec.family, spec.layout.k)
+    unit = spec.predictor_unit
     if unit.any():
         coef *= (spread(spec.family, params.nuisance) ** unit)[:, :, None]
     mixing = np.empty((size, others, spec.layout.q))
     mixing[:] = 1.0 / z_scale
-    units = spec.layout.pack(MixtureParams(coef, params.nuisance, mixing))
-    units[:, spec.layout.nuisance] = working_scale(spec, params)[:, spec.layout.nuisance]
-    return units
+    return spec.layout.pack(MixtureParams(coef, nuisance_slopes(spec, params), mixing))
 
 
 def free_units(units: np.ndarray, restriction: LinearMap | None) -> np.ndarray:
@@ -160,9 +163,9 @@ def local_model(
     return LocalModel(
         np.where(lost, -np.inf, value),
         step if tangent is None else np.einsum("sfv,sv->sf", tangent, step),
-        np.sqrt(np.maximum(np.einsum("sv,svw,sw->s", step, complete, step), 0.0)),
+        np.sqrt(np.maximum(np.vecdot(step, np.matvec(complete, step)), 0.0)),
         np.vecdot(score, step),
-        np.einsum("sv,svw,sw->s", step, observed, step),
+        np.vecdot(step, np.matvec(observed, step)),
         norm,
         info.sizes,
     )

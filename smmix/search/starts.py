@@ -201,19 +201,31 @@ def extension_starts(
     distance = pilot.to_units((y - lines @ x.T) ** 2)
     by_line = np.where(distance < pilot.to_units(residual**2), new, label)
     by_cut = np.tile(label, (n_starts - n_lines, 1))
-    order = np.argsort(-posterior.sum(axis=1), kind="stable")
+    # A component is cut at another share of the same order.
+    members = [
+        np.flatnonzero(label == c) for c in np.argsort(-posterior.sum(axis=1), kind="stable")
+    ]
     columns = varying_columns(x)
+    ranked: dict[tuple[int, int, int], tuple[np.ndarray, np.ndarray]] = {}
     for s, out in enumerate(by_cut):
         way = (s // new) % 4 if columns.size else s // new % 2
-        values = residual if way == 0 else np.abs(residual)
-        if way > 1:
-            column = x[:, rng.choice(columns)]
-            values = (column - np.median(column)) * (residual if way == 2 else 1.0)
-        values = pilot.to_units(values)
-        inside = label == order[s % new]
-        if inside.any():
-            share = 0.5 if s < 4 * new else rng.uniform(0.25, 0.75)
-            out[inside & (values > np.quantile(values[inside], share))] = new
+        column = int(rng.choice(columns)) if way > 1 else -1
+        inside = members[s % new]
+        if not inside.size:
+            continue
+        share = 0.5 if s < 4 * new else rng.uniform(0.25, 0.75)
+        key = s % new, way, column
+        if key not in ranked:
+            values = np.abs(residual) if way == 1 else residual
+            if way > 1:
+                centred = x[:, column] - np.median(x[:, column])
+                values = centred * residual if way == 2 else centred
+            values = pilot.to_units(values)[inside]
+            order = np.argsort(values, kind="stable")
+            ranked[key] = inside[order], values[order]
+        units, values = ranked[key]
+        quantile = values[int(share * (inside.size - 1))]
+        out[units[np.searchsorted(values, quantile, side="right") :]] = new
     return np.concatenate([by_cut, by_line])
 
 
