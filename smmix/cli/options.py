@@ -39,6 +39,7 @@ def _describe_model(parser: argparse.ArgumentParser) -> None:
     add("--exposure", metavar="COLUMN", help="its log is added to the linear predictor")
     add("--trials", metavar="COLUMN", help="trials of which the response are the successes")
     add("--event", metavar="COLUMN", help="1 where a time ended with the event, 0 where cut off")
+    add("--error-variance", metavar="COLUMN", help="known variance of the error of each response")
     add("--shared", metavar="NAMES", help="parameters that all components share: alpha")
     add("--concomitant", metavar="FORMULA", help="covariates of the mixing weights, such as z1")
     add("--groups", metavar="COLUMN", help="rows of a group share one component")
@@ -149,6 +150,7 @@ def model_and_fit_options(args: argparse.Namespace) -> tuple[dict[str, Any], dic
         "exposure": args.exposure,
         "trials": args.trials,
         "event": args.event,
+        "error_variance": args.error_variance,
         "shared": None if args.shared is None else _names(args.shared),
         "concomitant": args.concomitant,
         "groups": args.groups,

@@ -47,7 +47,8 @@ LABEL_COLUMNS = ("component", "cluster")
 NOT_CONVERGED = 1
 #: Options that name a column, which is then no regressor.
 COLUMN_OPTIONS = (
-    "exposure", "trials", "event", "groups", "weights", "prob_weights", "offset", "cluster",
+    "exposure", "trials", "event", "error_variance", "groups", "weights", "prob_weights", "offset",
+    "cluster",
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from smmix.families.gamma import Gamma
 from smmix.families.gaussian import Gaussian
 from smmix.families.inverse_gaussian import InverseGaussian
 from smmix.families.laplace import Laplace
+from smmix.families.measured_gaussian import MeasuredGaussian
 from smmix.families.negative_binomial import NegativeBinomial
 from smmix.families.ordered import Ordered
 from smmix.families.point_mass import PointMass
@@ -41,6 +42,7 @@ __all__ = [
     "Gaussian",
     "InverseGaussian",
     "Laplace",
+    "MeasuredGaussian",
     "NegativeBinomial",
     "Ordered",
     "PointMass",
@@ -59,6 +61,7 @@ REGISTRY: dict[str, Callable[..., Family]] = {
     "student_t": StudentT,
     "laplace": Laplace,
     "censored_gaussian": CensoredGaussian,
+    "measured_gaussian": MeasuredGaussian,
     "poisson": Poisson,
     "negative_binomial": NegativeBinomial,
     "zero_truncated_poisson": ZeroTruncatedPoisson,

@@ -10,12 +10,12 @@ import numpy as np
 
 from smmix.core.family import Family
 from smmix.errors import SmmixError
-from smmix.families import read_family
+from smmix.families import Gaussian, MeasuredGaussian, read_family
 from smmix.formula import Design
 from smmix.support.checks import check_choice, listed
 from smmix.support.frames import placed, row_name
 
-__all__ = ["Kind", "as_read", "suited"]
+__all__ = ["Kind", "as_read", "measured", "suited"]
 
 
 class Kind(NamedTuple):
@@ -71,6 +71,26 @@ class Kind(NamedTuple):
                     f"shared names {name!r}, which is no parameter of {family.label} beside the "
                     f"coefficients; {own}."
                 )
+
+
+def measured(family: Any, error_variance: str) -> Any:
+    """The families that users mean, the Gaussian ones measured with errors of known variance.
+
+    Raises
+    ------
+    SmmixError
+        If a family is neither Gaussian nor a point mass.
+    """
+    if isinstance(family, Sequence) and not isinstance(family, str):
+        return [measured(one, error_variance) for one in family]
+    found = read_family(family)
+    if found == Gaussian():
+        return MeasuredGaussian(error_variance)
+    if found.link is not None:
+        raise SmmixError(
+            f"error_variance is for Gaussian components, not for {found.label}; leave it out."
+        )
+    return found
 
 
 def suited(design: Design, family: Family) -> tuple[Design, Family]:

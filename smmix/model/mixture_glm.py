@@ -8,7 +8,7 @@ from typing import Any
 from smmix.core.family import Family
 from smmix.families.gaussian import Gaussian
 from smmix.formula import validate_arrays
-from smmix.mixture.kind import Kind
+from smmix.mixture.kind import Kind, measured
 from smmix.model.base import Parts
 from smmix.model.build import build_parts
 from smmix.model.mixture_ols import MixtureOLS
@@ -183,6 +183,7 @@ def from_formula(
     exposure: Any = None,
     trials: Any = None,
     event: Any = None,
+    error_variance: str | None = None,
     shared: Sequence[str] | str | None = None,
     concomitant: str | None = None,
     groups: Any = None,
@@ -214,6 +215,10 @@ def from_formula(
         with one for each component.
     exposure, trials, event, groups, freq_weights, prob_weights, offset, known : str or array_like
         A column of ``data``, or one value per row; see `MixtureGLM`.
+    error_variance : str, optional
+        Column, or expression such as "se**2", of the known variance of the error with which each
+        response was measured: Gaussian components have it in addition to sigma squared, so that
+        one component is a meta-regression (`smmix.families.MeasuredGaussian`).
     shared : list of str, optional
         Parameters beside the coefficients, such as "alpha", that all components share.
     concomitant : str, optional
@@ -250,6 +255,8 @@ def from_formula(
     >>> smmix.from_formula("foodexp ~ income", data, k=2, family="gamma").param_names[-3]
     'scale[0]'
     """
+    if error_variance is not None:
+        family = measured(family, error_variance)
     kind = Kind.of(family, k, variance, shared)
     parts = build_parts(
         formula,

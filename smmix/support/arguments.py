@@ -25,6 +25,7 @@ ELSEWHERE = {
     "concomitant": ("exog_concomitant",),
     "exog_concomitant": ("concomitant",),
     "exog_infl": ("exog_concomitant", "concomitant"),
+    "vi": ("error_variance",),
     "id": ("groups",),
     "cluster": ("groups",),
     "nrep": ("n_starts",),
@@ -46,7 +47,7 @@ ELSEWHERE = {
 }
 
 #: What a model of normal components alone does not take.
-OF_FAMILIES = ("family", "shared", "exposure", "trials", "event")
+OF_FAMILIES = ("family", "shared", "exposure", "trials", "event", "error_variance")
 
 
 def refuses_unknown(function: Callable[P, R]) -> Callable[P, R]:

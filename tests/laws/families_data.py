@@ -18,7 +18,11 @@ def names() -> list[str]:
 
 
 def family_named(name: str) -> Any:
-    return families.CensoredGaussian(lower=0.0) if name == "censored_gaussian" else name
+    own = {
+        "censored_gaussian": families.CensoredGaussian(lower=0.0),
+        "measured_gaussian": families.MeasuredGaussian("v"),
+    }
+    return own.get(name, name)
 
 
 def data_for(name: str) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -32,6 +36,9 @@ def data_for(name: str) -> tuple[pd.DataFrame, dict[str, Any]]:
         frame["y"] = 3 * eta + 0.4 * rng.standard_t(6, size=ROWS)
     elif name == "censored_gaussian":
         frame["y"] = np.maximum(3 * eta + 0.4 * rng.normal(size=ROWS), 0.0)
+    elif name == "measured_gaussian":
+        frame["v"] = rng.uniform(0.02, 0.2, ROWS)
+        frame["y"] = 3 * eta + np.sqrt(0.1 + frame["v"]) * rng.normal(size=ROWS)
     elif name == "poisson":
         frame["y"] = rng.poisson(mean)
     elif name == "negative_binomial":
