@@ -1,7 +1,8 @@
 """Profile likelihood intervals.
 
 The profile of a parameter is the log-likelihood maximised over all others while it is held; the
-interval holds the values whose profile lies within chi2(1) / 2 of the maximum [1]_.
+interval holds the values whose profile lies within chi2(1) / 2 of the maximum [1]_. Where there are
+several modes, each has a branch of its own, and the profile is the highest of them.
 
 References
 ----------
@@ -11,9 +12,10 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,10 +27,13 @@ from smmix.core.transforms import Transform
 from smmix.errors import SmmixError
 from smmix.mixture.evaluate import information_at
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
+from smmix.mixture.numbering import component_order
+from smmix.mixture.observed import Observed
 from smmix.mixture.parameters import NUISANCE
 from smmix.mixture.specification import Specification
 from smmix.search.coordinates import Coordinates, working_setting
 from smmix.search.em import EMControl, EMStatus, Objective, newton
+from smmix.search.modes import component_sizes, judged
 from smmix.support.checks import check_alpha
 
 __all__ = ["profile_likelihood_ci"]
@@ -41,6 +46,11 @@ ACCURACY = 1e-7
 
 def profile_likelihood_ci(results: Fit, name: str, alpha: float = 0.05) -> pd.Series:
     """Profile likelihood interval of one parameter.
+
+    It reaches from the lowest to the highest value whose profile is high enough, on the branch of
+    the fit and on those of the sound modes in ``results.starts`` that are so high themselves. By
+    the rule on sharp components, a value counts for nothing where only a degenerate mode or a
+    chance line is to be found.
 
     Parameters
     ----------
@@ -83,10 +93,53 @@ def profile_likelihood_ci(results: Fit, name: str, alpha: float = 0.05) -> pd.Se
             "With sampling weights the likelihood is a pseudo-likelihood, whose profile has no "
             "chi-squared scale; use conf_int."
         )
-    profile = _Profile.of(fitted, name)
     reach = float(np.sqrt(stats.chi2.isf(alpha, 1)))
-    ends = [profile.end(-1.0, reach), profile.end(1.0, reach)]
+    surface = _Surface.of(fitted)
+    own = surface.climb(fitted.unpacked, specification.spec.restriction)
+    if own is None:
+        raise SmmixError("The fit is degenerate, so the likelihood has no profile around it.")
+    main = _Branch.of(surface, name, own)
+    if main is None:
+        raise SmmixError(
+            "The fit is no maximum (its information is not positive definite), so the "
+            "likelihood has no profile around it; fit again with more n_starts."
+        )
+    ends = [main.end(sign, own, reach, main.estimate) for sign in (-1.0, 1.0)]
+    for params in _rivals(fitted, reach):
+        peak = surface.climb(params, specification.spec.restriction)
+        if peak is None or own.height - peak.height > 0.5 * reach**2:
+            continue
+        value = surface.visible(peak.params)[main.position]
+        ends = [min(ends[0], value), max(ends[1], value)]
+        branch = _Branch.of(surface, name, peak)
+        if branch is not None:
+            ends = [branch.end(s, own, reach, e) for s, e in zip((-1.0, 1.0), ends, strict=True)]
     return pd.Series(ends, index=["lower", "upper"], name=name)
+
+
+def _rivals(fitted: Fitted, reach: float) -> Iterator[MixtureParams]:
+    """Sound modes that are high enough, their components numbered as their results number them."""
+    modes, record = fitted.modes, fitted.record
+    assert record is not None, "only fits with their search have a profile"
+    if fitted.row != modes.selected:
+        return
+    for i, mode in enumerate(modes.modes):
+        if i != fitted.row and not mode.degenerate and mode.loglike >= fitted.llf - reach**2 / 2.0:
+            order = component_order(fitted.specification, fitted.data, mode.params, record.order)
+            yield mode.params.permute(order)
+
+
+class _Point(NamedTuple):
+    """A maximum of the likelihood, under a restriction or without."""
+
+    params: MixtureParams
+    height: float
+    price: float
+
+    @property
+    def worth(self) -> float:
+        """Log-likelihood less the price of sharp components."""
+        return self.height - self.price
 
 
 @dataclass(frozen=True)
@@ -94,33 +147,59 @@ class _Surface:
     """The likelihood in working coordinates, where one Newton ascent under a restriction runs."""
 
     specification: Specification
+    data: Observed
     coordinates: Coordinates
     objective: Objective
+    degenerate: bool
 
     @classmethod
     def of(cls, fitted: Fitted) -> _Surface:
-        setting = working_setting(fitted.specification.spec, fitted.data.source)
-        return cls(fitted.specification, setting.coordinates, setting.objective)
+        specification, data = fitted.specification, fitted.data
+        setting = working_setting(specification.spec, data.source)
+        degenerate = fitted.mode.degenerate
+        return cls(specification, data, setting.coordinates, setting.objective, degenerate)
 
-    def climb(
-        self, params: MixtureParams, restriction: LinearMap | None
-    ) -> tuple[MixtureParams, float]:
-        """Maximum near ``params`` under a restriction, natural coordinates, and its height."""
+    def climb(self, params: MixtureParams, restriction: LinearMap | None) -> _Point | None:
+        """Maximum near ``params`` under a restriction; None where it is no estimate by the rule."""
         natural = replace(self.specification.spec, restriction=restriction, coef_basis=None)
         spec = self.coordinates.spec(natural)
         start = project(spec, self.coordinates.to_working(params))
         ascent = newton(replace(self.objective, spec=spec), start, EMControl(maxiter=200))
-        if ascent.status[0] not in (EMStatus.CONVERGED, EMStatus.BOUNDARY, EMStatus.STALLED):
+        status = ascent.status[0]
+        if status is EMStatus.COLLAPSED:
+            return None
+        if status not in (EMStatus.CONVERGED, EMStatus.BOUNDARY, EMStatus.STALLED):
             raise SmmixError(
-                "The profile likelihood could not be followed: with the parameter held, the fit "
-                f"{ascent.status[0].value}; use conf_int or bootstrap."
+                "The profile likelihood could not be followed; use conf_int or bootstrap. Its "
+                f"search ended with: {status.value}."
             )
-        return self.coordinates.from_working(ascent.params), float(ascent.loglike[0])
+        whole = self.objective
+        sizes = component_sizes(whole.spec, ascent.params, whole.source)
+        told = judged(whole.spec, ascent.params, sizes)
+        if told.degenerate.any() and not self.degenerate:
+            return None
+        found = self.coordinates.from_working(ascent.params)
+        return _Point(found, float(ascent.loglike[0]), float(told.total[0]))
+
+    def visible(self, params: MixtureParams) -> np.ndarray:
+        """Parameters as users see them, (V,)."""
+        full = self.specification.layout.pack(params)[0]
+        return self.specification.parameters.of_full(full)
+
+    @cached_property
+    def free(self) -> LinearMap:
+        """Visible parameters as a map of the free ones."""
+        specification = self.specification
+        origin = np.zeros(specification.layout.size)
+        if specification.spec.restriction is not None:
+            origin = specification.spec.restriction.origin
+        back = np.linalg.pinv(specification.expand.basis)
+        return LinearMap(specification.tangent[1], back @ origin)
 
 
 @dataclass
-class _Profile:
-    """Profile of one visible parameter around the maximum."""
+class _Branch:
+    """Profile of one visible parameter around a mode."""
 
     surface: _Surface
     name: str
@@ -129,29 +208,24 @@ class _Profile:
     error: float
     direction: np.ndarray
     transform: Transform
-    height: float
-    start: MixtureParams
+    peak: _Point
 
     @classmethod
-    def of(cls, fitted: Fitted, name: str) -> _Profile:
-        specification, params = fitted.specification, fitted.params
+    def of(cls, surface: _Surface, name: str, peak: _Point) -> _Branch | None:
+        """The branch of a mode; None where its information is not positive definite."""
+        specification = surface.specification
         position = specification.param_names.index(name)
         full, visible = specification.tangent
         if not visible[position].any():
             raise SmmixError(f"{name!r} is held at a fixed value, so it has no interval.")
-        info = information_at(specification, fitted.data, params)
-        information = -full.T @ info.hessian @ full
+        params = surface.visible(peak.params)
+        info = information_at(specification, surface.data, params)
         try:
-            lower = np.linalg.cholesky(information)
+            lower = np.linalg.cholesky(-full.T @ info.hessian @ full)
         except np.linalg.LinAlgError:
-            raise SmmixError(
-                "The fit is no maximum (its information is not positive definite), so the "
-                "likelihood has no profile around it; fit again with more n_starts."
-            ) from None
+            return None
         half = np.linalg.solve(lower, visible.T)
         column = half.T @ half[:, position]
-        surface = _Surface.of(fitted)
-        start, height = surface.climb(fitted.unpacked, specification.spec.restriction)
         return cls(
             surface,
             name,
@@ -160,20 +234,8 @@ class _Profile:
             float(np.sqrt(column[position])),
             column / column[position],
             specification.parameters.rows[position].transform,
-            height,
-            start,
+            peak,
         )
-
-    @cached_property
-    def free(self) -> LinearMap:
-        """Visible parameters as a map of the free ones."""
-        specification = self.surface.specification
-        visible = specification.tangent[1]
-        origin = np.zeros(specification.layout.size)
-        if specification.spec.restriction is not None:
-            origin = specification.spec.restriction.origin
-        back = np.linalg.pinv(specification.expand.basis)
-        return LinearMap(visible, back @ origin)
 
     def value(self, distance: float) -> float:
         """Parameter value at a signed distance in standard errors, in working coordinates."""
@@ -181,40 +243,57 @@ class _Profile:
         step = distance * self.error / self.transform.slope(at)
         return float(self.transform.natural(self.transform.working(at) + step))
 
-    def end(self, sign: float, reach: float) -> float:
-        """Where the profile has fallen by ``reach`` squared over two, on one side."""
-        state = {0.0: self.start}
+    def distance(self, value: float) -> float:
+        """The other way round."""
+        at = np.asarray(self.estimate)
+        with np.errstate(divide="ignore"):
+            step = self.transform.working(np.asarray(value)) - self.transform.working(at)
+        return float(step * self.transform.slope(at) / self.error)
+
+    def end(self, sign: float, top: _Point, reach: float, known: float) -> float:
+        """Where the profile is ``reach`` squared over two below ``top``, on one side.
+
+        That is ``known``, an end already found, where the branch does not go beyond it.
+        """
+        state = {0.0: self.peak.params}
 
         def gap(distance: float) -> float:
-            nearest = min(state, key=lambda known: abs(known - distance))
-            params, height = self.held(state[nearest], self.value(nearest), self.value(distance))
-            state[distance] = params
-            fall = 2.0 * (self.height - height)
-            if fall < -1e-6 * (1.0 + abs(self.height)):
-                raise SmmixError(
-                    f"The likelihood is higher (by {-fall / 2.0:.3g}) with {self.name!r} held at "
-                    f"{self.value(distance):.6g}, so the fit missed its maximum; fit again with "
-                    "more n_starts."
-                )
-            return float(np.sqrt(max(fall, 0.0))) - reach
+            nearest = min(state, key=lambda one: abs(one - distance))
+            value = self.value(distance)
+            point = self.held(state[nearest], self.value(nearest), value)
+            if point is None or self.is_chance(point, top, value):
+                return reach
+            state[distance] = point.params
+            return float(np.sqrt(max(2.0 * (top.height - point.height), 0.0))) - reach
 
-        near, far = 0.0, sign * reach
+        near = self.distance(known)
+        if sign * near >= FARTHEST or (near != 0.0 and gap(near) >= 0.0):
+            return known
+        far = near + sign * reach
         while (miss := gap(far)) < 0.0:
-            if abs(far) >= FARTHEST:
+            if sign * far >= FARTHEST:
                 return float(self.transform.natural(np.asarray(sign * np.inf)))
             near = far
             factor = 1.1 * reach / max(miss + reach, 0.5 * reach)
             far = sign * min(abs(far) * float(np.clip(factor, 1.2, 2.0)), FARTHEST)
-        if near == 0.0:
-            return self.value(_root(gap, sign * 1e-3 * reach, far))
-        return self.value(_root(gap, near, far))
+        return self.value(float(optimize.brentq(gap, near, far, xtol=ACCURACY, rtol=1e-12)))
 
-    def held(
-        self, params: MixtureParams, before: float, value: float
-    ) -> tuple[MixtureParams, float]:
+    def is_chance(self, point: _Point, top: _Point, value: float) -> bool:
+        """Whether a held maximum is higher than the fit, and by the rule no better."""
+        lead = point.height - top.height
+        if lead <= 1e-6 * (1.0 + abs(top.height)):
+            return False
+        if point.worth <= top.worth:
+            return True
+        raise SmmixError(
+            f"The likelihood is higher (by {lead:.3g}) with {self.name!r} held at {value:.6g}, so "
+            "the fit missed its maximum; fit again with more n_starts."
+        )
+
+    def held(self, params: MixtureParams, before: float, value: float) -> _Point | None:
         """Maximum with the parameter held at ``value``, from the one at ``before``."""
-        specification = self.surface.specification
-        row, origin = self.free.basis[self.position], self.free.origin[self.position]
+        specification, free = self.surface.specification, self.surface.free
+        row, origin = free.basis[self.position], free.origin[self.position]
         pivot = int(np.argmax(np.abs(row)))
         others = np.delete(np.arange(row.size), pivot)
         basis = np.zeros((row.size, row.size - 1))
@@ -238,7 +317,3 @@ class _Profile:
             step_ = np.clip((moved[places] - here) / row.transform.slope(here), -1.0, 1.0)
             moved[places] = row.transform.natural(row.transform.working(here) + step_)
         return specification.layout.unpack(moved)
-
-
-def _root(function: Any, near: float, far: float) -> float:
-    return float(optimize.brentq(function, near, far, xtol=ACCURACY, rtol=1e-12))
