@@ -50,8 +50,8 @@ def family_of(given: Any) -> Any:
     return maker(**options)
 
 
-def model_of(case: dict[str, Any], data: pd.DataFrame) -> Any:
-    """The model of a case."""
+def model_of(case: dict[str, Any], data: pd.DataFrame, **more: Any) -> Any:
+    """The model of a case, with further options."""
     given, k = case["model"], case["model"]["k"]
     kinds = given["families"]
     one = isinstance(kinds, str) or (isinstance(kinds[0], str) and isinstance(kinds[1], dict))
@@ -70,7 +70,7 @@ def model_of(case: dict[str, Any], data: pd.DataFrame) -> Any:
         options["common"] = f"~ {given['common']}"
     if given.get("shared_nuisance"):
         options["shared"] = [parameter.name for parameter in families.read_family(family).nuisance]
-    return smmix.from_formula(given["formula"], data, k, family=family, **options)
+    return smmix.from_formula(given["formula"], data, k, family=family, **options, **more)
 
 
 def natural(component: dict[str, Any], suffix: str = "") -> dict[str, float]:
