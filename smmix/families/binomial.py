@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import bdtr, gammaln
+from scipy.special import bdtr
 
 from smmix.core.family import Derivatives, Working
+from smmix.families.counts import log_factorial
 from smmix.families.exponential import (
     LARGEST,
     Array,
@@ -76,11 +77,15 @@ class Binomial(ExponentialFamily):
         trials = _trials(aux)
         failures = trials - y
         log_density = y * log_success
-        log_density += failures * log_failure
+        log_failure *= failures
+        log_density += log_failure
         if aux is not None:
-            log_density += gammaln(trials + 1.0) - gammaln(y + 1.0) - gammaln(failures + 1.0)
-        weight = np.maximum(-trials * success * failure, 1.0 / LARGEST)
-        residual = y * success + failures * failure
+            log_density += log_factorial(trials) - log_factorial(y) - log_factorial(failures)
+        weight = success * failure
+        weight *= -trials
+        np.maximum(weight, 1.0 / LARGEST, out=weight)
+        residual = y * success
+        residual += np.multiply(failures, failure, out=log_failure)
         residual /= weight
         if outside is not None:
             log_density[outside] = -np.inf

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from scipy.special import gammaln
 
 from smmix.families.exponential import Array, Aux, first_not, smallest_reaching
 from smmix.families.scored import ScoredFamily
 
-__all__ = ["CountFamily", "of_counts", "poisson_draws"]
+__all__ = ["CountFamily", "log_factorial", "of_counts", "poisson_draws"]
 
 #: The largest mean of a Poisson draw that NumPy makes.
 LARGEST_DRAWN = 1e18
+LOG_FACTORIALS = gammaln(np.arange(1.0, 1025.0))
 
 
 class CountFamily(ScoredFamily):
@@ -41,5 +43,16 @@ def of_counts(function: Callable[[Array, Array], Array], y: Array, own: Array) -
     """A function of y and a: once for each count where components have one a for all rows."""
     if own.shape[-1] > 1 or y.ndim > 1:
         return function(y, own)
-    values, index = np.unique(y, return_inverse=True)
+    if y.max(initial=0.0) < y.size:
+        index: Array = y.astype(np.intp)
+        values = np.arange(index.max(initial=0) + 1.0)
+    else:
+        values, index = np.unique(y, return_inverse=True)
     return function(values, own)[..., index]
+
+
+def log_factorial(y: Array) -> Array:
+    """Logarithm of y!, from a table where all are small."""
+    if y.max(initial=0.0) < LOG_FACTORIALS.size:
+        return LOG_FACTORIALS[y.astype(np.intp)]
+    return np.asarray(gammaln(y + 1.0))

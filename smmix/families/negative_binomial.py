@@ -6,15 +6,22 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from scipy.special import betainc, betaincc, gammaln, log1p, pdtr, pdtrc
+from scipy.special import betainc, betaincc, log1p, pdtr, pdtrc
 
 from smmix.core.family import Derivatives, Nuisance, Working
 from smmix.core.transforms import LOG
 from smmix.errors import SmmixError
-from smmix.families.counts import CountFamily, of_counts, poisson_draws
+from smmix.families.counts import CountFamily, log_factorial, of_counts, poisson_draws
 from smmix.families.exponential import LARGEST, Array, Aux, mean_of
 from smmix.families.location_scale import is_finite_number
-from smmix.families.rising import log_ratios, log_rising, rising_bend, rising_slope
+from smmix.families.rising import (
+    log_ratio,
+    log_ratio_bend,
+    log_ratio_gap,
+    log_rising,
+    rising_bend,
+    rising_slope,
+)
 
 __all__ = ["NegativeBinomial"]
 
@@ -109,20 +116,20 @@ class NegativeBinomial(CountFamily):
         return _State(mean, alpha / mean, alpha, alpha)
 
     def evaluate(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> Working:
-        factorial = gammaln(y + 1.0)
+        factorial = log_factorial(y)
         mean, log_mean, *_ = mean_of(self.link, eta)
         state = self._state(mean, nuisance)
         log = log1p(state.x)
         log_density = y * (log_mean - log)
         log_density += of_counts(log_rising, y, state.own)
-        ratio, *_ = log_ratios(state.x)
-        log_density -= mean * ratio
+        pulled = mean * log_ratio(state.x)
+        log_density -= pulled
         log_density -= factorial
         weight = mean / (1.0 + state.x)
         if self.kind == 2:
             return Working(log_density, y / mean - 1.0, weight, state)
         slope = rising_slope(y, state.own)
-        score = y - slope - mean * ratio
+        score = y - slope - pulled
         return Working(log_density, score / weight, weight, state._replace(slope=slope))
 
     def sums(self, y: Array, aux: Aux, working: Working, nuisance: Array) -> list[Array]:
@@ -138,16 +145,15 @@ class NegativeBinomial(CountFamily):
         curve = rising_bend(y, own, slope)
         q = 1.0 / (1.0 + x)
         part = x * q
-        ratio, gap, bend = log_ratios(x)
         weight = np.asarray(working.weight)
         in_alpha = _in_alpha(y, state, slope)
-        twice = (curve + y * part**2 - mean * bend) / alpha**2
+        twice = (curve + y * part**2 - mean * log_ratio_bend(x)) / alpha**2
         if self.kind == 2:
             in_eta = -weight * (1.0 + own * y) * q
             mixed = -(y - mean) * part * q / alpha
         else:
-            in_eta = slope + curve - mean * ratio
-            mixed = (mean * gap - slope - curve) / alpha
+            in_eta = slope + curve - mean * log_ratio(x)
+            mixed = (mean * log_ratio_gap(x) - slope - curve) / alpha
         d = len(self.nuisance)
         return Derivatives(
             first=[weight * working.residual, in_alpha][: 1 + d],
@@ -187,5 +193,5 @@ def _slope(y: Array, state: _State) -> Array:
 
 def _in_alpha(y: Array, state: _State, slope: Array) -> Array:
     """Derivative of the log-density in alpha."""
-    _, gap, _ = log_ratios(state.x)
-    return np.asarray((slope - y * state.x / (1.0 + state.x) + state.mean * gap) / state.alpha)
+    gap = state.mean * log_ratio_gap(state.x)
+    return np.asarray((slope - y * state.x / (1.0 + state.x) + gap) / state.alpha)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln, pdtr
+from scipy.special import pdtr
 
 from smmix.core.family import Derivatives, Working
+from smmix.families.counts import log_factorial
 from smmix.families.exponential import (
     Array,
     Aux,
@@ -59,7 +60,7 @@ class Poisson(ExponentialFamily):
         mean = mean_of(self.link, eta)
         log_density = y * mean.log
         log_density -= mean.value
-        log_density -= gammaln(y + 1.0)
+        log_density -= log_factorial(y)
         if mean.outside is not None:
             log_density[mean.outside] = -np.inf
         residual, weight = working_terms(y / mean.value, mean, self.power)

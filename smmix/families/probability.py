@@ -31,20 +31,21 @@ def log_probabilities(
 
 
 def _logit(eta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    positive = eta.real > 0.0
     # The exponential of minus the magnitude, by products that complex numbers pass too.
-    odds = np.exp(eta * np.where(positive, -1.0, 1.0))
-    total = 1.0 + odds
-    likelier = 1.0 / total
-    rarer = odds * likelier
-    common = np.log(total)
+    odds = eta * np.copysign(1.0, -eta.real)
+    np.exp(odds, out=odds)
+    likelier = 1.0 + odds
+    log_failure = np.log(likelier)
+    np.negative(log_failure, out=log_failure)
     log_success = np.minimum(eta, 0.0)
-    log_success -= common
-    log_failure = -np.maximum(eta, 0.0)
-    log_failure -= common
-    success = np.where(positive, rarer, likelier)
-    np.negative(likelier, out=likelier)
-    failure = np.where(positive, likelier, -rarer)
+    log_success += log_failure
+    log_failure -= np.maximum(eta, 0.0)
+    np.reciprocal(likelier, out=likelier)
+    odds *= likelier
+    positive = eta.real > 0.0
+    success = np.where(positive, odds, likelier)
+    failure = np.where(positive, likelier, odds)
+    np.negative(failure, out=failure)
     return log_success, log_failure, success, failure
 
 

@@ -7,12 +7,20 @@ Digital Library of Mathematical Functions, 5.11.1), which leaves no large number
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import gammaln, log1p, loggamma, psi, zeta
 
-__all__ = ["log_ratios", "log_rising", "rising_bend", "rising_slope"]
+__all__ = [
+    "log_ratio",
+    "log_ratio_bend",
+    "log_ratio_gap",
+    "log_rising",
+    "rising_bend",
+    "rising_slope",
+]
 
 #: From this r on the series are exact to rounding.
 LARGE = 32.0
@@ -35,43 +43,68 @@ def _sides(a: np.ndarray) -> _Sides:
     return _Sides(small, np.where(small, a, 0.01), 1.0 / np.where(small, 1.0, a))
 
 
+def _where_small(
+    t: np.ndarray, near: Callable[[np.ndarray], np.ndarray], far: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """``near`` of the t below `SMALL` and ``far`` of the others."""
+    small = t.real < SMALL
+    if not small.any():
+        return far(t)
+    if small.all():
+        return near(t)
+    out = np.empty_like(t)
+    out[small], out[~small] = near(t[small]), far(t[~small])
+    return out
+
+
+def _fall_series(t: np.ndarray) -> np.ndarray:
+    series = np.zeros_like(t)
+    for k in range(TERMS, 0, -1):
+        series = t * (1.0 / (k + 1.0) - series)
+    return series
+
+
+def _bend_series(t: np.ndarray) -> np.ndarray:
+    series = np.zeros_like(t)
+    for k in range(TERMS + 1, 1, -1):
+        series = t * ((k - 1.0) / (k + 1.0) - series)
+    return -t * series
+
+
 def _fall(t: np.ndarray) -> np.ndarray:
     """1 - log(1 + t) / t, which is minus t times the derivative of log(1 + t) / t."""
-    near = np.where(t.real < SMALL, t, 0.0)
-    series = np.zeros_like(near)
-    for k in range(TERMS, 0, -1):
-        series = near * (1.0 / (k + 1.0) - series)
-    far = np.where(t.real < SMALL, 1.0, t)
-    return np.where(t.real < SMALL, series, 1.0 - log1p(far) / far)
+    return _where_small(t, _fall_series, lambda far: 1.0 - log1p(far) / far)
 
 
 def _bend(t: np.ndarray) -> np.ndarray:
     """Of order t^2: t / (1 + t) - 2 (1 - log(1 + t) / t)."""
-    near = np.where(t.real < SMALL, t, 0.0)
-    series = np.zeros_like(near)
-    for k in range(TERMS + 1, 1, -1):
-        series = near * ((k - 1.0) / (k + 1.0) - series)
-    far = np.where(t.real < SMALL, 1.0, t)
-    return np.where(
-        t.real < SMALL, -near * series, far / (1.0 + far) - 2.0 * (1.0 - log1p(far) / far)
+    return _where_small(
+        t, _bend_series, lambda far: far / (1.0 + far) - 2.0 * (1.0 - log1p(far) / far)
     )
 
 
-def log_ratios(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """R = log(1 + x) / x, minus x times its derivative, and x^2 times its second derivative.
+def log_ratio(x: np.ndarray) -> np.ndarray:
+    """R = log(1 + x) / x, exact for small x, and for large, where it vanishes."""
+    return _where_small(x, lambda near: 1.0 - _fall_series(near), lambda far: log1p(far) / far)
 
-    They are exact for small x, where the last two are of order x and x^2, and for large x, where
-    all three vanish.
-    """
-    near = x.real < SMALL
-    far = np.where(near, 1.0, x)
-    ratio, q = log1p(far) / far, 1.0 / (1.0 + far)
-    part, fall = x / (1.0 + x), _fall(x)
-    return (
-        np.where(near, 1.0 - fall, ratio),
-        np.where(near, part - fall, ratio - q),
-        np.where(near, part**2 + _bend(x), 2.0 * ratio - 3.0 * q + q * q),
+
+def log_ratio_gap(x: np.ndarray) -> np.ndarray:
+    """Minus x times the derivative of R, of order x for small x."""
+    return _where_small(
+        x,
+        lambda near: near / (1.0 + near) - _fall_series(near),
+        lambda far: log1p(far) / far - 1.0 / (1.0 + far),
     )
+
+
+def log_ratio_bend(x: np.ndarray) -> np.ndarray:
+    """x^2 times the second derivative of R, of order x^2 for small x."""
+
+    def far_bend(far: np.ndarray) -> np.ndarray:
+        q = 1.0 / (1.0 + far)
+        return 2.0 * log1p(far) / far - 3.0 * q + q * q
+
+    return _where_small(x, lambda near: (near / (1.0 + near)) ** 2 + _bend_series(near), far_bend)
 
 
 def log_rising(y: np.ndarray, a: np.ndarray) -> np.ndarray:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import expit, gammaln, pdtr, pdtrc
+from scipy.special import expit, pdtr, pdtrc
 
 from smmix.core.family import Derivatives, Nuisance, Working
 from smmix.core.transforms import IDENTITY, LOGIT
 from smmix.errors import SmmixError
-from smmix.families.counts import CountFamily, poisson_draws
+from smmix.families.counts import CountFamily, log_factorial, poisson_draws
 from smmix.families.exponential import Array, Aux, mean_of
 from smmix.families.inflation import in_logit_terms, in_probability, inflated
 from smmix.families.links import LINKS
@@ -114,7 +114,7 @@ class ZeroInflatedPoisson(CountFamily):
         return np.asarray(np.linalg.lstsq(aux, level, rcond=None)[0])
 
     def evaluate(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> Working:
-        factorial = gammaln(y + 1.0)
+        factorial = log_factorial(y)
         rate, log_rate, *_ = mean_of(self.link, eta)
         rows = inflated(y, rate, self._logit(aux, nuisance))
         log_density = rows.log_kept - rate + y * log_rate - factorial

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expm1, gammainc, gammaln, pdtr
+from scipy.special import expm1, gammainc, pdtr
 
 from smmix.core.family import Derivatives, Working
-from smmix.families.counts import CountFamily, poisson_draws
+from smmix.families.counts import CountFamily, log_factorial, poisson_draws
 from smmix.families.exponential import Array, Aux, mean_of
 from smmix.families.links import LINKS
 
@@ -49,7 +49,7 @@ class ZeroTruncatedPoisson(CountFamily):
 
     def evaluate(self, y: Array, aux: Aux, eta: Array, nuisance: Array) -> Working:
         beyond = y - 1.0
-        factorial = gammaln(y + 1.0)
+        factorial = log_factorial(y)
         rate, log_rate, *_ = mean_of(self.link, eta)
         log_density = beyond * log_rate
         log_density -= rate
