@@ -11,8 +11,10 @@ import numpy as np
 from smmix.core.blocks import Block
 from smmix.core.components import Components, Evaluated, RowComponents
 from smmix.core.family import Family
+from smmix.core.group_components import GroupComponents
 from smmix.core.mixing import Mixing, Prior
 from smmix.core.params import LinearMap, MixtureParams, ParamLayout
+from smmix.core.random_effects import RandomEffects
 from smmix.core.scale import is_bounded, penalty, penalty_value, predictor_unit, spread
 from smmix.core.statistics import EStats
 
@@ -35,6 +37,9 @@ class MixtureSpec:
         Nuisance parameters that all components share.
     start : ndarray, (1 or K, d), or None
         Nuisance parameters of one regression of all rows, where runs begin; None stands for ones.
+    least_rows : float
+        Rows below which a component is no estimate, whatever its coefficients need: those of as
+        many groups as it has random effects and one besides.
     """
 
     family: Family
@@ -44,11 +49,19 @@ class MixtureSpec:
     coef_basis: np.ndarray | None = None
     shared: frozenset[str] = frozenset()
     start: np.ndarray | None = None
+    least_rows: float = 0.0
 
     @cached_property
     def components(self) -> Components:
         """What the engine knows of the components."""
-        return RowComponents(self.family, self.shared, self.coef_basis, self.reference)
+        rows = RowComponents(self.family, self.shared, self.coef_basis, self.reference)
+        return rows if self.random is None else GroupComponents(rows, self.random)
+
+    @property
+    def random(self) -> RandomEffects | None:
+        """Random effects of the groups, whose covariances follow sigma; None without any."""
+        found: RandomEffects | None = getattr(self.family, "random", None)
+        return found
 
     @cached_property
     def reference(self) -> Any:

@@ -22,6 +22,7 @@ from smmix.families.gaussian import Gaussian
 from smmix.families.inverse_gaussian import InverseGaussian
 from smmix.families.laplace import Laplace
 from smmix.families.measured_gaussian import MeasuredGaussian
+from smmix.families.mixed_gaussian import MixedGaussian
 from smmix.families.negative_binomial import NegativeBinomial
 from smmix.families.ordered import Ordered
 from smmix.families.point_mass import PointMass
@@ -185,4 +186,6 @@ def family_from_plain(plain: dict[str, Any]) -> Family:
     options = {key: value for key, value in plain.items() if key != "name"}
     if plain["name"] == FamilyList.name:
         return FamilyList(tuple(map(family_from_plain, options["families"])))
+    if plain["name"] == MixedGaussian.name:
+        return MixedGaussian.of(**options)
     return _maker(plain["name"])(**options)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from smmix.core.blocks import Block
+from smmix.core.information import information
 from smmix.core.linalg import dependent_columns, solve_gram
 from smmix.core.scale import spread
 from smmix.errors import SmmixError
@@ -16,7 +17,7 @@ from smmix.mixture.observed import Observed
 from smmix.mixture.specification import Specification
 from smmix.search.modes import Modes, chosen
 from smmix.search.rule import Clause
-from smmix.support.frames import joined
+from smmix.support.frames import joined, quoted
 
 __all__ = ["check_estimable", "exact_marked", "refuse_far_start"]
 
@@ -57,11 +58,39 @@ def check_estimable(specification: Specification, observed: Observed) -> None:
             f"There are {observed.n_groups} groups for k={specification.k} components; each "
             "component needs a group of its own."
         )
+    if specification.spec.random is not None:
+        refuse_unidentified_effects(specification, observed)
     exact = observed.pooled.spread <= EXACT_FIT * max(-low, high)
     if specification.family.location_scale and exact:
         raise SmmixError(
             f"The regressors fit {name!r} exactly; there is no variation left for "
             "a mixture to explain."
+        )
+
+
+def refuse_unidentified_effects(specification: Specification, observed: Observed) -> None:
+    """Refuse random effects that the groups' rows cannot tell from errors, or too few groups."""
+    spec, n_groups = specification.spec, observed.n_groups
+    random = spec.random
+    assert random is not None
+    assert n_groups is not None
+    needed = specification.k * (random.q + 1)
+    if n_groups < needed:
+        raise SmmixError(
+            f"There are {n_groups} groups for k={specification.k} components with "
+            f"{quoted(random.names)} as random effects: at least {needed} are needed; use a "
+            "smaller k or fewer random effects."
+        )
+    # Without effects the information on variances is that of the design alone.
+    params = spec.base(1)
+    params.nuisance[..., 1:] = 0.0
+    at = spec.layout.component(0)[spec.layout.p :][: spec.layout.d]
+    info = observed.source.reduce(lambda b: information(spec, params, b, cross_products=False))
+    found = info.complete[0][np.ix_(at, at)]
+    if not solve_gram(found, np.zeros(len(at)))[1] or (np.diag(found) == 0.0).any():
+        raise SmmixError(
+            f"The groups have too few rows to tell the random effects {quoted(random.names)} from "
+            "the errors: leave out effects, or try random_cov='diagonal'."
         )
 
 

@@ -31,9 +31,13 @@ def warn_of(fitted: Fitted) -> None:
         warnings.warn(told, DegenerateComponentWarning, stacklevel=user_level())
     if fitted.boundary and not mode.degenerate:
         words = " ".join(entry.words for entry in fitted.boundary)
+        if any(entry.held for entry in fitted.boundary):
+            words += (
+                " There are no standard errors of what goes there; leave it out, share it, or use "
+                "the model that is its limit."
+            )
         warnings.warn(
-            f"The maximum lies at the boundary: {words} There are no standard errors of what goes "
-            "there; leave it out, share it, or use the model that is its limit.",
+            f"The maximum lies at the boundary: {words}",
             BoundaryWarning,
             stacklevel=user_level(),
         )

@@ -158,7 +158,12 @@ class Influence:
             transform = specification.parameters.rows[i].transform
             step = -steps[:, i] / transform.slope(params[i])
             moved[:, i] = transform.natural(transform.working(params[i]) + step)
-        return specification.layout.unpack(specification.expand.full(moved))
+        unpacked = specification.layout.unpack(specification.expand.full(moved))
+        random = specification.spec.random
+        if random is not None:
+            # The nearest covariances where a step has left them.
+            unpacked.nuisance[..., 1:] = random.moved(unpacked.nuisance[..., 1:], np.zeros(1))
+        return unpacked
 
     def summary_frame(self) -> pd.DataFrame:
         """Everything that leaving out a unit would change.

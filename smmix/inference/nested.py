@@ -68,6 +68,11 @@ def compare_lr_test(results: Fit, restricted: Fit) -> LRTest:
         ) from None
     _check_comparable(whole, part)
     large, small = whole.specification, part.specification
+    if large.spec.random != small.spec.random:
+        raise SmmixError(
+            "The fits have different random effects: where one has no variance it is at the "
+            "boundary, and the ratio has no chi-squared distribution; compare information criteria."
+        )
     df = large.tangent[0].shape[1] - small.tangent[0].shape[1]
     if df <= 0 or not _is_nested(part, whole):
         raise SmmixError(

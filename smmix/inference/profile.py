@@ -93,6 +93,13 @@ def profile_likelihood_ci(results: Fit, name: str, alpha: float = 0.05) -> pd.Se
             "With sampling weights the likelihood is a pseudo-likelihood, whose profile has no "
             "chi-squared scale; use conf_int."
         )
+    random = specification.spec.random
+    row = specification.parameters.rows[specification.param_names.index(name)]
+    if random is not None and row.term in random.parameters:
+        raise SmmixError(
+            f"{name} belongs to a covariance matrix, of which no single entry can be held; use "
+            "conf_int or bootstrap."
+        )
     reach = float(np.sqrt(stats.chi2.isf(alpha, 1)))
     surface = _Surface.of(fitted)
     own = surface.climb(fitted.unpacked, specification.spec.restriction)

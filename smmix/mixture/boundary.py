@@ -28,12 +28,15 @@ class Boundary(NamedTuple):
     kind : {"coef", "nuisance", "mixing"}
     words : str
         What it means, in a sentence.
+    held : bool
+        Whether the parameter stays at its limit, and has no standard error.
     """
 
     parameter: str
     limit: float
     kind: str
     words: str
+    held: bool = True
 
 
 def boundaries(

@@ -179,9 +179,9 @@ class Fitted:
 
     @property
     def at_boundary(self) -> list[int]:
-        """Positions of the parameters whose maximum lies at the end of their range."""
+        """Positions of the parameters that stay at the end of their range."""
         names = self.specification.param_names
-        return [names.index(entry.parameter) for entry in self.boundary]
+        return [names.index(entry.parameter) for entry in self.boundary if entry.held]
 
     def conf_int(self, alpha: float = 0.05) -> np.ndarray:
         """Symmetric intervals of level 1 - ``alpha``, (V, 2)."""

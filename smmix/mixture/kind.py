@@ -9,13 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from smmix.core.family import Family
+from smmix.core.random_effects import RandomEffects
 from smmix.errors import SmmixError
 from smmix.families import Gaussian, MeasuredGaussian, read_family
+from smmix.families.mixed_gaussian import MixedGaussian
 from smmix.formula import Design
 from smmix.support.checks import check_choice, listed
 from smmix.support.frames import placed, row_name
 
 __all__ = ["Kind", "as_read", "measured", "suited"]
+
+#: Covariances of random effects: one for each component, one for all, or independent effects.
+RANDOM_COV = ("free", "equal", "diagonal")
 
 
 class Kind(NamedTuple):
@@ -26,10 +31,13 @@ class Kind(NamedTuple):
     family : Family
     shared : set of str
         Nuisance parameters that all components share.
+    random_cov : {"free", "equal", "diagonal"}, or None
+        Covariance of the random effects; None without any.
     """
 
     family: Family
     shared: frozenset[str]
+    random_cov: str | None = None
 
     @classmethod
     def of(cls, family: Any, k: int, variance: str, shared: Sequence[str] | str | None) -> Kind:
@@ -71,6 +79,43 @@ class Kind(NamedTuple):
                     f"shared names {name!r}, which is no parameter of {family.label} beside the "
                     f"coefficients; {own}."
                 )
+
+    def with_random(self, random: Any, random_cov: str, groups: Any) -> Kind:
+        """The same with random effects, where a formula of them is given.
+
+        Raises
+        ------
+        SmmixError
+            If the family can have none, there are no groups, or the covariance is of no such kind.
+        """
+        check_choice("random_cov", random_cov, RANDOM_COV)
+        if random is None:
+            if random_cov != "free":
+                raise SmmixError(
+                    "random_cov is the covariance of random effects; name these as random='~ 1', "
+                    "or leave it out."
+                )
+            return self
+        if not isinstance(random, str):
+            raise SmmixError(f"random must be a formula such as '~ 1 + age', not {random!r}.")
+        if self.family != Gaussian():
+            raise SmmixError(
+                "random means nothing beside this family: random effects are those of Gaussian "
+                "components with an identity link; leave random or family out."
+            )
+        if groups is None:
+            raise SmmixError(
+                "Random effects belong to groups of rows; name the column of the groups as "
+                "groups='id', or leave random out."
+            )
+        effects = RandomEffects((), random_cov == "diagonal")
+        return Kind(MixedGaussian(formula=random, random=effects), self.shared, random_cov)
+
+    def shared_by(self, family: Family) -> frozenset[str]:
+        """Parameters that components share, those of one covariance for all among them."""
+        if self.random_cov == "equal" and isinstance(family, MixedGaussian):
+            return self.shared.union(family.random.parameters)
+        return self.shared
 
 
 def measured(family: Any, error_variance: str) -> Any:

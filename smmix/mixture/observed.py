@@ -170,7 +170,7 @@ class Observed:
 
 def without_rows(design: Design) -> Design:
     """The names of a design, and how many rows it lacked."""
-    nothing: dict[str, Any] = dict.fromkeys(("concomitant", *PER_ROW, "frame"))
+    nothing: dict[str, Any] = dict.fromkeys(("concomitant", "aux", *PER_ROW, "frame"))
     del nothing["exposure"]
     empty = np.empty((0, len(design.exog_names)))
     index = pd.RangeIndex(0)

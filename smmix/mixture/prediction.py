@@ -13,6 +13,8 @@ from smmix.core.family import Family
 from smmix.core.family_list import members
 from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
+from smmix.mixture.effects import conditional_means, group_densities
+from smmix.mixture.observed import Observed
 from smmix.mixture.rows import Rows
 from smmix.mixture.specification import Specification
 from smmix.support.checks import check_choice
@@ -31,6 +33,7 @@ __all__ = [
 
 WHICH = (
     "mean", "components", "linear", "variance", "prob", "posterior", "label", "cdf", "quantile",
+    "conditional",
 )  # fmt: skip
 #: Those of them that mean nothing without the response.
 NEED_RESPONSE = ("posterior", "label", "cdf")
@@ -230,16 +233,20 @@ def posterior_probabilities(model: Specification, params: MixtureParams, rows: R
     prior = law.prior
     y = np.full(len(rows.index), np.nan) if rows.endog is None else rows.endog
     unknown = np.isnan(y)
-    told = law.log_density(np.where(unknown, START, y))
-    told[unknown] = 0.0
+    together = model.spec.random is not None
+    if together:
+        told = group_densities(model, params, rows)
+    else:
+        told = law.log_density(np.where(unknown, START, y))
+        told[unknown] = 0.0
     told[np.isnan(prior).any(axis=1)] = np.nan
-    if rows.group_codes is not None and rows.repeat is not None:
+    if rows.group_codes is not None and rows.repeat is not None and not together:
         told *= rows.repeat[:, None]
     if rows.membership is not None:
         told += rows.membership
     with np.errstate(divide="ignore"):
         log_prior = np.log(prior)
-    if rows.group_codes is not None:
+    if rows.group_codes is not None and not together:
         told = _shared(told, rows.group_codes)
     joint = told + log_prior
     joint -= joint.max(axis=1, keepdims=True)
@@ -257,7 +264,12 @@ def _shared(told: np.ndarray, codes: np.ndarray) -> np.ndarray:
 
 
 def predict_rows(
-    model: Specification, params: MixtureParams, rows: Rows, which: str, q: Any = 0.5
+    model: Specification,
+    params: MixtureParams,
+    rows: Rows,
+    which: str,
+    q: Any = 0.5,
+    observed: Observed | None = None,
 ) -> pd.Series | pd.DataFrame:
     """Predictions for rows, labelled by their index.
 
@@ -270,6 +282,8 @@ def predict_rows(
         One of `WHICH`.
     q : float or sequence of float
         Levels of the quantiles.
+    observed : Observed, optional
+        Rows of the fit, which know its groups.
 
     Returns
     -------
@@ -295,6 +309,14 @@ def predict_rows(
         posterior = posterior_probabilities(model, params, rows)
         table = pd.DataFrame(posterior, rows.index, components)
         return table if which == "posterior" else labels_of(posterior, rows.index)
+    if which == "conditional":
+        if model.spec.random is None:
+            raise SmmixError(
+                "which='conditional' is for models with random effects; use which='mean'."
+            )
+        posterior = posterior_probabilities(model, params, rows)
+        means = conditional_means(model, params, rows, posterior, observed)
+        return pd.Series(means, rows.index, name=which)
     if which == "linear":
         return pd.DataFrame(linear_predictors(params, rows), rows.index, components)
     law = Law.of(model, params, rows)

@@ -41,6 +41,8 @@ class Rows:
         Log indicators of the components that a row may belong to.
     aux : ndarray, (m, a), or None
         What the family must know of each row beside its response.
+    groups : ndarray, (m,), or None
+        Groups as they are called.
     """
 
     exog: np.ndarray
@@ -52,6 +54,7 @@ class Rows:
     repeat: np.ndarray | None = None
     membership: np.ndarray | None = None
     aux: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
 
 def own_rows(observed: Observed) -> Rows:
@@ -68,6 +71,7 @@ def own_rows(observed: Observed) -> Rows:
         design.freq_weights,
         None if membership is None else units.to_rows(membership),
         design.aux,
+        design.groups,
     )
 
 
@@ -189,18 +193,25 @@ def _with_extras(model: Specification, rows: Rows, endog: Any, offset: Any, grou
     """Attach what the caller gives per row; an offset of the model that is not given is zero."""
     response = rows.endog if endog is None else _vector(endog, rows.index, "endog")
     shift = rows.offset if offset is None else _vector(offset, rows.index, "offset")
-    codes = None
+    codes = named = None
     if groups is not None:
         if not model.grouped:
             raise SmmixError("The model has no groups, so leave groups out of the call.")
         if np.ndim(groups) != 1:
             n = len(rows.index)
             raise SmmixError(f"groups must have {n} values, one for each new row.")
-        codes, _ = codes_of(_per_row(groups, rows.index, "groups"), "groups")
+        named = _per_row(groups, rows.index, "groups")
+        codes, _ = codes_of(named, "groups")
         # A row whose group is not known stands alone.
         alone = codes < 0
         codes[alone] = codes.max(initial=-1) + 1 + np.arange(alone.sum())
-    return replace(rows, endog=response, offset=shift, group_codes=codes)
+    return replace(
+        rows,
+        endog=response,
+        offset=shift,
+        group_codes=codes,
+        groups=None if named is None else named.to_numpy(),
+    )
 
 
 def _matrix(values: Any, names: list[str], what: str) -> np.ndarray:

@@ -14,7 +14,6 @@ from smmix.core.family_list import FamilyList, members
 from smmix.core.mixing import Mixing
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import LinearMap, MixtureParams, ParamLayout
-from smmix.core.transforms import LOG
 from smmix.errors import SmmixError
 from smmix.families import family_from_plain
 from smmix.formula import Design, FormulaSpec
@@ -23,6 +22,7 @@ from smmix.mixing.multinomial import MultinomialMixing
 from smmix.mixture.hypotheses import fixed_values
 from smmix.mixture.parameters import COEF, MIXING, NUISANCE, ParameterTable
 from smmix.mixture.per_component import checked_present
+from smmix.mixture.ranges import allowed, checked, refuse_held_entries
 from smmix.mixture.restrictions import (
     Equalities,
     refuse_out_of_range,
@@ -185,6 +185,16 @@ class Specification:
         """Whether components share their sigma ("equal") or each has its own ("free")."""
         return "equal" if "sigma" in self.shared else "free"
 
+    @property
+    def random_cov(self) -> str | None:
+        """The covariance of random effects: "free", "equal" or "diagonal"; None without any."""
+        random = self.spec.random
+        if random is None:
+            return None
+        if random.diagonal:
+            return "diagonal"
+        return "equal" if self.shared.issuperset(random.parameters) else "free"
+
     @cached_property
     def spec(self) -> MixtureSpec:
         """The mixture as the engine reads it."""
@@ -237,28 +247,11 @@ class Specification:
 
     def check_params(self, params: Any, what: str = "params", positive: bool = True) -> np.ndarray:
         """A parameter vector as an array (V,), refused when it cannot be one."""
-        vector = np.asarray(params)
-        if vector.dtype.kind not in "fc":
-            try:
-                vector = vector.astype(float)
-            except (TypeError, ValueError) as error:
-                raise SmmixError(f"{what} must be a vector of numbers ({error}).") from error
-        names = self.param_names
-        if vector.shape != (len(names),):
-            raise SmmixError(
-                f"{what} has the shape {vector.shape}; it must have {len(names)} entries: "
-                f"{', '.join(names)}."
-            )
-        bad = ~np.isfinite(vector)
-        if bad.any():
-            raise SmmixError(f"{what}: {names[int(np.argmax(bad))]} is not finite.")
-        outside = ~self.parameters.allowed(vector)
-        if positive and outside.any():
-            i = int(np.argmax(outside))
-            positive_only = self.parameters.rows[i].transform.name == LOG.name
-            needed = "positive" if positive_only else "inside its range"
-            raise SmmixError(f"{what}: {names[i]} = {vector[i]:g} must be {needed}.")
-        return vector
+        return checked(self.parameters, self.spec.random, params, what, positive)
+
+    def allowed(self, params: np.ndarray) -> np.ndarray:
+        """Whether each entry of a parameter vector (V,) lies inside its range, (V,) of bool."""
+        return allowed(self.parameters, self.spec.random, params)
 
     def satisfied(self, params: np.ndarray) -> np.ndarray:
         """An estimate (V,) with its restrictions imposed exactly.
@@ -291,6 +284,7 @@ class Specification:
         if self.equalities is not None:
             matrix = np.concatenate([self.equalities.matrix, matrix])
             values = np.concatenate([self.equalities.values, values])
+        refuse_held_entries(self.parameters, self.spec.random, matrix, what)
         equalities = solve_equalities(matrix, values, self.parameters)
         refuse_out_of_range(equalities, self.parameters, what)
         return replace(self, equalities=equalities)

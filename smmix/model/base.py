@@ -79,7 +79,7 @@ class Parts:
             design,
             int(k),
             family=family,
-            shared=kind.shared,
+            shared=kind.shared_by(family),
             fixed=fixed,
             present=present,
             hasconst=hasconst,

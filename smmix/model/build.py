@@ -30,11 +30,13 @@ def build_parts(
 ) -> Parts:
     """The parts of a model; ``eval_env`` counts from the caller of the calling function.
 
-    ``options`` are those of `build_design`.
+    ``options`` are those of `build_design`, and ``random_cov``.
     """
     if not isinstance(eval_env, int):
         raise SmmixError(f"eval_env must be a number of frames, not {eval_env!r}.")
     check_k(k)
+    random = options.pop("random")
+    kind = kind.with_random(random, options.pop("random_cov"), options.get("groups"))
     whole, parts = union_formula(formula, k)
     given = {
         "fixed": fixed,
@@ -43,6 +45,11 @@ def build_parts(
         "concomitant": options["concomitant"],
     }
     check_flag("hasconst", hasconst, optional=True)
+    if is_large(data) and random is not None:
+        raise SmmixError(
+            "Random effects need the rows in memory; fit a sample of the groups, or leave random "
+            "out."
+        )
     if is_large(data):
         return Parts(*build_large(whole, parts, data, k, kind, eval_env + 2, options, given))
     read = read_response(whole, as_frame(data), kind.family)

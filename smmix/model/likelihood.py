@@ -87,7 +87,7 @@ class MixtureLikelihood(MixtureModel):
         -5.257
         """
         vector = self.check_params(params, positive=False)
-        if not self.specification.parameters.allowed(vector).all():
+        if not self.specification.allowed(vector).all():
             return -np.inf
         unpacked, spec = self.unpack(vector), self.spec
         return self.source.reduce(lambda b: spec.e_step(unpacked, b).loglike, self.k)[0]
@@ -233,4 +233,5 @@ class MixtureLikelihood(MixtureModel):
             )
         )
         unpacked = self.unpack(self.check_params(params))
-        return predict_rows(self.specification, unpacked, rows, which, q).to_numpy()
+        observed = self.observed
+        return predict_rows(self.specification, unpacked, rows, which, q, observed).to_numpy()

@@ -148,6 +148,8 @@ class MixtureOLS(MixtureRegression):
         offset: Any = None,
         known: Any = None,
         variance: str = "free",
+        random: str | None = None,
+        random_cov: str = "free",
         common: Sequence[str] | str | None = None,
         fixed: Mapping[str, float] | None = None,
         subset: Any = None,
@@ -175,6 +177,12 @@ class MixtureOLS(MixtureRegression):
         common : list of str, or str, optional
             Terms whose coefficients all components share, as names or as a formula; those that
             ``formula`` lacks are added.
+        random : str, optional
+            One-sided formula of random effects inside the components, such as "~ 1 + age": person
+            (group) g in component c has y_g ~ N(X b_c, Z D_c Z' + sigma_c^2 I), a growth mixture.
+            Gaussian family, with ``groups``.
+        random_cov : {"free", "equal", "diagonal"}
+            Whether each component has its own D, all share one, or effects are independent.
         subset : str, mask, slice or list of labels, optional
             Rows of ``data`` to use.
         missing : {"drop", "raise", "none"}
@@ -214,6 +222,8 @@ class MixtureOLS(MixtureRegression):
             prob_weights=prob_weights,
             offset=offset,
             known=known,
+            random=random,
+            random_cov=random_cov,
             common=common,
             subset=subset,
             missing=missing,

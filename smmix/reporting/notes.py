@@ -84,9 +84,13 @@ def _kind_parts(model: Specification) -> list[str]:
         parts.append(f"link: {', '.join(sorted(links))}")
     if "sigma" in names:
         parts.append(f"variance: {model.variance}")
-    tied = sorted(model.shared - {"sigma"})
+    tied = model.shared - {"sigma"}
+    if model.spec.random is not None:
+        tied = tied.difference(model.spec.random.parameters)
+        effects = " + ".join(model.spec.random.names)
+        parts.append(f"random effects: {effects}, covariance: {model.random_cov}")
     if tied and model.k > 1:
-        parts.append(f"shared: {', '.join(tied)}")
+        parts.append(f"shared: {', '.join(sorted(tied))}")
     return parts
 
 

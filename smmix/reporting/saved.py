@@ -12,6 +12,7 @@ from smmix.errors import SmmixError, UnavailableError
 from smmix.inference.covariance import proportions, sigmas
 from smmix.inference.prediction import MixturePrediction, get_prediction
 from smmix.inference.table import parameter_table
+from smmix.mixture import effects
 from smmix.mixture.fitted import Fitted
 from smmix.mixture.prediction import predict_rows
 from smmix.mixture.rows import new_rows
@@ -106,6 +107,11 @@ class SavedFit:
             f"A fit that was read from a file has no {name}; what needs the rows or the search is "
             "in the results of fit(), which results.save() keeps."
         )
+
+    @property
+    @documented_by(effects.random_cov, "fit")
+    def random_cov(self) -> pd.DataFrame:
+        return effects.random_cov(self.fitted)
 
     @property
     def formula(self) -> Any:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from smmix.core.family_list import members
 from smmix.errors import SmmixError
+from smmix.families.mixed_gaussian import MixedGaussian
 from smmix.formula import Design
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.mixture.prediction import Law
@@ -76,7 +77,12 @@ class ResponseLaw:
             own = [slots.index(parameter.name) for parameter in family.nuisance]
             aux = None if self.law.aux is None else self.law.aux[rows]
             at = nuisance[:, c : c + 1][..., own]
-            response[rows] = family.sample(aux, eta[:, c : c + 1, rows], at, rng)[0, 0]
+            where = eta[:, c : c + 1, rows]
+            if isinstance(family, MixedGaussian):
+                drawn = family.sample(aux, where, at, rng, self.codes[rows])
+            else:
+                drawn = family.sample(aux, where, at, rng)
+            response[rows] = drawn[0, 0]
         return response, component
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import null_space
 
+from smmix.core.statistics import InfoStats
 from smmix.errors import SmmixError
 from smmix.inference.covariance import Estimate, check_cov_type, covariance
 from smmix.mixture.boundary import Boundary, boundaries
@@ -16,6 +17,7 @@ from smmix.mixture.fitted import FitRecord, Fitted
 from smmix.mixture.numbering import component_order
 from smmix.mixture.observed import Observed
 from smmix.mixture.parameters import NUISANCE
+from smmix.mixture.singular import singular
 from smmix.mixture.specification import Specification
 from smmix.resampling.bootstrap import bootstrap
 from smmix.search.conditioning import Directions, conditioned, smallest_curvature
@@ -64,14 +66,7 @@ def fitted_mode(
         plain = fitted_mode(specification, observed, record, row)
         options = {"replicates": bootstrap(plain, **options).params}
     info = information_at(specification, observed, params)
-    spec, source = specification.spec, observed.source
-    given = Directions(info, *specification.tangent)
-    at = conditioned(spec, specification.unpack(params), source, given)
-    boundary: tuple[Boundary, ...] = ()
-    if mode.status is EMStatus.BOUNDARY:
-        boundary = boundaries(specification, observed, params, info)
-        names = specification.param_names
-        at = held(at, [names.index(entry.parameter) for entry in boundary])
+    params, at, boundary = _at_maximum(specification, observed, params, info, mode.status)
     found = covariance(Estimate(specification, observed, params, at), cov_type, options)
     interrupted = record.modes.interrupted
     df_resid = observed.nobs - specification.n_free
@@ -87,7 +82,7 @@ def fitted_mode(
         observed.nobs,
         df_resid,
         _converged(mode.status, boundary) and not interrupted,
-        EMStatus.INTERRUPTED.value if interrupted else mode.status.value,
+        _status(mode.status, boundary, interrupted).value,
         observed=observed,
         record=record,
         row=row,
@@ -98,12 +93,44 @@ def fitted_mode(
     )
 
 
+def _at_maximum(
+    specification: Specification,
+    observed: Observed,
+    params: np.ndarray,
+    info: InfoStats,
+    status: EMStatus,
+) -> tuple[np.ndarray, Directions, tuple[Boundary, ...]]:
+    """Estimates, derivatives where parameters are free, and what lies at a boundary."""
+    given = Directions(info, *specification.tangent)
+    surface = singular(specification, observed, params, info)
+    if surface is not None:
+        params, given = surface.params, surface.along(given)
+    unpacked = specification.unpack(params)
+    at = conditioned(specification.spec, unpacked, observed.source, given)
+    boundary: tuple[Boundary, ...] = ()
+    if status is EMStatus.BOUNDARY:
+        boundary = boundaries(specification, observed, params, info)
+        names = specification.param_names
+        at = held(at, [names.index(entry.parameter) for entry in boundary])
+    if surface is not None:
+        boundary += surface.boundary
+        at = surface.bent(at, specification.parameters.first)
+    return params, at, boundary
+
+
 def held(at: Directions, parameters: list[int]) -> Directions:
     """Directions in which the other parameters are free while some stay where they are."""
     if not parameters:
         return at
     free = null_space(at.visible[parameters])
     return at._replace(full=at.full @ free, visible=at.visible @ free)
+
+
+def _status(status: EMStatus, boundary: tuple[Boundary, ...], interrupted: bool) -> EMStatus:
+    """How the fit ended: a maximum with a singular covariance was reached at the boundary."""
+    if interrupted:
+        return EMStatus.INTERRUPTED
+    return EMStatus.BOUNDARY if boundary and status is EMStatus.CONVERGED else status
 
 
 def _converged(status: EMStatus, boundary: tuple[Boundary, ...]) -> bool:

@@ -17,6 +17,7 @@ from smmix.inference import memberships, residuals
 from smmix.inference.criteria import Criteria, classification_table
 from smmix.inference.profiles import profiles
 from smmix.inference.table import parameter_table
+from smmix.mixture import effects
 from smmix.mixture.fitted import FitRecord, Fitted
 from smmix.mixture.observed import Observed
 from smmix.mixture.prediction import component_means, labels_of, predict_rows, seen
@@ -140,6 +141,16 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         "Mixing weights; with concomitants the average of the prior probabilities.",
     )
     mean_prior = _shown("mean_prior", "Mixing weights (k,) and their derivatives (k, V).")
+
+    @property
+    @documented_by(effects.random_cov, "fit")
+    def random_cov(self) -> pd.DataFrame:
+        return effects.random_cov(self.fitted)
+
+    @cached_property
+    @documented_by(effects.random_effects, "fit")
+    def random_effects(self) -> pd.DataFrame:
+        return effects.random_effects(self.fitted)
 
     @cached_property
     def bse(self) -> np.ndarray:

@@ -197,7 +197,9 @@ class MixtureResults(MixtureUncertainty):
             "mean": E[y | x, z]; "components": the mean within each component; "prob": P(component
             | z); "posterior" and "label": given y too where it is known (from ``endog``, or from
             the table when it has the response), else from the prior; "cdf": the distribution
-            function of the mixture at y; "quantile": its ``q`` quantile.
+            function of the mixture at y; "quantile": its ``q`` quantile; "conditional", with random
+            effects: the mean given all that is known of the row's group, by the responses given
+            here or else, for groups of the fit, by its rows.
         endog : array_like, (m,), optional
             Response of the new rows.
         transform : bool
@@ -252,7 +254,8 @@ class MixtureResults(MixtureUncertainty):
                 groups=groups,
                 transform=transform,
             )
-        return predict_rows(self.model.specification, self.unpacked, rows, which, q)
+        model = self.model
+        return predict_rows(model.specification, self.unpacked, rows, which, q, model.observed)
 
     @documented_by(prediction.get_prediction)
     @refuses_unknown

@@ -277,7 +277,11 @@ class MixtureUncertainty(MixtureEstimates):
         given = check_square("cov_p", cov_p, self.model.param_names)
         if given is not None:
             return given
-        for place, entry in zip(self.fitted.at_boundary, self.fitted.boundary, strict=True):
+        for place, entry in zip(
+            self.fitted.at_boundary,
+            (entry for entry in self.fitted.boundary if entry.held),
+            strict=True,
+        ):
             if (contrast[:, place] != 0.0).any():
                 raise SmmixError(
                     f"{entry.words} A test of it has no answer; compare the log-likelihood with "

@@ -21,6 +21,7 @@ from smmix.core.linalg import merge_r, solve_gram
 from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import LinearMap, MixtureParams
+from smmix.core.random_effects import RandomEffects
 from smmix.core.source import Source
 from smmix.search.em import Objective
 from smmix.search.single import with_start
@@ -171,6 +172,10 @@ class Coordinates:
     z_rotation : ndarray, (q, q), or None
     unit_powers : tuple of int
         Powers of the unit of y in which the nuisance parameters are measured.
+    aux_scale : ndarray, (a,), or None
+        Roots of the mean squares of the columns of a design of random effects.
+    random : RandomEffects or None
+        Their covariances are measured in units of y over those columns.
     """
 
     center: np.ndarray
@@ -178,6 +183,8 @@ class Coordinates:
     rotation: np.ndarray | None = None
     z_rotation: np.ndarray | None = None
     unit_powers: tuple[int, ...] = (1,)
+    aux_scale: np.ndarray | None = None
+    random: RandomEffects | None = None
 
     @classmethod
     def of(cls, source: Source, pooled: PooledFit, sums: Totals, family: Family) -> Coordinates:
@@ -187,7 +194,9 @@ class Coordinates:
         rotation = orthonormal_factor(source, lambda b: b.x, pooled.gram, SMALLEST_EIGENVALUE)
         if not family.location_scale:
             return cls(np.zeros_like(pooled.coef), 1.0, rotation, z_rotation, powers)
-        return cls(pooled.coef, pooled.spread, rotation, z_rotation, powers)
+        random = getattr(family, "random", None)
+        scale = None if random is None else root_mean_squares(source)
+        return cls(pooled.coef, pooled.spread, rotation, z_rotation, powers, scale, random)
 
     def source(self, source: Source) -> Source:
         """The same data in working coordinates; a design is copied only when rotated."""
@@ -196,6 +205,9 @@ class Coordinates:
     def rows(self, source: MemorySource) -> MemorySource:
         """Rows in memory in working coordinates."""
         x, z = turned(source.x, self.rotation), turned(source.z, self.z_rotation)
+        if self.aux_scale is not None:
+            assert source.aux is not None
+            source = replace(source, aux=source.aux / self.aux_scale)
         if self.scale == 1.0 and not self.center.any():
             return replace(source, x=x, z=z)
         residual = source.y - source.x @ self.center
@@ -228,8 +240,11 @@ class Coordinates:
 
     @property
     def factors(self) -> np.ndarray:
-        """The scale to the power of the nuisance parameters' units, (d,)."""
-        return np.asarray(self.scale ** np.array(self.unit_powers, dtype=float))
+        """What nuisance parameters (d,) are in natural units where they are one here."""
+        factors = self.scale ** np.array(self.unit_powers, dtype=float)
+        if self.random is not None and self.aux_scale is not None:
+            factors[1:] *= self.random.scaled(1.0 / self.aux_scale)
+        return np.asarray(factors)
 
     def spec(self, spec: MixtureSpec) -> MixtureSpec:
         """The mixture with its restrictions expressed in working coordinates."""
@@ -256,6 +271,17 @@ class Coordinates:
         if coef_basis is not None:
             coef_basis = linear[layout.coef, layout.coef] @ coef_basis
         return replace(spec, restriction=restriction, coef_basis=coef_basis)
+
+
+def root_mean_squares(source: Source) -> np.ndarray:
+    """Of the columns of a design of random effects, (q,); one for a column of zeros."""
+
+    def step(block: Block) -> np.ndarray:
+        assert block.aux is not None, "random effects have a design"
+        return np.einsum("mi,mi->i", block.aux, block.aux)
+
+    squares = source.reduce(step) / source.n_rows
+    return np.asarray(np.sqrt(np.where(squares > 0.0, squares, 1.0)))
 
 
 class Setting(NamedTuple):

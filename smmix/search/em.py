@@ -19,6 +19,7 @@ from smmix.core.statistics import EStats, InfoStats
 from smmix.search.boundary import LONGEST_DRIFT, drift, emptied
 from smmix.search.newton import (
     LocalModel,
+    along_factors,
     free_units,
     local_model,
     move,
@@ -140,6 +141,7 @@ class Objective:
         """Largest scale-free score per observation (S,), from the statistics of an E-step."""
         spec = self.spec
         score = spec.score(params, stats)
+        along_factors(spec, params, score)
         units = free_units(self.units(params), spec.restriction)
         if spec.restriction is not None:
             score = score @ spec.restriction.basis

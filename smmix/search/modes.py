@@ -117,7 +117,8 @@ def component_sizes(spec: MixtureSpec, params: MixtureParams, source: Source) ->
 def judged(spec: MixtureSpec, params: MixtureParams, sizes: np.ndarray) -> rule.Judged:
     """What the rule on sharp components says of parameter sets, by their sizes in rows (S, K)."""
     width = spread(spec.family, params.nuisance)
-    return rule.judged(width, sizes, spec.layout.p, spec.reference, spec.bounded)
+    p, least = spec.layout.p, spec.least_rows
+    return rule.judged(width, sizes, p, spec.reference, spec.bounded, least)
 
 
 def is_degenerate(spec: MixtureSpec, params: MixtureParams, sizes: np.ndarray) -> np.ndarray:

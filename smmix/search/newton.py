@@ -56,6 +56,28 @@ def nuisance_slopes(spec: MixtureSpec, params: MixtureParams) -> np.ndarray:
     return slopes
 
 
+def along_factors(
+    spec: MixtureSpec, params: MixtureParams, natural: np.ndarray, *matrices: np.ndarray
+) -> None:
+    """Turn scores (S, F) and matrices (S, F, F) in covariances into those in their factors.
+
+    In place. At a maximum where a covariance matrix is singular the scores in its entries are not
+    zero, those in the entries of its factor are.
+    """
+    layout = spec.layout
+    if spec.random is None:
+        return
+    for c in range(layout.k):
+        start = layout.nuisance.start + c * layout.d + 1
+        part = slice(start, start + layout.d - 1)
+        jacobian = spec.random.jacobian(params.nuisance[:, c, 1:])
+        transposed = np.swapaxes(jacobian, 1, 2)
+        natural[:, part] = (transposed @ natural[:, part, None])[..., 0]
+        for matrix in matrices:
+            matrix[:, :, part] = matrix[:, :, part] @ jacobian
+            matrix[:, part] = transposed @ matrix[:, part]
+
+
 def working_bend(spec: MixtureSpec, params: MixtureParams) -> np.ndarray:
     """Second derivatives of the natural nuisance parameters in the working ones, (S, K d)."""
     bends = np.empty_like(params.nuisance)
@@ -76,7 +98,10 @@ def score_units(
         coef *= (spread(spec.family, params.nuisance) ** unit)[:, :, None]
     mixing = np.empty((size, others, spec.layout.q))
     mixing[:] = 1.0 / z_scale
-    return spec.layout.pack(MixtureParams(coef, nuisance_slopes(spec, params), mixing))
+    units = spec.layout.pack(MixtureParams(coef, nuisance_slopes(spec, params), mixing))
+    if spec.random is not None:
+        spec.layout.unpack(units).nuisance[..., 1:] = params.nuisance[..., :1]
+    return units
 
 
 def free_units(units: np.ndarray, restriction: LinearMap | None) -> np.ndarray:
@@ -111,6 +136,9 @@ def free_derivatives(
     observed = info.hessian * -outer
     complete = info.complete * outer
     part = spec.layout.nuisance
+    along_factors(spec, params, score, observed, complete)
+    if spec.random is not None:
+        _bend_factors(spec, info.score, observed)
     diagonals(observed)[:, part] -= info.score[:, part] * working_bend(spec, params) + second
     diagonals(complete)[:, part] -= np.minimum(second, 0.0)
     score[:, part] += first.reshape(params.size, -1)
@@ -127,6 +155,16 @@ def free_derivatives(
         transposed @ complete @ tangent,
         tangent,
     )
+
+
+def _bend_factors(spec: MixtureSpec, score: np.ndarray, observed: np.ndarray) -> None:
+    """Subtract from ``observed`` (S, F, F) how covariances bend in the entries of their factors."""
+    layout, random = spec.layout, spec.random
+    assert random is not None
+    for c in range(layout.k):
+        start = layout.nuisance.start + c * layout.d + 1
+        part = slice(start, start + layout.d - 1)
+        observed[:, part, part] -= random.bend(score[:, part])
 
 
 def local_model(
@@ -224,7 +262,7 @@ def move(spec: MixtureSpec, params: MixtureParams, step: np.ndarray) -> MixtureP
         for i, parameter in enumerate(spec.family.nuisance):
             value = parameter.transform.moved(params.nuisance[..., i], turned[..., i])
             moved.nuisance[..., i] = value
-        return moved
+        return _with_factors(spec, params, moved, turned)
     # Restrictions are linear in the natural parameters, which must stay inside their range.
     room = np.ones(params.size)
     for i, parameter in enumerate(spec.family.nuisance):
@@ -232,7 +270,19 @@ def move(spec: MixtureSpec, params: MixtureParams, step: np.ndarray) -> MixtureP
             fall = np.abs(turned[..., i]) if parameter.transform is LOGIT else -turned[..., i]
             longest = fall.max(axis=1, initial=0.0)
             room = np.minimum(room, 0.9 / np.maximum(longest, 1e-300))
-    return layout.unpack(vector + room[:, None] * step * working_scale(spec, params))
+    step = room[:, None] * step
+    moved = layout.unpack(vector + step * working_scale(spec, params))
+    return _with_factors(spec, params, moved, layout.unpack(step).nuisance)
+
+
+def _with_factors(
+    spec: MixtureSpec, params: MixtureParams, moved: MixtureParams, step: np.ndarray
+) -> MixtureParams:
+    """``moved`` with its covariances moved through their factors by the nuisance part of a step."""
+    if spec.random is not None:
+        values = spec.random.moved(params.nuisance[..., 1:], step[..., 1:])
+        moved.nuisance[..., 1:] = values
+    return moved
 
 
 def _selects(restriction: LinearMap | None, rows: slice) -> bool:

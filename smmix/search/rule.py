@@ -71,7 +71,12 @@ class Judged(NamedTuple):
 
 
 def judged(
-    spread: np.ndarray, sizes: np.ndarray, p: int, reference: Any = 1.0, bounded: bool = False
+    spread: np.ndarray,
+    sizes: np.ndarray,
+    p: int,
+    reference: Any = 1.0,
+    bounded: bool = False,
+    least: float = 0.0,
 ) -> Judged:
     """Judge components by their spreads and sizes: a price for sharpness that chance can make.
 
@@ -88,6 +93,8 @@ def judged(
     bounded : bool
         Whether the likelihood is bounded (equal variances, no free scale): nothing is priced then,
         nor is a single component.
+    least : float
+        Rows that a component needs for its random effects.
 
     Returns
     -------
@@ -155,7 +162,7 @@ def judged(
     price = np.where((price > 0.0) & ~(beyond_chance & (rest > 0.0)), price, 0.0)
     return Judged(
         price,
-        sizes < p + ROWS_BESIDES,
+        sizes < max(p + ROWS_BESIDES, least),
         spread < VANISHING * spread.max(axis=1, keepdims=True),
     )
 

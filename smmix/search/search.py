@@ -144,7 +144,7 @@ class _Search:
         if self.spec.layout.k == 1:
             single = params_from_posterior(self.spec, self.source, np.ones((1, 1, 1)), 0.0)
             runs = Runs.fresh(single)
-            if not self.spec.family.location_scale:
+            if not self.spec.family.location_scale or self.spec.random is not None:
                 runs = self.short(runs, self.source, self.spec)
             return self.finish(runs)
         if starts is not None:

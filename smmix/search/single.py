@@ -47,6 +47,10 @@ def with_start(spec: MixtureSpec, source: Source) -> MixtureSpec:
     begin = np.atleast_2d(family.start_nuisance(y, sample.aux))
     if family.location_scale:
         units = np.array([parameter.unit for parameter in family.nuisance])
+        if spec.random is not None:
+            rows_per_group = source.n_rows / source.n_units
+            least = (spec.random.q + 1) * rows_per_group
+            return replace(spec, start=begin, least_rows=least)
         if family.variance(None, np.zeros((1, 1, 1)), np.ones((1, 1, len(units)))).item() == 1.0:
             begin = np.where(units == 0, begin, 1.0)
         return replace(spec, start=begin)

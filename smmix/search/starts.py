@@ -310,7 +310,8 @@ def params_from_posterior(
     """M-step from posteriors (S, K, u) of the units of a source, (S, K, 1) when all have the same.
 
     Where the family is no location-scale one, a step from coefficients of zero would go far
-    astray: least squares of the response on the scale of the linear predictor comes first.
+    astray, and random effects would take what is the coefficients': least squares of the response
+    on the scale of the linear predictor comes first.
     """
     size, k = posterior.shape[0], spec.layout.k
     base = spec.base(size)
@@ -320,7 +321,7 @@ def params_from_posterior(
             return np.broadcast_to(posterior, (size, k, block.n_units))
         return posterior[..., block.start : block.start + block.n_units]
 
-    if not spec.family.location_scale:
+    if not spec.family.location_scale or spec.random is not None:
         base = base._replace(coef=_least_squares(spec, source, part, size * k))
     stats = source.reduce(lambda b: given_posterior(spec, base, b, part(b)), size * k)
     made = spec.m_step(base, stats, penalty, np.ones(size, dtype=bool))
