@@ -23,6 +23,10 @@ class SmmixError(ValueError):
     True
     """
 
+    def __init__(self, message: str):
+        # What others say, and names of columns, may hold line breaks.
+        super().__init__(" ".join(line.strip() for line in message.splitlines()))
+
 
 class ArgumentError(SmmixError, TypeError):
     """A call with an argument that a function does not have, or without one that it needs.

@@ -178,3 +178,33 @@ def test_no_rows_have_no_predictions(concomitant, which):
 def test_an_argument_error_is_one_of_both_kinds():
     assert issubclass(ArgumentError, SmmixError)
     assert issubclass(ArgumentError, TypeError)
+
+
+@pytest.mark.parametrize(
+    "value", [np.arange(40), pd.Series(np.arange(40.0)), engel(), object(), "x" * 500, [0.5] * 300]
+)
+def test_a_value_that_is_long_is_described_and_not_written_out(value):
+    for call in (
+        lambda: build(k=value),
+        lambda: build(missing=value),
+        lambda: fit(gtol=value),
+        lambda: fit(order=value),
+        lambda: build(fixed=value),
+        lambda: engel_fit().margins(at=value),
+        lambda: engel_fit().conf_int(alpha=value),
+        lambda: engel_fit().mode(value),
+    ):
+        message = refusal(call)
+        assert len(message) < 400, message
+        assert "\n" not in message
+        assert " at 0x" not in message
+
+
+def test_an_error_is_one_line_whatever_it_quotes():
+    assert str(SmmixError("The column 'a\n  b'\nis absent.")) == "The column 'a b' is absent."
+
+
+def test_k_is_checked_before_it_counts_families():
+    for k in (pd.Series([1.0, 2.0]), np.arange(3), pd.NA):
+        refusal(lambda k=k: build(k=k, family=["gaussian", "t"]), "k must be a whole number")
+    refusal(lambda: build(shared=[pd.NA]), "shared must be names")

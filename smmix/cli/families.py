@@ -9,6 +9,7 @@ from typing import Any
 
 from smmix.errors import SmmixError
 from smmix.families import ALIASES, REGISTRY, family_from_plain, read_family
+from smmix.support.checks import reason
 from smmix.support.frames import quoted
 
 __all__ = ["read_family_text", "read_nuisance"]
@@ -72,7 +73,7 @@ def _one(part: ast.expr, text: str) -> Any:
         return family_from_plain({"name": name, **options})
     except TypeError as error:
         raise SmmixError(
-            f"--family {text!r}: an option has a value of no use ({error})."
+            f"--family {text!r}: an option has a value of no use ({reason(error)})."
         ) from error
 
 

@@ -19,6 +19,7 @@ import pandas as pd
 
 from smmix.cli.dialect import Dialect, convert_numbers, described, not_encoded, sniffed
 from smmix.errors import SmmixError
+from smmix.support.checks import reason
 
 __all__ = ["load_dataset", "read_table", "require_columns", "write_table"]
 
@@ -87,7 +88,7 @@ def _read_parquet(path: str) -> pd.DataFrame:
             f'{path}: reading Parquet needs pyarrow (pip install "smmix[parquet]").'
         ) from error
     except ValueError as error:
-        raise SmmixError(f"{path}: not a readable Parquet file ({error}).") from error
+        raise SmmixError(f"{path}: not a readable Parquet file ({reason(error)}).") from error
 
 
 def _read_csv(

@@ -19,6 +19,7 @@ from smmix.families.location_scale import (
     spread,
     updated_sigma,
 )
+from smmix.support.checks import shown
 
 __all__ = ["CensoredGaussian"]
 
@@ -80,11 +81,15 @@ class CensoredGaussian(RealResponse):
             if limit is None:
                 continue
             if not is_finite_number(limit):
-                raise SmmixError(f"The limit {which} is {limit!r}; give a finite number, or None.")
+                raise SmmixError(
+                    f"The limit {which} is {shown(limit)}; give a finite number, or None."
+                )
             object.__setattr__(self, which, float(limit))
         low, high = self._limits
         if low >= high:
-            raise SmmixError(f"lower={low!r} is not below upper={high!r}; exchange or mend them.")
+            raise SmmixError(
+                f"lower={shown(low)} is not below upper={shown(high)}; exchange or mend them."
+            )
 
     @property
     def _limits(self) -> tuple[float, float]:

@@ -25,6 +25,7 @@ from smmix.core.statistics import ComponentStats
 from smmix.errors import SmmixError
 from smmix.families.links import LINKS, Link
 from smmix.families.tails import log_tails_of
+from smmix.support.checks import shown
 
 __all__ = [
     "LARGEST",
@@ -81,7 +82,7 @@ def chosen_link(link: Link | str, allowed: tuple[str, ...], label: str) -> Link:
     name = link.name if isinstance(link, Link) else link
     if not isinstance(name, str) or name not in allowed:
         raise SmmixError(
-            f"link is {name!r}; {label} have the links {', '.join(map(repr, allowed))}: "
+            f"link is {shown(name)}; {label} have the links {', '.join(map(repr, allowed))}: "
             "give one of these."
         )
     return LINKS[name]

@@ -19,6 +19,7 @@ from smmix.families.location_scale import (
     spread,
     updated_sigma,
 )
+from smmix.support.checks import shown
 
 __all__ = ["Gaussian"]
 
@@ -54,7 +55,7 @@ class Gaussian(LocationScale):
         name = getattr(self.link, "name", self.link)
         if not isinstance(name, str) or name not in ("identity", "log"):
             raise SmmixError(
-                f"The Gaussian family has the links 'identity' and 'log', not {name!r}; "
+                f"The Gaussian family has the links 'identity' and 'log', not {shown(name)}; "
                 "give one of them as link."
             )
         object.__setattr__(self, "link", LINKS[name])

@@ -22,6 +22,7 @@ from smmix.families.rising import (
     rising_bend,
     rising_slope,
 )
+from smmix.support.checks import shown
 
 __all__ = ["NegativeBinomial"]
 
@@ -88,13 +89,15 @@ class NegativeBinomial(CountFamily):
         super().__post_init__()
         if not isinstance(self.kind, int) or self.kind not in (1, 2) or self.kind is True:
             raise SmmixError(
-                f"kind is {self.kind!r}; give 2 for the variance mu + alpha mu^2, or 1 for "
+                f"kind is {shown(self.kind)}; give 2 for the variance mu + alpha mu^2, or 1 for "
                 "mu + alpha mu."
             )
         if self.alpha is None:
             return
         if not is_finite_number(self.alpha) or self.alpha <= 0.0:
-            raise SmmixError(f"alpha is {self.alpha!r}; give a positive finite number, or None.")
+            raise SmmixError(
+                f"alpha is {shown(self.alpha)}; give a positive finite number, or None."
+            )
         object.__setattr__(self, "alpha", float(self.alpha))
 
     @property

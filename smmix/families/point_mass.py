@@ -12,6 +12,7 @@ from smmix.errors import SmmixError
 from smmix.families.exponential import Array, Aux, first_not
 from smmix.families.location_scale import is_finite_number
 from smmix.families.scored import ScoredFamily
+from smmix.support.checks import shown
 
 __all__ = ["PointMass"]
 
@@ -54,7 +55,7 @@ class PointMass(ScoredFamily):
         # JSON has no number for infinity.
         value = np.inf if isinstance(self.value, str) and self.value == "inf" else self.value
         if not (is_finite_number(value) or (isinstance(value, float) and value == np.inf)):
-            raise SmmixError(f"value is {self.value!r}; give a number, or infinity.")
+            raise SmmixError(f"value is {shown(self.value)}; give a number, or infinity.")
         object.__setattr__(self, "value", float(value))
 
     def to_plain(self) -> dict[str, Any]:

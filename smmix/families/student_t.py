@@ -30,6 +30,7 @@ from smmix.families.location_scale import (
     updated_sigma,
 )
 from smmix.families.scoring import scored_update
+from smmix.support.checks import shown
 
 __all__ = ["StudentT"]
 
@@ -98,7 +99,7 @@ class StudentT(LocationScale):
         if self.df is None:
             return
         if not is_finite_number(self.df) or self.df <= 0.0:
-            raise SmmixError(f"df is {self.df!r}; give a positive finite number, or None.")
+            raise SmmixError(f"df is {shown(self.df)}; give a positive finite number, or None.")
         object.__setattr__(self, "df", float(self.df))
 
     @property

@@ -16,7 +16,7 @@ from smmix.families.counts import CountFamily, log_factorial, poisson_draws
 from smmix.families.exponential import Array, Aux, mean_of
 from smmix.families.inflation import in_logit_terms, in_probability, inflated
 from smmix.families.links import LINKS
-from smmix.support.checks import listed
+from smmix.support.checks import listed, shown
 
 __all__ = ["ZeroInflatedPoisson"]
 
@@ -70,12 +70,12 @@ class ZeroInflatedPoisson(CountFamily):
 
     def __post_init__(self) -> None:
         if not isinstance(self.inflate, str | None):
-            raise SmmixError(f"inflate is {self.inflate!r}; give a formula such as '~ t'.")
+            raise SmmixError(f"inflate is {shown(self.inflate)}; give a formula such as '~ t'.")
         if isinstance(self.terms, str):
-            raise SmmixError(f"terms is {self.terms!r}; give a tuple of names.")
+            raise SmmixError(f"terms is {shown(self.terms)}; give a tuple of names.")
+        object.__setattr__(self, "terms", tuple(listed("terms", self.terms, "names")))
         if self.terms and self.inflate is None:
             raise SmmixError("terms are the columns that inflate= makes; give that formula.")
-        object.__setattr__(self, "terms", tuple(listed("terms", self.terms, "names")))
 
     @property
     def nuisance(self) -> tuple[Nuisance, ...]:  # type: ignore[override]

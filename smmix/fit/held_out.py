@@ -15,6 +15,7 @@ from smmix.mixture.observed import Observed
 from smmix.mixture.specification import Specification
 from smmix.search.modes import unit_loglike
 from smmix.search.search import find_modes
+from smmix.support.checks import shown
 
 __all__ = ["check_part", "cross_validated", "held_out", "make_folds"]
 
@@ -31,7 +32,7 @@ def make_folds(n_units: int, n_folds: int, rng: np.random.Generator) -> list[np.
     if not whole or not 2 <= n_folds <= n_units:
         raise SmmixError(
             f"folds must be a whole number from 2 to the number of rows (or groups), {n_units}, "
-            f"not {n_folds!r}."
+            f"not {shown(n_folds)}."
         )
     order = rng.permutation(n_units)
     return [np.sort(order[i::n_folds]) for i in range(n_folds)]

@@ -12,7 +12,7 @@ import numpy as np
 from smmix.errors import SmmixError
 from smmix.mixture.specification import Specification
 from smmix.search.control import SearchControl
-from smmix.support.checks import check_choice, check_whole, generator
+from smmix.support.checks import check_choice, check_whole, generator, shown
 from smmix.support.frames import similar_names
 
 __all__ = ["FitOptions"]
@@ -58,19 +58,19 @@ class FitOptions:
             )
         gtol = options["gtol"]
         if not isinstance(gtol, float | int) or not 0.0 < gtol < 1.0:
-            raise SmmixError(f"gtol must be a number between 0 and 1, not {gtol!r}.")
+            raise SmmixError(f"gtol must be a number between 0 and 1, not {shown(gtol)}.")
         further = [parameter.name for parameter in specification.family.nuisance]
         keys = ["weight", *specification.exog_names, *further]
         if order is not None and not (isinstance(order, str) and order in keys):
             raise SmmixError(
-                f"order={order!r} must be None, 'weight' or the name of a coefficient"
+                f"order={shown(order)} must be None, 'weight' or the name of a coefficient"
                 f"{similar_names(order, keys)}."
             )
         callback = options["callback"]
         if callback is not None and not callable(callback):
             raise SmmixError("callback must be a function of (stage, done, total, best).")
         if not isinstance(options.get("checkpoint"), str | Path | None):
-            raise SmmixError(f"checkpoint must name a file, not {options['checkpoint']!r}.")
+            raise SmmixError(f"checkpoint must name a file, not {shown(options['checkpoint'])}.")
         return cls(rng=generator(rng), **options)
 
     def control(self, report: Callable[[str, int, int, float], None] | None) -> SearchControl:

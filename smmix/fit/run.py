@@ -22,6 +22,7 @@ from smmix.mixture.specification import Specification
 from smmix.search.em import EMStatus
 from smmix.search.modes import Modes
 from smmix.search.search import SearchControl, climb, find_modes
+from smmix.support.checks import reason, shown
 from smmix.support.frames import codes_of, is_pandas, is_single
 from smmix.support.progress import progress_bar
 
@@ -112,7 +113,9 @@ def starting_posteriors(
     if isinstance(starts, str) and starts == "default":
         return None
     if is_single(starts) or isinstance(starts, Mapping):
-        raise SmmixError(f"starts={starts!r} must be 'default', (n, k) posteriors or (n,) labels.")
+        raise SmmixError(
+            f"starts={shown(starts)} must be 'default', (n, k) posteriors or (n,) labels."
+        )
     if not observed.in_memory:
         raise SmmixError(
             "starts must be 'default' for rows that are not in memory; climb from parameters with "
@@ -156,7 +159,7 @@ def _checked(posterior: np.ndarray, k: int) -> np.ndarray:
     try:
         posterior = posterior.astype(float)
     except (TypeError, ValueError) as error:
-        raise SmmixError(f"starts must hold probabilities ({error}).") from error
+        raise SmmixError(f"starts must hold probabilities ({reason(error)}).") from error
     total = posterior.sum(axis=1)
     if not (np.isfinite(total).all() and (posterior >= 0.0).all() and (total > 0.0).all()):
         raise SmmixError("starts must hold probabilities: none negative, no row of zeros, no NaN.")

@@ -17,6 +17,7 @@ from patsy.eval import EvalEnvironment, EvalFactor
 from smmix.errors import SmmixError
 from smmix.formula.messages import beyond, shortened, summands, unbuilt, unseen_level
 from smmix.formula.rows import refuse_infinite
+from smmix.support.checks import shown
 from smmix.support.frames import quoted
 
 __all__ = [
@@ -86,7 +87,7 @@ def parse(formula: Any, concomitant: Any, common: Any, ancillary: Any = None) ->
     main = _terms(formula, "formula")
     if len(main.lhs_termlist) != 1 or not main.lhs_termlist[0].factors:
         raise SmmixError(
-            f"The formula {formula!r} must have one response before the '~', as in 'y ~ x'."
+            f"The formula {shown(formula)} must have one response before the '~', as in 'y ~ x'."
         )
     mixing = None
     if concomitant is not None:
@@ -154,7 +155,7 @@ def _long_sum(formula: str, what: str) -> ModelDesc:
 def _one_sided(formula: Any, what: str) -> ModelDesc:
     read = _terms(formula, what)
     if read.lhs_termlist:
-        raise SmmixError(f"{what}={formula!r} must be one-sided, as in '~ z1 + z2'.")
+        raise SmmixError(f"{what}={shown(formula)} must be one-sided, as in '~ z1 + z2'.")
     return read
 
 
@@ -165,7 +166,9 @@ def _common_entries(common: Any) -> list[str]:
         entries = list(common) if isinstance(common, Iterable) else [common]
         for entry in entries:
             if not isinstance(entry, str):
-                raise SmmixError(f"common must name terms as text, as in ['x2'], not {entry!r}.")
+                raise SmmixError(
+                    f"common must name terms as text, as in ['x2'], not {shown(entry)}."
+                )
         return entries
     # A formula's own intercept is shared only if it is written out.
     explicit = re.search(r"(^|[~+])\s*1\s*($|\+)", common) is not None
@@ -195,7 +198,7 @@ def common_columns(entries: list[str], info: DesignInfo) -> list[str]:
         for term in terms:
             if term not in by_term:
                 raise SmmixError(
-                    f"common names {entry!r}, which is no column of the design; "
+                    f"common names {shown(entry)}, which is no column of the design; "
                     f"its columns are {quoted(names)}."
                 )
             shared.update(names[by_term[term]])
@@ -402,7 +405,7 @@ def linear_constraint(names: Sequence[str], constraint: Any) -> tuple[np.ndarray
     except (patsy.PatsyError, ValueError, TypeError) as error:
         text = str(getattr(error, "message", error))
         raise SmmixError(
-            f"The constraint {constraint!r} cannot be read ({text}); "
+            f"The constraint {shown(constraint)} cannot be read ({text}); "
             f"the parameters are {quoted(list(names))}."
         ) from error
     return np.asarray(read.coefs, dtype=float), np.asarray(read.constants, dtype=float)[:, 0]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from smmix.errors import SmmixError
-from smmix.support.checks import check_choice
+from smmix.support.checks import check_choice, reason, shown
 from smmix.support.frames import (
     is_single,
     is_structured,
@@ -95,7 +95,7 @@ def per_row(
         if is_single(value):
             if frame is None:
                 raise SmmixError(
-                    f"{argument} must be an array of {len(rows)} values, not {value!r}."
+                    f"{argument} must be an array of {len(rows)} values, not {shown(value)}."
                 )
             values[argument] = _named_column(frame, value, argument)
             column_names[argument] = str(value)
@@ -210,9 +210,11 @@ def choose_rows(subset: Any, frame: pd.DataFrame, names: Mapping[str, Any]) -> n
         raise
     except Exception as error:
         # pandas raises a dozen types here, from KeyError to its own UndefinedVariableError.
-        raise SmmixError(f"subset={_short(subset)} does not choose rows: {error}.") from error
+        raise SmmixError(
+            f"subset={shown(subset)} does not choose rows: {reason(error)}."
+        ) from error
     if not len(chosen):
-        raise SmmixError(f"subset={_short(subset)} leaves no rows.")
+        raise SmmixError(f"subset={shown(subset)} leaves no rows.")
     return chosen
 
 
@@ -221,7 +223,7 @@ def query_rows(text: str, frame: pd.DataFrame, names: Mapping[str, Any]) -> np.n
     own = {word: names[word] for word in re.findall(r"@(\w+)", text) if word in names}
     mask = frame.eval(text, local_dict=own, global_dict={})
     if not isinstance(mask, pd.Series) or not pd.api.types.is_bool_dtype(mask.dtype):
-        raise SmmixError(f"subset={text!r} must be a condition, such as 'x > 0'.")
+        raise SmmixError(f"subset={shown(text)} must be a condition, such as 'x > 0'.")
     return np.flatnonzero(mask.fillna(False).to_numpy(dtype=bool))
 
 
@@ -240,11 +242,6 @@ def _listed(subset: Any, positions: pd.Series) -> np.ndarray:
     by_position = keys.dtype.kind in "iu" and not pd.api.types.is_integer_dtype(rows.dtype)
     chosen = positions.iloc[keys] if by_position else positions.loc[list(subset)]
     return chosen.to_numpy()
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def weighted_rows(

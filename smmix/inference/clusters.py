@@ -10,6 +10,7 @@ import pandas as pd
 from smmix.errors import SmmixError
 from smmix.formula.rows import by_label
 from smmix.mixture.observed import Observed
+from smmix.support.checks import shown
 from smmix.support.frames import codes_of
 
 __all__ = ["unit_clusters"]
@@ -55,7 +56,8 @@ def _cluster_labels(observed: Observed, groups: Any) -> np.ndarray:
         column = observed.column(groups)
         if column is None:
             raise SmmixError(
-                f"cov_kwds['groups']={groups!r} is not a column of the data; give the name of a "
+                f"cov_kwds['groups']={shown(groups)} is not a column of the data; give the name of "
+                "a "
                 "column or an array of labels."
             )
         return np.asarray(column, dtype=object)

@@ -34,6 +34,7 @@ from smmix.mixture.parameters import NUISANCE
 from smmix.mixture.specification import Specification
 from smmix.search.conditioning import Directions
 from smmix.support.callers import user_level
+from smmix.support.checks import shown
 
 __all__ = [
     "COV_TYPES",
@@ -157,7 +158,7 @@ def _clustered(kind: CovarianceType, estimate: Estimate, options: dict[str, Any]
     correct = options.get("use_correction", True)
     if not isinstance(correct, bool | np.bool_):
         raise SmmixError(
-            f"cov_kwds['use_correction'] must be True or False, not {correct!r}; the factor "
+            f"cov_kwds['use_correction'] must be True or False, not {shown(correct)}; the factor "
             "is G / (G - 1), G the number of clusters."
         )
     bread = _bread(estimate)
@@ -284,7 +285,7 @@ def check_cov_type(cov_type: Any, cov_kwds: Any) -> dict[str, Any]:
     if not isinstance(cov_type, str) or cov_type not in COV_TYPES:
         why = f": {_REFUSED[str(cov_type)]}" if str(cov_type) in _REFUSED else ""
         raise SmmixError(
-            f"cov_type={cov_type!r} is not available{why}; choose one of "
+            f"cov_type={shown(cov_type)} is not available{why}; choose one of "
             f"{', '.join(map(repr, COV_TYPES))}."
         )
     allowed = COV_TYPES[cov_type].options
@@ -294,7 +295,9 @@ def check_cov_type(cov_type: Any, cov_kwds: Any) -> dict[str, Any]:
     if "cov_kwds" in unknown:
         raise SmmixError("Give the options of the covariance here by name, such as groups=..")
     if unknown:
-        raise SmmixError(f"cov_kwds[{unknown[0]!r}] means nothing to cov_type={cov_type!r}.")
+        raise SmmixError(
+            f"cov_kwds[{shown(unknown[0])}] means nothing to cov_type={shown(cov_type)}."
+        )
     if cov_type == "cluster" and options.get("groups") is None:
         raise SmmixError(
             "cov_type='cluster' needs the clusters: cov_kwds={'groups': column name or labels}."

@@ -23,7 +23,7 @@ from smmix.inference.surface import STEP, mean_slopes, mean_surface
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.mixture.prediction import Law, of_units, unit_concomitant
 from smmix.mixture.rows import Rows, own_rows
-from smmix.support.checks import check_alpha, check_flag
+from smmix.support.checks import check_alpha, check_flag, shown
 
 __all__ = ["margins"]
 
@@ -152,7 +152,7 @@ class _Place:
             return own._with(at)
         if not isinstance(at, str) or at not in AVERAGES:
             raise SmmixError(
-                f"at={at!r} must be 'mean', 'median', or a dict of variables and their values."
+                f"at={shown(at)} must be 'mean', 'median', or a dict of variables and their values."
             )
         return own._typical(at)
 
@@ -339,7 +339,7 @@ def _number(value: Any, what: str) -> float:
     except (TypeError, ValueError):
         number = np.nan
     if not np.isfinite(number):
-        raise SmmixError(f"{what} must be a finite number, not {value!r}.")
+        raise SmmixError(f"{what} must be a finite number, not {shown(value)}.")
     return number
 
 

@@ -13,7 +13,7 @@ from smmix.inference.surface import component_surface, mean_surface
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.mixture.prediction import Law
 from smmix.mixture.rows import Rows, new_rows, own_rows
-from smmix.support.checks import check_alpha, check_flag
+from smmix.support.checks import check_alpha, check_flag, shown
 
 __all__ = ["MixturePrediction", "get_prediction"]
 
@@ -36,7 +36,8 @@ class MixturePrediction:
     def __init__(self, fitted: Fitted, rows: Rows, which: str = "mean"):
         if not isinstance(which, str) or which not in WHICH:
             raise SmmixError(
-                f"which must be one of {', '.join(map(repr, WHICH))}, not {which!r}; what has no "
+                f"which must be one of {', '.join(map(repr, WHICH))}, not {shown(which)}; what has "
+                "no "
                 "standard errors is in results.predict(which=..)."
             )
         self._fitted, self.which = fitted, which

@@ -15,6 +15,7 @@ from smmix.formula.rows import by_label
 from smmix.inference.three_step import METHODS, Assignment
 from smmix.mixture.fitted import Fit, fitted_of
 from smmix.mixture.observed import Observed
+from smmix.support.checks import shown
 from smmix.support.frames import as_frame, numbers
 
 __all__ = ["profiles"]
@@ -80,7 +81,9 @@ def profiles(
     """
     fitted = fitted_of(results)
     if method not in METHODS:
-        raise SmmixError(f"method must be one of {', '.join(map(repr, METHODS))}, not {method!r}.")
+        raise SmmixError(
+            f"method must be one of {', '.join(map(repr, METHODS))}, not {shown(method)}."
+        )
     reach, at, parts = fitted.quantile(alpha), Assignment.of(fitted), {}
     for name, z in _unit_values(fitted.data, variables):
         known = ~np.isnan(z)

@@ -20,7 +20,7 @@ from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.mixture.hypotheses import read_hypotheses, refuse_beyond, refuse_contradiction
 from smmix.mixture.parameters import COEF, MIXING, NUISANCE
 from smmix.mixture.specification import Specification
-from smmix.support.checks import check_flag
+from smmix.support.checks import check_flag, shown
 
 __all__ = [
     "LRTest",
@@ -146,7 +146,9 @@ def _combined(terms: list[_Term], texts: Sequence[str] | None) -> list[_Term]:
     together: list[_Term] = []
     for text in _listed("combine_terms", texts):
         if not isinstance(text, str):
-            raise SmmixError(f"combine_terms must be a list of texts, not with {text!r} in it.")
+            raise SmmixError(
+                f"combine_terms must be a list of texts, not with {shown(text)} in it."
+            )
         found = {
             "coef": [t for t in terms if t.kind == "coef" and text in t.name],
             "mixing": [t for t in terms if t.kind == "mixing" and _within_mixing(text, t.name)],
@@ -154,7 +156,7 @@ def _combined(terms: list[_Term], texts: Sequence[str] | None) -> list[_Term]:
         if not any(found.values()):
             known = ", ".join(repr(t.name) for t in terms if t.kind != NUISANCE)
             raise SmmixError(
-                f"combine_terms: no term has {text!r} in its name; the terms are {known}."
+                f"combine_terms: no term has {shown(text)} in its name; the terms are {known}."
             )
         for prefix, kind in (("", "coef"), ("mixing.", "mixing")):
             if found[kind]:
@@ -166,7 +168,7 @@ def _combined(terms: list[_Term], texts: Sequence[str] | None) -> list[_Term]:
 
 def _listed(name: str, given: Any) -> list[Any]:
     if isinstance(given, str) or not isinstance(given, Iterable | None):
-        raise SmmixError(f"{name} must be a list, not {given!r}.")
+        raise SmmixError(f"{name} must be a list, not {shown(given)}.")
     return [] if given is None else list(given)
 
 
@@ -179,7 +181,7 @@ def _named_constraints(given: Any) -> Iterable[tuple[str, Any]]:
         if not isinstance(pair, tuple | list) or len(pair) != 2 or not isinstance(pair[0], str):
             raise SmmixError(
                 "extra_constraints must be a list of pairs (name, hypotheses), such as "
-                f"[('slopes', 'x[0] = x[1]')], not with {pair!r} in it."
+                f"[('slopes', 'x[0] = x[1]')], not with {shown(pair)} in it."
             )
         yield pair[0], pair[1]
 
@@ -261,7 +263,7 @@ def pairwise(
     """
     if method is not None and not (isinstance(method, str) and method in multitest_alias):
         known = ", ".join(map(repr, multitest_alias))
-        raise SmmixError(f"method={method!r} is not known; choose one of {known} or None.")
+        raise SmmixError(f"method={shown(method)} is not known; choose one of {known} or None.")
     fitted = fitted_of(results)
     fitted.required_covariance()
     tables = [
@@ -270,7 +272,7 @@ def pairwise(
         if any(True for _ in _pairs(places))
     ]
     if not tables:
-        what = "no coefficient differs" if term is None else f"{term!r} does not differ"
+        what = "no coefficient differs" if term is None else f"{shown(term)} does not differ"
         raise SmmixError(f"There are no pairs of components to compare: {what} between components.")
     return pd.concat(tables)
 
@@ -287,7 +289,7 @@ def _pairwise_terms(specification: Specification, term: str | None) -> list[np.n
     if isinstance(term, str) and term in known:
         return [known[term]]
     names = ", ".join(map(repr, dict.fromkeys([*terms, *columns, *nuisance])))
-    raise SmmixError(f"term={term!r} is not a term of the components; choose one of {names}.")
+    raise SmmixError(f"term={shown(term)} is not a term of the components; choose one of {names}.")
 
 
 def _pairs(places: np.ndarray) -> Iterable[tuple[int, int]]:

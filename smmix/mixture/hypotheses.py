@@ -14,6 +14,7 @@ from smmix.errors import SmmixError
 from smmix.formula import linear_constraint
 from smmix.mixture.parameters import ParameterTable
 from smmix.mixture.restrictions import eliminate
+from smmix.support.checks import shown
 from smmix.support.frames import as_frame, quoted, similar_names
 
 __all__ = [
@@ -106,7 +107,7 @@ def _of_text(given: Any, names: Sequence[str], what: str) -> tuple[np.ndarray, n
     with np.errstate(all="ignore"):
         matrix, values = linear_constraint(names, given)
     if not (np.isfinite(matrix).all() and np.isfinite(values).all()):
-        raise SmmixError(f"{what} must have finite numbers only, not {given!r}.")
+        raise SmmixError(f"{what} must have finite numbers only, not {shown(given)}.")
     return matrix, values
 
 
@@ -119,7 +120,7 @@ def _named_values(what: str, given: Mapping[Any, Any], names: Sequence[str]) -> 
                 f"name in {what}."
             )
         if not _is_finite(value):
-            raise SmmixError(f"{what}: {name} must be held at a finite number, not {value!r}.")
+            raise SmmixError(f"{what}: {name} must be held at a finite number, not {shown(value)}.")
     return {name: float(value) for name, value in given.items()}
 
 
@@ -140,7 +141,7 @@ def fixed_values(fixed: Any, names: Sequence[str]) -> dict[str, float]:
     if not isinstance(fixed, Mapping):
         raise SmmixError(
             f"fixed must be a dict of parameters and the values at which they are held, such as "
-            f"{{{names[0]!r}: 0.0}}, not {fixed!r}."
+            f"{{{names[0]!r}: 0.0}}, not {shown(fixed)}."
         )
     return _named_values("fixed", fixed, names)
 
@@ -205,7 +206,7 @@ def positions(what: str, given: Any, names: Sequence[str]) -> np.ndarray:
             return np.array([_position(what, part, names) for part in parts], dtype=int)
     raise SmmixError(
         f"{what} must be positions or names of parameters, or {count} of True and False, not "
-        f"{given!r}."
+        f"{shown(given)}."
     )
 
 
@@ -215,12 +216,12 @@ def _position(what: str, part: Any, names: Sequence[str]) -> int:
         return list(names).index(part)
     if isinstance(part, str):
         raise SmmixError(
-            f"{what}: the model has no parameter {part!r}{similar_names(part, names)}."
+            f"{what}: the model has no parameter {shown(part)}{similar_names(part, names)}."
         )
     if isinstance(part, int | np.integer) and not isinstance(part, bool) and -count <= part < count:
         return int(part)
     raise SmmixError(
-        f"{what}: {part!r} is no position of a parameter; give names, or positions from 0 to "
+        f"{what}: {shown(part)} is no position of a parameter; give names, or positions from 0 to "
         f"{count - 1}."
     )
 
@@ -306,7 +307,8 @@ def _by_name(what: str, matrix: np.ndarray, labels: pd.Index, names: Sequence[st
     for label in labels:
         if label not in names:
             raise SmmixError(
-                f"The model has no parameter {label!r}{similar_names(label, names)}; correct the "
+                f"The model has no parameter {shown(label)}{similar_names(label, names)}; correct "
+                "the "
                 f"label in {what}."
             )
     if labels.has_duplicates:

@@ -14,7 +14,7 @@ from smmix.errors import SmmixError
 from smmix.families import Gaussian, MeasuredGaussian, read_family
 from smmix.families.mixed_gaussian import MixedGaussian
 from smmix.formula import Design
-from smmix.support.checks import check_choice, listed
+from smmix.support.checks import check_choice, check_whole, listed, shown
 from smmix.support.frames import placed, row_name
 
 __all__ = ["Kind", "as_read", "measured", "suited"]
@@ -48,10 +48,14 @@ class Kind(NamedTuple):
         SmmixError
             If a name is unknown, the family has no such parameter, or needs a design beside.
         """
+        check_whole("k", k)
         check_choice("variance", variance, ("free", "equal"))
         found = read_family(family, k)
         names = list(dict.fromkeys(parameter.name for parameter in found.nuisance))
         given = listed("shared", shared, "names of parameters")
+        for name in given:
+            if not isinstance(name, str):
+                raise SmmixError(f"shared must be names of parameters, not {shown(name)}.")
         if variance == "equal":
             if "sigma" not in names:
                 has = f"use shared={names!r}" if names else "leave it out"

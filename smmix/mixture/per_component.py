@@ -10,7 +10,7 @@ import numpy as np
 from smmix.errors import SmmixError
 from smmix.formula import Design
 from smmix.formula.engine import parse
-from smmix.support.checks import check_whole
+from smmix.support.checks import check_whole, shown
 from smmix.support.frames import quoted
 
 __all__ = ["check_k", "checked_present", "present_columns", "union_formula"]
@@ -64,7 +64,9 @@ def union_formula(formula: Any, k: int) -> tuple[str, list[str] | None]:
     sides = []
     for c, part in enumerate(parts):
         if not isinstance(part, str) or part.count("~") != 1:
-            raise SmmixError(f"The formula of component {c} must read like 'y ~ x', not {part!r}.")
+            raise SmmixError(
+                f"The formula of component {c} must read like 'y ~ x', not {shown(part)}."
+            )
         sides.append([side.strip() for side in part.split("~")])
     responses = list(dict.fromkeys(left for left, _ in sides))
     if len(responses) > 1:

@@ -17,7 +17,7 @@ from smmix.mixture.effects import conditional_means, group_densities
 from smmix.mixture.observed import Observed
 from smmix.mixture.rows import Rows
 from smmix.mixture.specification import Specification
-from smmix.support.checks import check_choice
+from smmix.support.checks import check_choice, shown
 
 __all__ = [
     "WHICH",
@@ -342,9 +342,9 @@ def _quantiles(q: Any, law: Law, index: pd.Index) -> pd.Series | pd.DataFrame:
     try:
         levels = np.asarray(q, dtype=float)
     except (TypeError, ValueError):
-        raise SmmixError(f"q must be a number, or a list of numbers, not {q!r}.") from None
+        raise SmmixError(f"q must be a number, or a list of numbers, not {shown(q)}.") from None
     if not ((levels > 0.0) & (levels < 1.0)).all():
-        raise SmmixError(f"q must lie strictly between 0 and 1, not {q!r}.")
+        raise SmmixError(f"q must lie strictly between 0 and 1, not {shown(q)}.")
     if levels.ndim == 0:
         return pd.Series(law.quantile(float(levels)), index, name="quantile")
     return pd.DataFrame({float(level): law.quantile(float(level)) for level in levels}, index)

@@ -10,6 +10,8 @@ from smmix.core.random_effects import RandomEffects
 from smmix.core.transforms import IDENTITY, LOG
 from smmix.errors import SmmixError
 from smmix.mixture.parameters import NUISANCE, ParameterTable
+from smmix.support.checks import reason
+from smmix.support.frames import quoted
 
 __all__ = ["allowed", "checked", "refuse_held_entries"]
 
@@ -40,12 +42,12 @@ def checked(
         try:
             vector = vector.astype(float)
         except (TypeError, ValueError) as error:
-            raise SmmixError(f"{what} must be a vector of numbers ({error}).") from error
+            raise SmmixError(f"{what} must be a vector of numbers ({reason(error)}).") from error
     names = table.names
     if vector.shape != (len(names),):
         raise SmmixError(
             f"{what} has the shape {vector.shape}; it must have {len(names)} entries: "
-            f"{', '.join(names)}."
+            f"{quoted(names)}."
         )
     bad = ~np.isfinite(vector)
     if bad.any():

@@ -15,8 +15,8 @@ from smmix.mixture.observed import Observed
 from smmix.mixture.response import coded, with_trials
 from smmix.mixture.specification import Specification
 from smmix.mixture.units import log_indicators
-from smmix.support.checks import check_flag
-from smmix.support.frames import as_frame, codes_of, is_structured, numbers, row_name
+from smmix.support.checks import check_flag, reason
+from smmix.support.frames import as_frame, codes_of, is_structured, numbers, quoted, row_name
 
 __all__ = ["Rows", "new_rows", "own_rows", "with_response"]
 
@@ -231,13 +231,13 @@ def _matrix(values: Any, names: list[str], what: str) -> np.ndarray:
         try:
             array = np.asarray(values, dtype=float)
         except (TypeError, ValueError) as error:
-            raise SmmixError(f"{what} must hold numbers ({error}).") from error
+            raise SmmixError(f"{what} must hold numbers ({reason(error)}).") from error
         if array.ndim == 1:
             array = array[:, None] if len(names) == 1 else array[None, :]
     if array.ndim != 2 or array.shape[1] != len(names):
         raise SmmixError(
             f"{what} has the shape {array.shape}; it must have {len(names)} columns: "
-            f"{', '.join(names)}."
+            f"{quoted(names)}."
         )
     infinite = np.isinf(array)
     if infinite.any():

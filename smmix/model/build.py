@@ -11,7 +11,7 @@ from smmix.mixture.kind import Kind
 from smmix.mixture.per_component import check_k, present_columns, union_formula
 from smmix.mixture.response import read_response
 from smmix.model.base import Parts
-from smmix.support.checks import check_flag
+from smmix.support.checks import check_flag, shown
 from smmix.support.frames import as_frame
 
 __all__ = ["build_parts"]
@@ -33,7 +33,7 @@ def build_parts(
     ``options`` are those of `build_design`, and ``random_cov``.
     """
     if not isinstance(eval_env, int):
-        raise SmmixError(f"eval_env must be a number of frames, not {eval_env!r}.")
+        raise SmmixError(f"eval_env must be a number of frames, not {shown(eval_env)}.")
     check_k(k)
     random = options.pop("random")
     kind = kind.with_random(random, options.pop("random_cov"), options.get("groups"))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from smmix.core.statistics import InfoStats
+from smmix.errors import SmmixError
 from smmix.mixture.evaluate import information_at, own_blocks, posterior_at, score_obs_at
 from smmix.mixture.prediction import predict_rows
 from smmix.mixture.rows import new_rows, own_rows
@@ -40,7 +41,11 @@ class MixtureLikelihood(MixtureModel):
         >>> model.information([1.0, 1.0]).hessian.round(6).tolist()
         [[-3.0, -2.0], [-2.0, -12.0]]
         """
-        return information_at(self.specification, self.observed, self.check_params(params))
+        vector = self.check_params(params)
+        with np.errstate(all="ignore"):
+            found = information_at(self.specification, self.observed, vector)
+        _refuse_impossible(found.score)
+        return found
 
     def loglikeobs(self, params: Any) -> np.ndarray:
         """Log-likelihood of each row (of each group, when rows are grouped), weights included.
@@ -63,7 +68,9 @@ class MixtureLikelihood(MixtureModel):
         unpacked = self.unpack(self.check_params(params))
         parts = []
         for block in own_blocks(self.observed, self.k):
-            units = self.spec.posterior(unpacked, block)[1][0, 0]
+            with np.errstate(all="ignore"):
+                units = self.spec.posterior(unpacked, block)[1][0, 0]
+            units = np.where(np.isnan(units), -np.inf, units)
             parts.append(units if block.weight is None else units * block.weight)
         return np.concatenate(parts)
 
@@ -77,7 +84,7 @@ class MixtureLikelihood(MixtureModel):
         Returns
         -------
         float
-            -inf where a sigma is not positive, so that optimisers turn back.
+            -inf where a sigma is not positive or a row is impossible, so that optimisers turn back.
 
         Examples
         --------
@@ -90,7 +97,9 @@ class MixtureLikelihood(MixtureModel):
         if not self.specification.allowed(vector).all():
             return -np.inf
         unpacked, spec = self.unpack(vector), self.spec
-        return self.source.reduce(lambda b: spec.e_step(unpacked, b).loglike, self.k)[0]
+        with np.errstate(all="ignore"):
+            value = self.source.reduce(lambda b: spec.e_step(unpacked, b).loglike, self.k)[0]
+        return -np.inf if np.isnan(value) else value
 
     def score(self, params: Any) -> np.ndarray:
         """Gradient of the log-likelihood.
@@ -130,7 +139,11 @@ class MixtureLikelihood(MixtureModel):
         >>> model.score_obs([1.0, 1.0]).round(6).tolist()
         [[-1.0, 0.0], [0.0, -1.0], [2.0, 3.0]]
         """
-        return score_obs_at(self.specification, self.observed, self.check_params(params))
+        vector = self.check_params(params)
+        with np.errstate(all="ignore"):
+            found = score_obs_at(self.specification, self.observed, vector)
+        _refuse_impossible(found)
+        return found
 
     def hessian(self, params: Any) -> np.ndarray:
         """Second derivatives of the log-likelihood.
@@ -178,7 +191,11 @@ class MixtureLikelihood(MixtureModel):
         >>> model.posterior([0.0, 4.0, 1.0, 1.0, 0.0]).round(3)[0].tolist()
         [1.0, 0.0]
         """
-        return posterior_at(self.specification, self.observed, self.check_params(params))
+        vector = self.check_params(params)
+        with np.errstate(all="ignore"):
+            found = posterior_at(self.specification, self.observed, vector)
+        _refuse_impossible(found)
+        return found
 
     def predict(
         self,
@@ -235,3 +252,12 @@ class MixtureLikelihood(MixtureModel):
         unpacked = self.unpack(self.check_params(params))
         observed = self.observed
         return predict_rows(self.specification, unpacked, rows, which, q, observed).to_numpy()
+
+
+def _refuse_impossible(values: np.ndarray) -> None:
+    """Refuse parameters at which the likelihood is zero and has neither slope nor posterior."""
+    if not np.isfinite(values).all():
+        raise SmmixError(
+            "At these params no component allows some of the rows, or numbers overflow; loglike is "
+            "-inf there: give other params."
+        )

@@ -164,9 +164,11 @@ def spans_constant(x: np.ndarray) -> bool:
 
 def _ones_depend(x: np.ndarray) -> bool:
     largest = np.maximum(x.max(axis=0), -x.min(axis=0))
+    if not np.isfinite(largest).all():
+        return False
     with np.errstate(divide="ignore", over="ignore"):
         # Columns whose squares are no doubles would not be seen as they are.
-        scale = np.where((largest > 0.0) & np.isfinite(largest), 1.0 / largest, 1.0)
+        scale = np.where(largest > 0.0, 1.0 / largest, 1.0)
     if np.isfinite(scale).all() and (np.abs(np.log10(scale)) > 100.0).any():
         x = x * scale
     joined = (np.column_stack([slab, np.ones(len(slab))]) for slab in row_slabs(x))

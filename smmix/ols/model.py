@@ -12,12 +12,12 @@ from statsmodels.tools.sm_exceptions import MissingDataError
 
 from smmix.errors import SmmixError
 from smmix.formula import build_design
-from smmix.ols.inputs import column_names, constant_column, matrix, spans_constant, unmasked, vector
+from smmix.ols.inputs import column_names, constant_column, matrix, spans_constant, vector
 from smmix.ols.results import NormalEquationResults
 from smmix.ols.rows import ArrayRows, Rows
 from smmix.ols.solve import Method, fit_rows, require_range, require_residual_df
 from smmix.support.arguments import unknown
-from smmix.support.checks import check_choice, check_flag
+from smmix.support.checks import check_choice, check_flag, reason, shown
 from smmix.support.frames import as_frame, is_pandas, is_single, numbers
 
 __all__ = ["NormalEquationOLS"]
@@ -82,8 +82,9 @@ class NormalEquationOLS(WLS):
         check_flag("hasconst", hasconst, optional=True)
         if weights is not None:
             if is_single(weights) and not isinstance(weights, Real):
-                raise SmmixError(f"weights must be one number for each row, not {weights!r}.")
-            kwargs["weights"] = weights
+                raise SmmixError(f"weights must be one number for each row, not {shown(weights)}.")
+            plain = is_single(weights) or is_pandas(weights)
+            kwargs["weights"] = weights if plain else _numbers(weights, "weights")
         endog, exog = _readable(endog, exog)
         if "missing_idx" not in kwargs:
             _refuse_other_index(weights, "weights", endog if is_pandas(endog) else exog)
@@ -146,7 +147,7 @@ class NormalEquationOLS(WLS):
         frame = as_frame(data)
         if isinstance(weights, str):
             if weights not in frame.columns:
-                raise SmmixError(f"weights: the data have no column {weights!r}.")
+                raise SmmixError(f"weights: the data have no column {shown(weights)}.")
             weights = (frame if subset is None else frame.loc[subset])[weights]
         if weights is not None:
             kwargs["weights"] = weights if is_pandas(weights) else np.asarray(weights)
@@ -169,7 +170,7 @@ class NormalEquationOLS(WLS):
             if isinstance(error, TypeError):
                 raise
             why = str(error).partition("\n")[0]
-            raise SmmixError(f"The formula {formula!r} cannot be built: {why}.") from error
+            raise SmmixError(f"The formula {shown(formula)} cannot be built: {why}.") from error
 
     def initialize(self) -> None:
         """Set what does not depend on a fit."""
@@ -438,10 +439,10 @@ class NormalEquationOLS(WLS):
                 cov_kwds=cov_kwds,
                 use_t=use_t,
             )
-        except (AttributeError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise SmmixError(
-                f"The covariance cannot be computed with cov_type={cov_type!r}, "
-                f"cov_kwds={cov_kwds!r} and use_t={use_t!r}: {error}."
+                f"The covariance cannot be computed with cov_type={shown(cov_type)}, "
+                f"cov_kwds={shown(cov_kwds)} and use_t={shown(use_t)}: {reason(error)}."
             ) from error
         return RegressionResultsWrapper(results)
 
@@ -464,15 +465,20 @@ def _readable(endog: Any, exog: Any) -> tuple[Any, Any]:
             numbers(endog, "endog", endog.index, booleans=True), endog.index, name=endog.name
         )
     elif not isinstance(endog, pd.DataFrame):
-        endog = np.asarray(unmasked(endog))
-    rows = endog.shape[0] if endog.ndim else 0
-    if rows != len(values):
-        raise SmmixError(f"endog has {rows} rows, but exog has {len(values)}.")
+        endog = _numbers(endog, "endog")
+    if len(endog) != len(values):
+        raise SmmixError(f"endog has {len(endog)} rows, but exog has {len(values)}.")
     if isinstance(table, pd.DataFrame) and not is_pandas(exog) and is_pandas(endog):
         # Other tables have no labels of their own.
         table = table.set_axis(endog.index)
     _refuse_other_index(table, "exog", endog)
     return endog, table
+
+
+def _numbers(data: Any, what: str) -> np.ndarray:
+    """Numbers (n,) from anything but pandas, or (n, m) where there are several columns."""
+    values, _ = matrix(data, what)
+    return values[:, 0] if values.shape[1] == 1 else values
 
 
 def _refuse_other_index(given: Any, what: str, rows: Any) -> None:

@@ -102,6 +102,8 @@ class NormalEquationResults(OLSResults):
         """F statistic of all coefficients but the constant."""
         if self.df_model == 0.0:
             return np.nan
+        if self.ssr == 0.0:
+            return np.inf if self.ess > 0.0 else 0.0
         with np.errstate(divide="ignore", invalid="ignore"):
             value = float(OLSResults.fvalue.fget(self))  # type: ignore[attr-defined]
         return 0.0 if np.isnan(value) and self.cov_type == "nonrobust" else value
@@ -139,6 +141,11 @@ class NormalEquationResults(OLSResults):
         -------
         ContrastResults
 
+        Raises
+        ------
+        SmmixError
+            If the hypotheses have no variance, as in an exact fit.
+
         Notes
         -----
         The covariance of the hypotheses is inverted, and its rank is found, with its diagonal
@@ -155,6 +162,11 @@ class NormalEquationResults(OLSResults):
             matrix = linear_constraint(self.model.data.cov_names, r_matrix)[0]
             covariance = np.asarray(self.cov_params(r_matrix=matrix, cov_p=cov_p))
             invcov, rank = scaled_inverse(covariance)
+            if rank == 0:
+                raise SmmixError(
+                    "The hypotheses have a covariance of zero, as in an exact fit, so that there "
+                    "is no test of them; compare the params themselves."
+                )
             if rank < len(matrix):
                 warnings.warn(
                     f"Of {len(matrix)} hypotheses only {rank} are independent.",

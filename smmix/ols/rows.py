@@ -12,6 +12,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from smmix.errors import SmmixError
+from smmix.support.checks import reason
 
 Stats = TypeVar("Stats")
 
@@ -241,7 +242,9 @@ def _checked_block(block: Any, number: int, width: int | None, start: int) -> Ro
     try:
         arrays = [np.asarray(part, dtype=float) for part in block]
     except (TypeError, ValueError) as error:
-        raise SmmixError(f"Block {number} holds something that is no number: {error}.") from error
+        raise SmmixError(
+            f"Block {number} holds something that is no number: {reason(error)}."
+        ) from error
     x, others = arrays[0], [np.squeeze(a, 1) if a.shape[1:] == (1,) else a for a in arrays[1:]]
     if x.ndim != 2 or (width is not None and x.shape[1] != width) or not x.shape[1]:
         expected = "at least one column" if width is None else f"{width} columns"

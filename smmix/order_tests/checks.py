@@ -8,6 +8,7 @@ from smmix.errors import SmmixError
 from smmix.mixture.observed import refuse_rows
 from smmix.reporting.saved import SavedFit
 from smmix.results import MixtureResults
+from smmix.support.checks import shown
 
 __all__ = ["checked_fraction", "checked_null", "unwrapped"]
 
@@ -39,5 +40,5 @@ def checked_null(results: Any, test: str) -> MixtureResults:
 def checked_fraction(name: str, value: Any) -> float:
     """A number between zero and one."""
     if not isinstance(value, float) or not 0.0 < value < 1.0:
-        raise SmmixError(f"{name} must be a number between 0 and 1, not {value!r}.")
+        raise SmmixError(f"{name} must be a number between 0 and 1, not {shown(value)}.")
     return value

@@ -9,7 +9,7 @@ import numpy as np
 from smmix.errors import SmmixError
 from smmix.mixture.fitted import Fit, fitted_of
 from smmix.plots.style import look, open_panels
-from smmix.support.checks import check_whole
+from smmix.support.checks import check_whole, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +62,7 @@ def plot_posterior(results: Fit, ax: Any = None, *, bins: int = 20, threshold: f
     """
     check_whole("bins", bins)
     if not 0.0 <= threshold < 1.0:
-        raise SmmixError(f"threshold must be at least 0 and below 1, not {threshold!r}.")
+        raise SmmixError(f"threshold must be at least 0 and below 1, not {shown(threshold)}.")
     edges = np.linspace(0.0, 1.0, bins + 1)
     every, own, left_out = posterior_counts(results, edges, threshold)
     k = fitted_of(results).k

@@ -21,6 +21,7 @@ from smmix.inference.criteria import Criteria
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.reporting.saved import SavedFit
 from smmix.reporting.summary import summarize
+from smmix.support.checks import reason
 
 __all__ = ["read_json", "to_json"]
 
@@ -115,7 +116,7 @@ def read_json(path_or_text: str | Path, trust: bool = False) -> SavedFit:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise SmmixError(f"{what} is not JSON ({_short(error)}); it may be cut off.") from error
+        raise SmmixError(f"{what} is not JSON ({reason(error)}); it may be cut off.") from error
     content = _content(document, what)
     try:
         return SavedFit.of(_decode(content), trust=trust)
@@ -124,7 +125,7 @@ def read_json(path_or_text: str | Path, trust: bool = False) -> SavedFit:
     except Exception as error:
         # Whatever is wrong inside, from a missing key to a matrix of the wrong shape, is damage.
         raise SmmixError(
-            f"{what} does not describe a fit ({type(error).__name__}: {_short(error)})."
+            f"{what} does not describe a fit ({type(error).__name__}: {reason(error)})."
         ) from error
 
 
@@ -162,11 +163,6 @@ def _content(document: Any, what: str) -> Any:
 def _checksum(content: Any) -> str:
     text = json.dumps(content, sort_keys=True, allow_nan=True)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _short(error: Exception) -> str:
-    text = str(error).splitlines()[0] if str(error) else "empty"
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 # -- values -----------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from smmix.mixture.fitted import Fit, fitted_of
 from smmix.resampling.replicates import Outcome, Replicator, Stop, batch_size, run_batches
 from smmix.resampling.samples import Redraw, Resample, drawn_on_each_pass, resampling
 from smmix.support.callers import user_level
-from smmix.support.checks import check_alpha, check_whole, generator
+from smmix.support.checks import check_alpha, check_whole, generator, shown
 from smmix.support.progress import progress_bar
 
 __all__ = ["Replicates", "bootstrap", "counted_reasons", "needed"]
@@ -138,7 +138,9 @@ class Replicates:
         """
         check_alpha(alpha)
         if not isinstance(method, str) or method not in INTERVALS:
-            raise SmmixError(f"method must be 'percentile', 'basic' or 'normal', not {method!r}.")
+            raise SmmixError(
+                f"method must be 'percentile', 'basic' or 'normal', not {shown(method)}."
+            )
         if method != "normal":
             limits = self._quantiles(alpha)
         if method != "percentile":

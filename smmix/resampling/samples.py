@@ -15,6 +15,7 @@ from smmix.mixture.observed import Observed
 from smmix.mixture.rows import own_rows
 from smmix.resampling.draws import ResponseLaw, take_rows
 from smmix.sources.reweighted import ReweightedSource
+from smmix.support.checks import shown
 
 __all__ = [
     "KINDS", "Redraw", "Resample", "drawn_on_each_pass", "member_rows", "members", "resampling",
@@ -49,7 +50,7 @@ def resampling(fit: Fit, kind: str) -> Resample:
 
 def _check_kind(kind: str, has_groups: bool) -> None:
     if not isinstance(kind, str) or kind not in KINDS:
-        raise SmmixError(f"kind must be 'parametric', 'rows' or 'groups', not {kind!r}.")
+        raise SmmixError(f"kind must be 'parametric', 'rows' or 'groups', not {shown(kind)}.")
     if kind == "groups" and not has_groups:
         raise SmmixError("kind='groups' needs a model with groups; use kind='rows'.")
 

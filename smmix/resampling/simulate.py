@@ -16,7 +16,7 @@ from smmix.families import read_family
 from smmix.mixing.constant import softmax
 from smmix.resampling.draws import pick_component
 from smmix.support.arguments import refuses_unknown
-from smmix.support.checks import check_whole, generator
+from smmix.support.checks import check_whole, generator, reason, shown
 from smmix.support.frames import quoted
 
 __all__ = ["Simulation", "simulate_mixture"]
@@ -203,7 +203,8 @@ def _draw(
             drawn = own.sample(aux, at, nuisance, rng)
         except ValueError as error:
             raise SmmixError(
-                f"The coefficients ask for {own.label} that cannot be drawn from ({error}); give "
+                f"The coefficients ask for {own.label} that cannot be drawn from "
+                f"({reason(error)}); give "
                 "smaller ones."
             ) from error
         # A regression without errors has no density, and is drawn all the same.
@@ -232,7 +233,9 @@ def _named(y: np.ndarray, family: Family) -> Any:
 
 def _mapping(nuisance: Any) -> dict[str, Any]:
     if not isinstance(nuisance, Mapping | None):
-        raise SmmixError(f"nuisance must be a dict of parameters and values, not {nuisance!r}.")
+        raise SmmixError(
+            f"nuisance must be a dict of parameters and values, not {shown(nuisance)}."
+        )
     return dict(nuisance or {})
 
 
@@ -304,7 +307,9 @@ def _numbers(name: str, values: Any) -> np.ndarray:
     try:
         array = np.array(values, dtype=float)
     except (TypeError, ValueError) as error:
-        raise SmmixError(f"{name} must hold numbers in rows of one length ({error}).") from error
+        raise SmmixError(
+            f"{name} must hold numbers in rows of one length ({reason(error)})."
+        ) from error
     if not np.isfinite(array).all():
         raise SmmixError(f"{name} holds a number that is not finite.")
     return array
@@ -359,7 +364,7 @@ def _by_component(name: str, values: Any, have: np.ndarray) -> np.ndarray:
     try:
         array = np.array(values, dtype=float)
     except (TypeError, ValueError) as error:
-        raise SmmixError(f"{name} must hold numbers ({error}).") from error
+        raise SmmixError(f"{name} must hold numbers ({reason(error)}).") from error
     if array.shape not in ((), (k,)):
         raise SmmixError(
             f"{name} has the shape {array.shape}; it must be one number, or {k}: one for each "

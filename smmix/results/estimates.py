@@ -27,6 +27,7 @@ from smmix.reporting.components import ComponentView, component_views
 from smmix.reporting.page import report
 from smmix.reporting.summary import METHOD_NAMES
 from smmix.results.compute import fitted_mode
+from smmix.support.checks import shown
 from smmix.support.docstrings import documented_by
 
 __all__ = ["FitRecord", "MixtureEstimates"]
@@ -249,7 +250,7 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         True
         """
         if not isinstance(dk_params, int | float | np.number):
-            raise SmmixError(f"dk_params must be a number of parameters, not {dk_params!r}.")
+            raise SmmixError(f"dk_params must be a number of parameters, not {shown(dk_params)}.")
         if crit is None:
             return self.criteria.with_df(self.n_free + dk_params)
         return self.criteria.get(crit, float(dk_params))

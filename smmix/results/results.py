@@ -30,6 +30,7 @@ from smmix.resampling import draws
 from smmix.resampling.bootstrap import bootstrap
 from smmix.results.uncertainty import MixtureUncertainty
 from smmix.support.arguments import refuses_unknown
+from smmix.support.checks import shown
 from smmix.support.docstrings import documented_by
 
 __all__ = ["FitRecord", "MixtureResults", "MixtureResultsWrapper"]
@@ -117,7 +118,7 @@ class MixtureResults(MixtureUncertainty):
         """
         count = len(self.record.modes.modes)
         if isinstance(i, bool) or not isinstance(i, int | np.integer) or not 0 <= i < count:
-            raise SmmixError(f"There is no mode {i!r}; starts has the rows 0 to {count - 1}.")
+            raise SmmixError(f"There is no mode {shown(i)}; starts has the rows 0 to {count - 1}.")
         given = self._kwds_of_a_mode
         model = self.model
         modes = opened(model.specification, model.observed, self.record.modes, int(i))

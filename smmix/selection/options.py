@@ -13,6 +13,7 @@ from smmix.inference.criteria import CRITERIA
 from smmix.mixture.per_component import check_k
 from smmix.model import MixtureRegression, from_formula
 from smmix.support.arguments import unknown
+from smmix.support.checks import shown
 
 __all__ = [
     "CHOICES", "check_on_fit", "checked_base", "checked_criterion", "defaults",
@@ -49,7 +50,9 @@ def numbers_of_components(k: Any) -> list[int]:
     """The numbers asked for, rising; for "auto" as many as there might be."""
     if isinstance(k, str):
         if k != "auto":
-            raise SmmixError(f"k must be whole numbers such as range(1, 6), or 'auto', not {k!r}.")
+            raise SmmixError(
+                f"k must be whole numbers such as range(1, 6), or 'auto', not {shown(k)}."
+            )
         return list(range(1, 1000))
     k = k.tolist() if isinstance(k, np.ndarray) else k
     numbers = list(k) if isinstance(k, Iterable) else [k]
@@ -64,7 +67,9 @@ def checked_criterion(base: MixtureRegression, criterion: Any) -> str:
     """The criterion, refused when there is none of the name or the data do not allow it."""
     names = [name for name in CHOICES if name != "bic_groups" or base.group_labels is not None]
     if not isinstance(criterion, str) or criterion not in names:
-        raise SmmixError(f"criterion={criterion!r} must be one of {', '.join(map(repr, names))}.")
+        raise SmmixError(
+            f"criterion={shown(criterion)} must be one of {', '.join(map(repr, names))}."
+        )
     if criterion == "cv" and not base.observed.in_memory:
         raise SmmixError(
             "criterion='cv' needs the rows in memory; choose by another criterion, or on a sample."
@@ -75,7 +80,7 @@ def checked_criterion(base: MixtureRegression, criterion: Any) -> str:
 def check_on_fit(on_fit: Any) -> None:
     """Refuse what cannot be called with the results of a fit."""
     if on_fit is not None and not callable(on_fit):
-        raise SmmixError(f"on_fit must be a function of the results, not {on_fit!r}.")
+        raise SmmixError(f"on_fit must be a function of the results, not {shown(on_fit)}.")
 
 
 def refuse_parts(formula: Any) -> None:

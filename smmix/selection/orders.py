@@ -12,6 +12,7 @@ from smmix.errors import SmmixError
 from smmix.formula.engine import parse
 from smmix.model import MixtureRegression
 from smmix.results import MixtureResultsWrapper
+from smmix.support.checks import shown
 
 __all__ = ["Orders"]
 
@@ -69,7 +70,7 @@ class Orders:
         whole = all(isinstance(order, int) and not isinstance(order, bool) for order in pair)
         if len(pair) != 2 or not whole or not 0 <= pair[0] <= pair[1] or pair[1] < 1:
             raise SmmixError(
-                f"orders={orders!r} must be the lowest and the highest order, such as (1, 3)."
+                f"orders={shown(orders)} must be the lowest and the highest order, such as (1, 3)."
             )
         powers = (str(variable), *(f"I({variable} ** {i})" for i in range(2, pair[1] + 1)))
         others = tuple(name for name in terms if name not in powers)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from smmix.errors import SmmixError
+from smmix.support.checks import shown
 
 __all__ = ["ParquetScan", "RawSlab", "reading", "scan_parquet"]
 
@@ -147,7 +148,7 @@ def scan_parquet(
     """
     for name, value in (("memory", memory), ("rows_per_slab", rows_per_slab)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-            raise SmmixError(f"{name} must be a whole number, not {value!r}.")
+            raise SmmixError(f"{name} must be a whole number, not {shown(value)}.")
         if value is not None and value < 1:
             raise SmmixError(f"{name} must be positive, not {value}.")
     _pyarrow()
@@ -193,7 +194,8 @@ def _files(path: str | Path | Sequence[str | Path]) -> list[str]:
     if not isinstance(path, str | Path):
         if not isinstance(path, Iterable):
             raise SmmixError(
-                f"scan_parquet takes a file, a folder, a pattern or a list of them, not {path!r}."
+                f"scan_parquet takes a file, a folder, a pattern or a list of them, not "
+                f"{shown(path)}."
             )
         names = [name for part in path for name in _files(part)]
         if not names:
@@ -201,7 +203,8 @@ def _files(path: str | Path | Sequence[str | Path]) -> list[str]:
         return names
     if "://" in str(path):
         raise SmmixError(
-            f"{path!r} is not a file of this machine; read it with dask.dataframe.read_parquet, "
+            f"{shown(path)} is not a file of this machine; read it with "
+            "dask.dataframe.read_parquet, "
             "and give the Dask frame as the data."
         )
     place = Path(path).expanduser()
@@ -243,7 +246,8 @@ def reading(path: str) -> Iterator[None]:
     except (_pyarrow().ArrowException, OSError, ValueError) as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         raise SmmixError(
-            f"The Parquet file {path!r} cannot be read; it is damaged, cut short or no Parquet "
+            f"The Parquet file {shown(path)} cannot be read; it is damaged, cut short or no "
+            "Parquet "
             f"file ({first})."
         ) from error
 
@@ -265,7 +269,7 @@ def _same_types(table: Any, types: dict[str, Any], path: str) -> Any:
         both = all(kinds.is_dictionary(t) or _is_text(t) for t in (known, cell.type))
         if not numeric and not both:
             raise SmmixError(
-                f"The column {cell.name!r} holds {cell.type} in {path!r} and {known} in the "
+                f"The column {cell.name!r} holds {cell.type} in {shown(path)} and {known} in the "
                 "files before; write it in one type."
             )
         if numeric:

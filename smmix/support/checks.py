@@ -2,20 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from typing import Any
 
 import numpy as np
 
 from smmix.errors import SmmixError
 
-__all__ = ["check_alpha", "check_choice", "check_flag", "check_whole", "generator", "listed"]
+__all__ = [
+    "check_alpha", "check_choice", "check_flag", "check_whole", "generator", "listed", "reason",
+    "shown",
+]  # fmt: skip
+
+#: What is longer is described in messages rather than written out.
+LONGEST_SHOWN = 80
+
+
+def shown(value: Any) -> str:
+    """A value as messages show it: as Python writes it, or its kind where that is no short text.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from smmix.support.checks import shown
+    >>> shown("mean"), shown(np.zeros((40, 2)))
+    ("'mean'", 'an object of type ndarray with the shape (40, 2)')
+    """
+    text = repr(value)
+    if len(text) <= LONGEST_SHOWN and "\n" not in text and " at 0x" not in text:
+        return text
+    if isinstance(value, str):
+        return f"{text[: LONGEST_SHOWN - 3]}..'"
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple):
+        size = f" with the shape {shape}"
+    else:
+        size = f" of length {len(value)}" if isinstance(value, Sized) else ""
+    return f"an object of type {type(value).__name__}{size}"
+
+
+def reason(error: Exception) -> str:
+    """What another library says of an error, cut to a part of a sentence.
+
+    Examples
+    --------
+    >>> from smmix.support.checks import reason
+    >>> reason(KeyError("x."))
+    "'x.'"
+    """
+    text = " ".join(str(error).split()) or type(error).__name__
+    return f"{text[:LONGEST_SHOWN]} .." if len(text) > 1.2 * LONGEST_SHOWN else text.rstrip(".")
 
 
 def check_alpha(alpha: Any) -> None:
     """Refuse what is no level of an interval."""
     if not (isinstance(alpha, float | np.floating) and 0.0 < alpha < 1.0):
-        raise SmmixError(f"alpha={alpha!r} must be a number between 0 and 1, such as 0.05.")
+        raise SmmixError(f"alpha={shown(alpha)} must be a number between 0 and 1, such as 0.05.")
 
 
 def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
@@ -24,14 +66,14 @@ def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
     if not isinstance(value, str) or value not in choices:
         words = [repr(choice) for choice in choices]
         known = f"{', '.join(words[:-1])} or {words[-1]}"
-        raise SmmixError(f"{name} must be {known}, not {value!r}.")
+        raise SmmixError(f"{name} must be {known}, not {shown(value)}.")
 
 
 def check_flag(name: str, value: Any, *, optional: bool = False) -> None:
     """Refuse what is neither True nor False, nor None where that is allowed."""
     if not (isinstance(value, bool | np.bool_) or (optional and value is None)):
         words = "True, False or None" if optional else "True or False"
-        raise SmmixError(f"{name} must be {words}, not {value!r}.")
+        raise SmmixError(f"{name} must be {words}, not {shown(value)}.")
 
 
 def listed(name: str, value: Any, what: str) -> list[Any]:
@@ -45,14 +87,14 @@ def listed(name: str, value: Any, what: str) -> list[Any]:
     if value is None or isinstance(value, str):
         return [] if value is None else [value]
     if not isinstance(value, Iterable):
-        raise SmmixError(f"{name} must be a list of {what}, not {value!r}.")
+        raise SmmixError(f"{name} must be a list of {what}, not {shown(value)}.")
     return list(value)
 
 
 def check_whole(name: str, value: Any, least: int = 1) -> int:
     """A whole number of at least ``least``, refused when it is none."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise SmmixError(f"{name} must be a whole number of at least {least}, not {value!r}.")
+        raise SmmixError(f"{name} must be a whole number of at least {least}, not {shown(value)}.")
     return int(value)
 
 
@@ -67,4 +109,6 @@ def generator(rng: Any) -> np.random.Generator:
     try:
         return np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
-        raise SmmixError(f"rng={rng!r} cannot seed a random number generator ({error}).") from error
+        raise SmmixError(
+            f"rng={shown(rng)} cannot seed a random number generator ({reason(error)})."
+        ) from error

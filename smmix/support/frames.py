@@ -11,6 +11,7 @@ import pandas as pd
 from pandas.api import types as dtypes
 
 from smmix.errors import SmmixError
+from smmix.support.checks import reason
 
 __all__ = [
     "as_frame",
@@ -108,7 +109,7 @@ def as_frame(data: Any, what: str = "data") -> pd.DataFrame:
         except ImportError as error:
             raise SmmixError(
                 f"{what}: turning a {library} table into a pandas frame needs a further package "
-                f"({error}); install it or pass table.to_pandas()."
+                f"({reason(error)}); install it or pass table.to_pandas()."
             ) from error
     raise SmmixError(
         f"{what} must be a pandas or polars frame, a pyarrow table or a dict of columns, "
@@ -138,7 +139,7 @@ def _frame_of_mapping(data: Mapping[Any, Any], what: str) -> pd.DataFrame:
             for name, value in columns.items()
         )
         raise SmmixError(
-            f"The columns of {what} do not make a table ({error}; lengths {lengths})."
+            f"The columns of {what} do not make a table ({reason(error)}; lengths {lengths})."
         ) from error
 
 
@@ -345,7 +346,8 @@ def codes_of(values: Any, what: str, *, sort: bool = False) -> tuple[np.ndarray,
         codes, distinct = pd.factorize(values, sort=sort)
     except TypeError as error:
         raise SmmixError(
-            f"{what} must hold numbers or text, one for each row, to tell rows apart ({error})."
+            f"{what} must hold numbers or text, one for each row, to tell rows apart "
+            f"({reason(error)})."
         ) from error
     return codes, pd.Index(distinct)
 

@@ -411,3 +411,16 @@ def test_column_of_the_table():
     np.testing.assert_array_equal(model.column("g"), np.arange(1, 235))
     assert model.column("nothing") is None
     assert isinstance(model.group_labels, pd.Index | None)
+
+
+def test_parameters_under_which_a_row_is_impossible_have_likelihood_zero():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=40), "y": np.arange(40) % 3})
+    frame["id"] = np.arange(40) // 4
+    model = smmix.from_formula("y ~ x", frame, k=2, family="ordered", groups="id")
+    # Both thresholds of a component are the same: the level between them cannot occur.
+    empty = [0.5, 0.5, 0.8, 0.1, 0.8, 0.1, 0.0]
+    assert model.loglike(empty) == -np.inf
+    assert (model.loglikeobs(empty) == -np.inf).all()
+    for name in ("score", "score_obs", "hessian", "information", "posterior"):
+        refusal(lambda name=name: getattr(model, name)(empty), "no component allows")

@@ -7,6 +7,8 @@ import pandas as pd
 import patsy
 import pytest
 import statsmodels.api as sm
+from laws.calls.outcome import Refused, answer
+from laws.calls.strange import columns
 
 import smmix
 from smmix import NormalEquationOLS, solve_normal_equations
@@ -138,3 +140,32 @@ def _nothing():
     import contextlib
 
     return contextlib.nullcontext()
+
+
+SQUARES = pd.DataFrame({"const": 1.0, "x1": np.arange(12.0) ** 2})
+
+
+@pytest.mark.parametrize("door", [0, 1, 2])
+@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize("kind", sorted(columns(12)))
+def test_every_kind_of_column_is_used_or_refused_in_a_sentence(door, labelled, kind):
+    x = SQUARES if labelled else SQUARES.to_numpy()
+    given = [2.0 - SQUARES["x1"] + np.arange(12) % 2, x, np.ones(12)]
+    given[door] = columns(12)[kind]
+    model = answer(NormalEquationOLS, *given)
+    if not isinstance(model, Refused):
+        answer(model.fit)
+
+
+def test_an_exact_fit_has_no_wald_test_and_has_a_summary():
+    results = NormalEquationOLS(np.zeros(12), SQUARES).fit(cov_type="HC0")
+    assert results.fvalue == 0.0
+    assert "NormalEquationOLS" in str(results.summary())
+    with pytest.raises(SmmixError, match="exact fit"):
+        results.wald_test("x1 = 0")
+
+
+@pytest.mark.parametrize("cov_type", ["HAC", "cluster", "hac-panel", "nw-groupsum"])
+def test_a_covariance_that_lacks_its_arguments_is_refused(cov_type):
+    with pytest.raises(SmmixError, match="cov_type"):
+        NormalEquationOLS(np.arange(12.0) ** 3, SQUARES).fit(cov_type=cov_type)

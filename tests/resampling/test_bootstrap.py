@@ -430,7 +430,7 @@ def test_degenerate_replicates_are_reported_as_one_reason():
         ["too few rows: component 0 rests on 3.0",
          "collapsed: component 1 has a spread 0.0002 times the largest", "interrupted"]
     )  # fmt: skip
-    counted = bootstrap._counted(reasons)
+    counted = bootstrap.counted_reasons(reasons)
     assert counted["a degenerate component (too few rows, or hardly any variance)"] == 2
     assert counted["interrupted"] == 1
 
