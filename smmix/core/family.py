@@ -151,6 +151,12 @@ class Family(Protocol):
         no limit.
         """
 
+    def uncensored(self, y: np.ndarray) -> np.ndarray | None:
+        """Which rows, (m,) or (K, m), are no censored ones; None where none can be.
+
+        A censored row says nothing of a spread, so that it does not count towards sharpness.
+        """
+
     def with_terms(self, names: Sequence[str]) -> Family:
         """The family for the columns of the ancillary design; without one what it was."""
 

@@ -156,6 +156,16 @@ class FamilyList:
             return None
         return np.max(np.broadcast_arrays(*found), axis=0)
 
+    def uncensored(self, y: np.ndarray) -> np.ndarray | None:
+        found = [part.family.uncensored(y) for part in self.parts]
+        if all(own is None for own in found):
+            return None
+        out = np.ones((len(self.families), y.shape[-1]), dtype=bool)
+        for part, own in zip(self.parts, found, strict=True):
+            if own is not None:
+                out[part.components] = own
+        return out
+
     def with_terms(self, names: Sequence[str]) -> FamilyList:
         return FamilyList(tuple(family.with_terms(names) for family in self.families))
 

@@ -100,6 +100,10 @@ class CensoredGaussian(RealResponse):
         limits = {"lower": self.lower, "upper": self.upper}
         return {name: limit for name, limit in limits.items() if limit is not None}
 
+    def uncensored(self, y: np.ndarray) -> np.ndarray:
+        low, high = self._limits
+        return np.asarray((y > low) & (y < high))
+
     def start_response(self, y: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
         return np.clip(y, *self._limits)
 

@@ -229,6 +229,9 @@ class ExponentialFamily:
     def outcomes(self, aux: Aux) -> Any:
         return None
 
+    def uncensored(self, y: Array) -> Array | None:
+        return None
+
     def with_terms(self, names: Sequence[str]) -> Any:
         return self
 

@@ -57,6 +57,9 @@ class RealResponse:
     def outcomes(self, aux: np.ndarray | None) -> Any:
         return None
 
+    def uncensored(self, y: np.ndarray) -> np.ndarray | None:
+        return None
+
     def with_terms(self, names: Sequence[str]) -> Self:
         return self
 

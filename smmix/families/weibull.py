@@ -65,6 +65,9 @@ class Weibull(ScoredFamily):
     limits = (1e-30, 1e30)
     nuisance = SHAPE
 
+    def uncensored(self, y: Array) -> Array:
+        return np.asarray(y > 0.0)
+
     def refuse(self, y: Array, aux: Aux) -> tuple[int, str] | None:
         size = np.abs(y)
         row = first_not((size > 1.0 / LARGEST) & (size < LARGEST))

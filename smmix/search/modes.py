@@ -102,14 +102,20 @@ class Modes:
     interrupted: bool = False
 
 
+def _sizes(spec: MixtureSpec, block: Block, posterior: np.ndarray) -> np.ndarray:
+    """Sums (S, K) of weighted posteriors (S, K, u) over rows, those censored left out."""
+    rows, full = block.to_rows(posterior), spec.family.uncensored(block.y)
+    return np.asarray(rows.sum(axis=2) if full is None else (rows * full).sum(axis=2))
+
+
 def component_sizes(spec: MixtureSpec, params: MixtureParams, source: Source) -> np.ndarray:
-    """Sum of posteriors over rows, (S, K)."""
+    """Sum of posteriors over rows, those censored left out, (S, K)."""
 
     def step(block: Block) -> np.ndarray:
         posterior = spec.posterior(params, block)[0]
         if block.weight is not None:
             posterior = posterior * block.weight
-        return block.to_rows(posterior).sum(axis=2)
+        return _sizes(spec, block, posterior)
 
     return source.reduce(step, params.size * params.k)
 
@@ -166,7 +172,7 @@ def mode_sums(spec: MixtureSpec, params: MixtureParams, source: Source) -> ModeS
         posterior, units = spec.posterior(params, block)[:2]
         if block.weight is not None:
             posterior, units = posterior * block.weight, units * block.weight
-        return ModeSums(units.sum(axis=2)[:, 0], block.to_rows(posterior).sum(axis=2))
+        return ModeSums(units.sum(axis=2)[:, 0], _sizes(spec, block, posterior))
 
     return source.reduce(step, params.size * params.k)
 
@@ -186,7 +192,7 @@ def compared(spec: MixtureSpec, params: MixtureParams, source: MemorySource) -> 
         if block.weight is not None:
             posterior *= block.weight
         signature.append(units[:, 0])
-        sizes.append(block.to_rows(posterior).sum(axis=2))
+        sizes.append(_sizes(spec, block, posterior))
     return Compared(np.concatenate(signature, axis=1), np.sum(sizes, axis=0))
 
 

@@ -338,7 +338,11 @@ class _Search:
 
         Those far behind are left when they are settled, or after ``n_slow`` iterations.
         """
-        told = judged(self.spec, params, model.sizes)
+        sizes = model.sizes
+        if self.spec.family.uncensored(np.zeros(1)) is not None:
+            # Its sizes count the censored rows too.
+            sizes = component_sizes(self.spec, params, self.source)
+        told = judged(self.spec, params, sizes)
         sound, value = ~told.degenerate.any(axis=1), model.objective - told.total
         if not sound.any():
             return np.asarray(~sound)
