@@ -37,7 +37,7 @@ def profiles(
         Of a model that still has its data.
     variables : str, list of str, Series or frame
         Columns of the data, or values for each row of the data, matched by label. A frame whose
-        index has the name of the column of ``groups`` has a row for each group. Of a group with
+        index has the name of the column of ``groups`` has one row for each group. Of a group with
         several rows the mean of its rows counts. What is no number has a share for each level.
     method : {"bch", "ml", "posterior"}
         "bch": weights that undo the errors of assignment; nothing is assumed of the
@@ -158,5 +158,11 @@ def _frame(data: Observed, variables: Any) -> pd.DataFrame:
     )
     key = design.column_names.get("groups")
     if labels is not None and key is not None and frame.index.name == key:
-        return by_label(frame, labels, "variables")
+        twice = frame.index.duplicated()
+        if twice.any():
+            raise SmmixError(
+                f"variables has several rows of group {frame.index[twice][0]!r}; a frame that is "
+                f"indexed by {key!r} has one row for each group."
+            )
+        return frame.reindex(labels)
     return by_label(frame, design.index, "variables")

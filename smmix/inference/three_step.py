@@ -185,7 +185,9 @@ def ml_means(at: Assignment, z: np.ndarray, known: np.ndarray) -> Means:
 
     def source(errors: np.ndarray) -> MemorySource:
         ones = np.ones((code.size, 1))
-        return MemorySource(z[known], ones, weight=weight, membership=np.log(errors).T[code])
+        with np.errstate(divide="ignore"):
+            told = np.log(errors).T[code]
+        return MemorySource(z[known], ones, weight=weight, membership=told)
 
     rows = source(at.errors)
     found = climb(spec, rows, _start(at, z, known, binary, layout), SearchControl())

@@ -11,7 +11,7 @@ from smmix.errors import SmmixError
 from smmix.mixture.evaluate import posterior_at
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.plots.fit import draw_lines, response_name
-from smmix.plots.partial import Effect, effects
+from smmix.plots.partial import Effect, MeanDesign, effects
 from smmix.plots.style import look, open_panels
 from smmix.support.checks import check_whole, generator
 
@@ -125,13 +125,29 @@ def _effect_of_time(fitted: Fitted, by: str | None, alpha: float) -> Effect:
             "Trajectories are those of groups, and the model has none; say groups='id' in the "
             "model, or draw single rows by plot_fit()."
         )
-    if by is not None:
-        return effects(fitted, rows, [by], alpha)[0]
-    found = effects(fitted, rows, None, alpha)
-    if len(found) != 1:
-        names = ", ".join(effect.name for effect in found) or "no variable"
+    variables = MeanDesign(fitted, rows)
+    if by is None and len(variables.names) == 1:
+        by = variables.names[0]
+    if by is None:
+        names = ", ".join(variables.names) or "no variable"
         raise SmmixError(f"The mean depends on {names}: name the time, as in by='age'.")
-    return found[0]
+    effect = effects(fitted, rows, [by], alpha)[0]
+    _refuse_powers(variables, by)
+    return effect
+
+
+def _refuse_powers(variables: MeanDesign, by: str) -> None:
+    """Refuse a variable that moves with the time, such as its square in a column of its own."""
+    table = variables.all_rows
+    times = table.groupby(by)
+    if 2 * times.ngroups > len(table):
+        return
+    for name in variables.names:
+        if name != by and times[name].nunique().max() == 1:
+            raise SmmixError(
+                f"{name!r} is a function of {by!r}, so neither moves alone: write it into the "
+                f"formula, as in 'y ~ {by} + I({by}**2)', and the curve follows both."
+            )
 
 
 def observed_means(effect: Effect, share: np.ndarray, c: int) -> pd.DataFrame:

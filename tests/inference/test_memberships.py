@@ -151,6 +151,29 @@ def test_of_components_far_apart_profiles_are_means_of_groups():
     assert table["p_equal"].iloc[0] == pytest.approx(stats.chi2.sf(test.fvalue, 1), rel=1e-5)
 
 
+def test_of_persons_and_of_rows_alike(results):
+    data = panel("binomial")
+    one = data.drop_duplicates("id").set_index("id")[["income", "sex"]]
+    expected = results.profiles(["income", "sex"])
+    for given in (one, one.sample(frac=1.0, random_state=2), data[["income", "sex"]]):
+        pd.testing.assert_frame_equal(results.profiles(given), expected)
+    some = one.iloc[20:]
+    rows = data[["income", "sex"]].where(data["id"].isin(some.index))
+    pd.testing.assert_frame_equal(results.profiles(some), results.profiles(rows))
+
+
+def test_a_point_mass_has_a_profile_too():
+    data = panel("poisson")
+    data = data.assign(y=data["y"].where(data["id"] % 4 > 0, 0.0))
+    model = smmix.from_formula(
+        "y ~ age", data, k=3, groups="id", family=["poisson", "poisson", "zero"]
+    )
+    results = model.fit(n_starts=10)
+    bch, ml = (results.profiles("sex", method=method) for method in ("bch", "ml"))
+    assert ml["mean"].to_numpy() == pytest.approx(bch["mean"].to_numpy(), abs=1e-6)
+    assert results.profiles("income", method="ml").notna().all(axis=None)
+
+
 def test_frequency_weights_are_repeated_units():
     rng = np.random.default_rng(4)
     y = np.where(rng.random(120) < 0.5, rng.normal(size=120), rng.normal(2.5, 1.0, 120))
@@ -168,4 +191,6 @@ def test_profiles_refuse_what_has_no_answer(results):
     assert "'bch', 'ml', 'posterior'" in refusal(lambda: results.profiles("income", method="em"))
     empty = panel("binomial")[["income"]] * np.nan
     assert "has no values" in refusal(lambda: results.profiles(empty))
+    twice = panel("binomial").set_index("id")
+    assert "several rows of group" in refusal(lambda: results.profiles(twice[["income"]]))
     assert "variables must be" in refusal(lambda: results.profiles(3))

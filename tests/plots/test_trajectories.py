@@ -104,5 +104,8 @@ def test_it_refuses_what_is_no_trajectory(results):
     assert "groups='id'" in refusal(lambda: engel_fit().plot_trajectories())
     assert "'wave'" in refusal(lambda: results.plot_trajectories(by="wave"))
     assert "max_lines" in refusal(lambda: results.plot_trajectories(max_lines=-1))
+    square = panel().assign(square=panel()["age"] ** 2)
+    apart = smmix.from_formula("y ~ age + square", square, k=2, groups="id").fit(n_starts=5)
+    assert "'square' is a function of 'age'" in refusal(lambda: apart.plot_trajectories(by="age"))
     two = smmix.from_formula("y ~ age + risk", panel(), k=2, groups="id").fit(n_starts=5)
     assert "name the time" in refusal(lambda: two.plot_trajectories())
