@@ -266,10 +266,16 @@ class Coordinates:
         touched = np.abs(given.basis[: layout.mixing.start]) > 0.0
         first = np.where(touched.any(axis=0), units[touched.argmax(axis=0)], 1.0)
         basis = linear @ given.basis * first
+        if self.rotation is not None:
+            # Columns that were nearly collinear are so still, as directions of coefficients.
+            free = ~touched[layout.p * layout.k :].any(axis=0) & touched.any(axis=0)
+            basis[layout.coef, free] = np.linalg.qr(basis[layout.coef, free])[0]
         restriction = LinearMap(basis, linear @ (given.origin - shift))
         coef_basis = spec.coef_basis
         if coef_basis is not None:
             coef_basis = linear[layout.coef, layout.coef] @ coef_basis
+            if self.rotation is not None:
+                coef_basis = np.linalg.qr(coef_basis)[0]
         return replace(spec, restriction=restriction, coef_basis=coef_basis)
 
 

@@ -9,7 +9,7 @@ import pytest
 import smmix
 
 pytestmark = pytest.mark.slow
-BOYS = pd.read_csv(Path(__file__).parent / "reference" / "data" / "oxboys.csv")
+BOYS = pd.read_csv(Path(__file__).parent / "data" / "oxboys.csv")
 EIGHT = [130.200, 138.417, 143.382, 147.350, 151.267, 155.789, 159.522, 164.884]
 SHARES = [0.03846154, 0.11538462, 0.11538469, 0.19230765, 0.26921962, 0.15385725,
           0.03846155, 0.07692308]  # fmt: skip
