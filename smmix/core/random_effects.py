@@ -8,7 +8,6 @@ other: Newton's method moves L.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -55,10 +54,9 @@ class RandomEffects:
         return [f"random.{self.names[j]}:{self.names[i]}" for i, j in pairs]
 
     @cached_property
-    def variances(self) -> np.ndarray:
-        """Positions among the parameters of the variances, (q,)."""
-        row, column = self.entries
-        return np.flatnonzero(row == column)
+    def variances(self) -> list[str]:
+        """Names of the parameters that are variances, (q,)."""
+        return [f"random.{name}:{name}" for name in self.names]
 
     def matrix(self, values: np.ndarray) -> np.ndarray:
         """Symmetric matrices (.., q, q) of parameters (.., e)."""
@@ -70,10 +68,6 @@ class RandomEffects:
     def values(self, matrix: np.ndarray) -> np.ndarray:
         """Parameters (.., e) of symmetric matrices (.., q, q)."""
         return matrix[..., *self.entries]
-
-    def scaled(self, scale: np.ndarray | Sequence[float]) -> np.ndarray:
-        """Products of two scales (q,) that go with each parameter, (e,)."""
-        return self.values(np.outer(scale, scale))
 
     # -- the factor -----------------------------------------------------------------------------
 

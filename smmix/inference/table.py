@@ -49,9 +49,11 @@ def parameter_table(fit: Fit, alpha: float = 0.05) -> pd.DataFrame:
     lower, upper = estimate - reach, estimate + reach
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = estimate / error
+    random = fitted.specification.spec.random
+    variances = [] if random is None else random.variances
     for i, row in enumerate(rows):
         if row.kind == NUISANCE:
-            if not row.transform.allows(np.zeros(())):
+            if row.term in variances or not row.transform.allows(np.zeros(())):
                 # Zero is an end of its range.
                 ratio[i] = np.nan
             at, width = (

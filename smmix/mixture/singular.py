@@ -90,7 +90,7 @@ def singular(
         if not gone.any():
             continue
         params[own] = entries
-        found += _told(specification, own, entries, c)
+        found += _told(specification, params, own, c)
         active = ~gone[random.entries[1]]
         tangent = random.jacobian(entries)[:, active]
         back = np.linalg.pinv(tangent)
@@ -120,7 +120,7 @@ def _without_rounding(
 
 
 def _told(
-    specification: Specification, own: np.ndarray, entries: np.ndarray, c: int
+    specification: Specification, params: np.ndarray, own: np.ndarray, c: int
 ) -> list[Boundary]:
     """What goes to zero, a sentence for each."""
     random = specification.spec.random
@@ -131,7 +131,7 @@ def _told(
         if len(specification.parameters.rows[own[0]].places) > 1
         else (f"component {c}")
     )
-    matrix = random.matrix(entries)
+    matrix = random.matrix(params[own])
     absent = np.diag(matrix) == 0.0
     found = []
     for i, j, place in zip(*random.entries, own, strict=True):
@@ -148,6 +148,6 @@ def _told(
             f"the random effects within {of} have a singular covariance matrix: they are "
             "combinations of fewer effects; use fewer, or random_cov='equal' or 'diagonal'."
         )
-        last = int(own[random.variances[~absent][-1]])
-        found.append(Boundary(names[last], entries[-1], NUISANCE, words, held=False))
+        last = int(own[np.flatnonzero(random.entries[0] == random.entries[1])[~absent][-1]])
+        found.append(Boundary(names[last], float(params[last]), NUISANCE, words, held=False))
     return found

@@ -110,6 +110,10 @@ def em_test(
     check_flag("stop_early", stop_early)
     if threads is not None:
         check_whole("threads", threads)
+    if null.fitted.specification.spec.random is not None:
+        raise SmmixError(
+            "em_test is not known for components with random effects; use bootstrap_lrt."
+        )
     if null.fitted.specification.concomitant_names is not None:
         raise SmmixError(
             "em_test is not known for component probabilities that depend on concomitant "

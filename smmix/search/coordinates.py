@@ -172,10 +172,11 @@ class Coordinates:
     z_rotation : ndarray, (q, q), or None
     unit_powers : tuple of int
         Powers of the unit of y in which the nuisance parameters are measured.
-    aux_scale : ndarray, (a,), or None
-        Roots of the mean squares of the columns of a design of random effects.
+    effects : ndarray, (q, q), or None
+        R with the design of the random effects R^-1 near orthonormal, or of unit mean squares
+        where the effects are independent.
     random : RandomEffects or None
-        Their covariances are measured in units of y over those columns.
+        Their covariance D is R D R' / scale^2.
     """
 
     center: np.ndarray
@@ -183,7 +184,7 @@ class Coordinates:
     rotation: np.ndarray | None = None
     z_rotation: np.ndarray | None = None
     unit_powers: tuple[int, ...] = (1,)
-    aux_scale: np.ndarray | None = None
+    effects: np.ndarray | None = None
     random: RandomEffects | None = None
 
     @classmethod
@@ -195,8 +196,8 @@ class Coordinates:
         if not family.location_scale:
             return cls(np.zeros_like(pooled.coef), 1.0, rotation, z_rotation, powers)
         random = getattr(family, "random", None)
-        scale = None if random is None else root_mean_squares(source)
-        return cls(pooled.coef, pooled.spread, rotation, z_rotation, powers, scale, random)
+        effects = None if random is None else _effects_factor(source, random)
+        return cls(pooled.coef, pooled.spread, rotation, z_rotation, powers, effects, random)
 
     def source(self, source: Source) -> Source:
         """The same data in working coordinates; a design is copied only when rotated."""
@@ -205,9 +206,8 @@ class Coordinates:
     def rows(self, source: MemorySource) -> MemorySource:
         """Rows in memory in working coordinates."""
         x, z = turned(source.x, self.rotation), turned(source.z, self.z_rotation)
-        if self.aux_scale is not None:
-            assert source.aux is not None
-            source = replace(source, aux=source.aux / self.aux_scale)
+        if self.effects is not None:
+            source = replace(source, aux=turned(source.aux, self.effects))
         if self.scale == 1.0 and not self.center.any():
             return replace(source, x=x, z=z)
         residual = source.y - source.x @ self.center
@@ -229,22 +229,27 @@ class Coordinates:
             coef = coef @ self.rotation.T
         if self.z_rotation is not None:
             mixing = mixing @ self.z_rotation.T
-        return MixtureParams(coef, params.nuisance / self.factors, mixing)
+        nuisance = self._turned_effects(params.nuisance / self.factors, self.effects)
+        return MixtureParams(coef, nuisance, mixing)
 
     def from_working(self, params: MixtureParams) -> MixtureParams:
         coef = turned_back(params.coef, self.rotation)
         mixing = turned_back(params.mixing, self.z_rotation)
-        return MixtureParams(
-            self.center + self.scale * coef, params.nuisance * self.factors, mixing
-        )
+        back = None if self.effects is None else np.linalg.inv(self.effects)
+        nuisance = self._turned_effects(params.nuisance, back) * self.factors
+        return MixtureParams(self.center + self.scale * coef, nuisance, mixing)
 
     @property
     def factors(self) -> np.ndarray:
         """What nuisance parameters (d,) are in natural units where they are one here."""
-        factors = self.scale ** np.array(self.unit_powers, dtype=float)
-        if self.random is not None and self.aux_scale is not None:
-            factors[1:] *= self.random.scaled(1.0 / self.aux_scale)
-        return np.asarray(factors)
+        return np.asarray(self.scale ** np.array(self.unit_powers, dtype=float))
+
+    def _turned_effects(self, nuisance: np.ndarray, factor: np.ndarray | None) -> np.ndarray:
+        """Nuisance parameters with the covariance D of random effects as ``factor`` D factor'."""
+        if self.random is None or factor is None:
+            return nuisance
+        matrix = factor @ self.random.matrix(nuisance[..., 1:]) @ factor.T
+        return np.concatenate([nuisance[..., :1], self.random.values(matrix)], axis=-1)
 
     def spec(self, spec: MixtureSpec) -> MixtureSpec:
         """The mixture with its restrictions expressed in working coordinates."""
@@ -279,12 +284,28 @@ class Coordinates:
         return replace(spec, restriction=restriction, coef_basis=coef_basis)
 
 
+def _effects_factor(source: Source, random: RandomEffects) -> np.ndarray:
+    """R (q, q) that makes the columns of the random effects' design near orthonormal."""
+    scale = root_mean_squares(source)
+    if random.diagonal:
+        return np.diag(scale)
+    factor = orthonormal_factor(source, random_design, np.diag(scale**2), np.inf)
+    assert factor is not None, "no eigenvalue is infinite"
+    return factor
+
+
+def random_design(block: Block) -> np.ndarray:
+    """Design of the random effects, (m, q)."""
+    assert block.aux is not None, "random effects have a design"
+    return block.aux
+
+
 def root_mean_squares(source: Source) -> np.ndarray:
     """Of the columns of a design of random effects, (q,); one for a column of zeros."""
 
     def step(block: Block) -> np.ndarray:
-        assert block.aux is not None, "random effects have a design"
-        return np.einsum("mi,mi->i", block.aux, block.aux)
+        z = random_design(block)
+        return np.einsum("mi,mi->i", z, z)
 
     squares = source.reduce(step) / source.n_rows
     return np.asarray(np.sqrt(np.where(squares > 0.0, squares, 1.0)))

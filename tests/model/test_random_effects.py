@@ -1,4 +1,4 @@
-"""Growth mixtures against MixedLM, nlme and flexmix, and fits that they must equal."""
+"""Growth mixtures against MixedLM, nlme, flexmix and lcmm, and fits that they must equal."""
 
 from __future__ import annotations
 
@@ -107,6 +107,22 @@ def test_units_of_the_data_do_not_matter(fit):
 def test_flexmix_is_met_or_exceeded(fit):
     assert fit.converged
     assert fit.llf >= PEERS["flexmix"]["llf"] - 1e-6
+
+
+def test_equal_covariances_are_those_of_hlme():
+    reference = PEERS["lcmm"]
+    ours = growth(random_cov="equal", variance="equal").fit()
+    assert 0.0 <= ours.llf - reference["llf"] < 1e-4
+    logit, first, second, slope_1, slope_2, *entries, sigma = reference["params"]
+    order = [1, 0] if logit < 0 else [0, 1]
+    coef = np.array([[first, second], [slope_1, slope_2]])[:, order]
+    np.testing.assert_allclose(ours.coef, coef, rtol=1e-4)
+    np.testing.assert_allclose(covariances(ours), entries, rtol=1e-3)
+    assert ours.params["sigma"] == pytest.approx(abs(sigma), rel=1e-4)
+    errors = np.array(reference["errors"])[1:5].reshape(2, 2)[:, order]
+    np.testing.assert_allclose(ours.bse.iloc[:4], errors.T.ravel(), rtol=1e-3)
+    posterior = ours.posterior.groupby(GROWTH["id"]).first()[order.index(0)]
+    np.testing.assert_allclose(posterior, reference["posterior"], atol=1e-4)
 
 
 def test_names_are_those_of_the_contract(fit):
@@ -359,6 +375,8 @@ def test_questions_without_an_answer_say_so(fit):
         fit.profile_likelihood_ci("random.age:age[0]")
     with pytest.raises(SmmixError, match="boundary"):
         fit.compare_lr_test(growth(random="~ 1").fit())
+    with pytest.raises(SmmixError, match="use bootstrap_lrt"):
+        smmix.em_test(fit)
     with pytest.raises(SmmixError, match="no random effects"):
         _ = growth(random=None).fit().random_cov
     wrong = fit.params.copy()
