@@ -25,6 +25,7 @@ extensions = [
     "mathml",
     "myst_nb",
     "numpydoc",
+    "search_words",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
 ]

@@ -199,3 +199,18 @@ def test_local_links_lead_somewhere(page):
         if place and target.suffix == ".md":
             headings = re.findall(r"^#+ (.+)$", prose(target), re.M)
             assert place in [anchor(heading) for heading in headings], f"{link}: no such heading"
+
+
+def test_words_that_users_search_lead_somewhere(monkeypatch):
+    pytest.importorskip("sphinx")
+    monkeypatch.syspath_prepend(ROOT / "docs" / "_extensions")
+    from search_words import WORDS
+
+    for place in WORDS:
+        page, _, heading = place.partition("#")
+        page = ROOT / "docs" / f"{page}.md"
+        headings = re.findall(r"^#+ (.+)$", prose(page), re.M)
+        assert not heading or heading in [anchor(text) for text in headings], place
+    phrases = [phrase for phrases in WORDS.values() for phrase in phrases]
+    assert len(set(phrases)) == len(phrases)
+    assert [phrase for phrase in phrases if phrase != phrase.lower()] == []
