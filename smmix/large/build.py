@@ -27,6 +27,7 @@ from smmix.mixture.rows_away import LargeRows, SlabRows
 from smmix.mixture.specification import Specification
 from smmix.mixture.units import Units
 from smmix.search.coordinates import pooled_statistics, totals
+from smmix.sources.duckdb import RelationScan, is_relation
 from smmix.sources.parquet import ParquetScan
 
 __all__ = [
@@ -42,7 +43,7 @@ CONSTANT_LEFT = 1e-9
 
 def is_large(data: Any) -> bool:
     """Whether a table is one that is read in slabs."""
-    return isinstance(data, ParquetScan) or is_dask(data)
+    return isinstance(data, ParquetScan) or is_dask(data) or is_relation(data)
 
 
 def is_dask(data: Any) -> bool:
@@ -71,6 +72,7 @@ def build_large(
     ``parts`` are the formulas of the components where they differ; ``env`` counts from the
     caller of the calling function; ``given`` are options of the specification.
     """
+    data = RelationScan.of(data) if is_relation(data) else data
     extras = {name: options[name] for name in EXTRAS}
     terms = {name: options[name] for name in ("concomitant", "subset", "missing")}
     table = table_of(data)

@@ -24,6 +24,7 @@ from smmix.mixture.prediction import WHICH, predict_rows
 from smmix.mixture.rows import Rows, new_rows
 from smmix.mixture.specification import Specification
 from smmix.mixture.units import Units, log_indicators
+from smmix.sources.duckdb import RelationScan, is_relation
 from smmix.sources.parquet import ParquetScan
 from smmix.sources.streamed import in_order
 from smmix.support.checks import check_choice
@@ -230,6 +231,7 @@ def predict_large(
     if data is None:
         assert observed.slabs is not None, "rows in memory are predicted for at once"
         designer, data = observed.slabs.learnt.designer, observed.slabs.data
+    data = RelationScan.of(data) if is_relation(data) else data
     predictor = SlabPredictor.of(specification, params, which, q, designer)
     if is_dask(data):
         return predict_dask(predictor, data)

@@ -209,7 +209,8 @@ def from_formula(
         ``"y ~ x1 + x2"`` in the language of patsy; with one formula for each component the
         components keep their numbers.
     data : DataFrame, polars frame, pyarrow table, dict of columns, or what is read in slabs
-        `scan_parquet` of files, or a Dask frame: rows that need not fit into memory.
+        `scan_parquet` of files, a DuckDB relation, or a Dask frame: rows that need not fit into
+        memory.
     k : int
         Number of components.
     family : str, family, or list of these
