@@ -72,7 +72,8 @@ def as_frame(data: Any, what: str = "data") -> pd.DataFrame:
     Parameters
     ----------
     data : DataFrame, Series (one row), mapping, polars frame, pyarrow table or structured array
-        The table. A mapping of scalars is one row.
+        The table. A mapping of scalars is one row. Any other library's frame too that has a method
+        ``to_pandas``, or gives Arrow data by the PyCapsule interface.
     what : str
         How error messages call the table.
 
@@ -101,11 +102,15 @@ def as_frame(data: Any, what: str = "data") -> pd.DataFrame:
     if is_structured(data):
         return native(pd.DataFrame({name: data[name] for name in data.dtype.names}))
     library = type(data).__module__.partition(".")[0]
+    if library == "narwhals":
+        return as_frame(data.to_native(), what)
     if library == "polars":
         data = _polars_frame(data)
-    if library in ("polars", "pyarrow") and hasattr(data, "to_pandas"):
+    if any(hasattr(data, name) for name in ("to_pandas", "__arrow_c_stream__")):
         try:
-            return data.to_pandas()
+            made = data.to_pandas() if hasattr(data, "to_pandas") else _frame_of_arrow(data)
+            if isinstance(made, pd.DataFrame):
+                return native(made)
         except ImportError as error:
             raise SmmixError(
                 f"{what}: turning a {library} table into a pandas frame needs a further package "
@@ -115,6 +120,12 @@ def as_frame(data: Any, what: str = "data") -> pd.DataFrame:
         f"{what} must be a pandas or polars frame, a pyarrow table or a dict of columns, "
         f"not {type(data).__name__}."
     )
+
+
+def _frame_of_arrow(data: Any) -> Any:
+    import pyarrow as pa
+
+    return pa.table(data).to_pandas()
 
 
 def _polars_frame(data: Any) -> Any:

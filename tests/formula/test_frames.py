@@ -190,3 +190,23 @@ def test_names_in_messages():
     assert similar_names("q", []) == " (it has no columns)"
     assert similar_names("q", [f"x{i}" for i in range(20)]).endswith("'x11' .. (20 in all))")
     assert quoted(["a"]) == "'a'"
+
+
+class Stream:
+    """A frame of a library that nobody here has heard of, with Arrow's interface."""
+
+    def __init__(self, table):
+        self.table = table
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return self.table.__arrow_c_stream__(requested_schema)
+
+
+def test_frames_of_any_library_that_gives_arrow_data_or_pandas():
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table({"x": [1.5, None, 2.0], "g": ["a", "b", "a"]})
+    want = table.to_pandas()
+    pd.testing.assert_frame_equal(as_frame(Stream(table)), want)
+    nw = pytest.importorskip("narwhals")
+    for native in (want, table, pl.from_arrow(table), pl.from_arrow(table).lazy()):
+        pd.testing.assert_frame_equal(as_frame(nw.from_native(native)), as_frame(native))
