@@ -35,6 +35,15 @@ def random_cov(fit: Fit) -> pd.DataFrame:
     ------
     SmmixError
         If the model has no random effects.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> import smmix
+    >>> data = sm.datasets.grunfeld.load_pandas().data
+    >>> model = smmix.from_formula("invest ~ value", data, k=1, groups="firm", random="~ 1")
+    >>> model.fit().random_cov.shape
+    (1, 1)
     """
     fitted = fitted_of(fit)
     random = _random(fitted.specification)
@@ -59,6 +68,20 @@ def random_effects(fit: Fit) -> pd.DataFrame:
     ------
     SmmixError
         If the model has no random effects, or its rows are gone.
+
+    References
+    ----------
+    .. [1] Robinson, G. K. (1991). That BLUP is a good thing: the estimation of random effects.
+       Statistical Science 6, 15-32.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> import smmix
+    >>> data = sm.datasets.grunfeld.load_pandas().data
+    >>> model = smmix.from_formula("invest ~ value", data, k=1, groups="firm", random="~ 1")
+    >>> list(model.fit().random_effects.columns)
+    [(0, 'Intercept'), ('average', 'Intercept')]
     """
     fitted = fitted_of(fit)
     random, data = _random(fitted.specification), fitted.data
