@@ -9,7 +9,6 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec, project
 from smmix.core.params import MixtureParams, concatenate
 from smmix.core.scale import predictor_unit, spread
@@ -22,20 +21,14 @@ from smmix.mixture.specification import Specification
 from smmix.search.coordinates import PooledFit, Setting, totals, working_setting
 from smmix.search.em import Ascent, EMControl, EMStatus, Objective, expectation_maximisation, newton
 from smmix.search.modes import Mode, Modes, chosen, component_sizes, judged
+from smmix.search.policy import PENALTY
 from smmix.search.search import SearchControl, climb, find_modes
-from smmix.search.starts import Pilot, agree_with_known, default_starts
 
 __all__ = [
-    "Fewer", "best_sound", "fresh_starts", "left_to_sample", "moved_apart", "search_also",
-    "search_from_fewer", "seeded_modes", "sound_worth", "twins",
+    "Fewer", "best_sound", "moved_apart", "search_from_fewer", "seeded_modes", "sound_worth",
+    "twins",
 ]  # fmt: skip
 
-#: With more rows and components than this the search of fit() is left to a sample ..
-FEW_ROWS, FEW_COMPONENTS = 2000, 3
-#: .. of so many rows, or so many for each parameter.
-PILOT_ROWS, ROWS_PER_PARAMETER = 1000, 20
-#: Iterations and score that end the search on the sample, and how many of its modes go on.
-PILOT_ITERATIONS, PILOT_SCORE, FROM_PILOT = 0, 1e-4, 2
 #: How far the lines of twins are moved apart, in sigmas per standard deviation of a column.
 APART = 0.3
 #: EM passes before runs are judged; how many are followed at a time, unless so far behind.
@@ -72,30 +65,11 @@ def search_from_fewer(
         )
 
 
-def search_also(
-    modes: Modes,
-    specification: Specification,
-    observed: Observed,
-    options: FitOptions,
-    report: Callable[[str, int, int, float], None] | None,
-) -> Modes:
-    """``modes`` with those that fit() finds under the same options."""
-    with one_blas_thread():
-        source, control = _threaded(observed, options), options.control(report)
-        own = find_modes(specification.spec, source, control, options.rng, pooled=observed.pooled)
-    return merged([modes, own])
-
-
 def _threaded(observed: Observed, options: FitOptions) -> Source:
     source = observed.source
     if options.threads is not None:
         source = replace(source, threads=options.threads)
     return cast("Source", source)
-
-
-def left_to_sample(k: int, source: Source) -> bool:
-    """Whether starts of all kinds are made on a sample, for k components with a fit of k - 1."""
-    return k > FEW_COMPONENTS and source.n_rows > FEW_ROWS
 
 
 def seeded_modes(
@@ -109,9 +83,7 @@ def seeded_modes(
     """Modes of a mixture, from starts of all kinds and from the fit with one component fewer.
 
     A fit with k - 1 components is one with k of which two, twins, are the same: moved apart they
-    climb from there, so that no fit ends below it. On few rows this comes after the search of
-    fit(). On many, starts of all kinds are brought near their modes on a sample only; the best of
-    these runs and of the twins are followed to their ends on all rows.
+    climb from there, after the search of fit(), so that no fit ends below it.
 
     Parameters
     ----------
@@ -128,16 +100,12 @@ def seeded_modes(
     -------
     Modes
     """
-    search = partial(find_modes, spec, source, control, rng, pooled=pooled)
-    follow = partial(climb, spec, source, control=control, pooled=pooled)
-    if fewer is None:
-        return search()
-    setting = working_setting(spec, source, pooled)
     # Before anything else is drawn: the very search of fit() with the same seed.
-    whole = not left_to_sample(spec.layout.k, source)
-    parts = [search()] if whole else []
-    if parts and parts[0].interrupted:
+    parts = [find_modes(spec, source, control, rng, pooled=pooled)]
+    if fewer is None or parts[0].interrupted:
         return parts[0]
+    follow = partial(climb, spec, source, control=control, pooled=pooled)
+    setting = working_setting(spec, source, pooled)
     doubled = [setting.coordinates.to_working(d) for d in twins(fewer.params, source)]
     runs = [
         moved_apart(
@@ -149,8 +117,6 @@ def seeded_modes(
         )
         for c, pair in enumerate(doubled)
     ]
-    if not whole:
-        runs.append(setting.coordinates.to_working(_from_pilot(spec, source, control, rng, fewer)))
     if spec.layout.k > 2:
         parts += _followed(setting, concatenate(runs), follow)
     if max(map(best_sound, parts), default=-np.inf) < fewer.loglike:
@@ -161,61 +127,6 @@ def seeded_modes(
 def best_sound(modes: Modes) -> float:
     """Largest log-likelihood of the modes that are not degenerate."""
     return max((mode.loglike for mode in modes.modes if not mode.degenerate), default=-np.inf)
-
-
-def _from_pilot(
-    spec: MixtureSpec,
-    source: Source,
-    control: SearchControl,
-    rng: np.random.Generator,
-    fewer: Fewer,
-) -> MixtureParams:
-    """The best modes of a sample, from starts of all kinds, in natural coordinates."""
-    n_rows = max(PILOT_ROWS, ROWS_PER_PARAMETER * spec.layout.size)
-    pilot = source.sample(max(int(n_rows * source.n_units / source.n_rows), 50), rng)
-    posterior = np.concatenate(
-        [fewer.spec.posterior(fewer.params, b)[0][0] for b in pilot.blocks(fewer.params.k)], axis=1
-    )
-    coordinates = working_setting(fewer.spec, pilot).coordinates
-    known = posterior, coordinates.to_working(fewer.params).coef[0]
-    starts = fresh_starts(spec, pilot, control.n_starts, rng, known)
-    rough = replace(control, maxiter=PILOT_ITERATIONS, gtol=PILOT_SCORE, progress=None)
-    modes = find_modes(spec, pilot, rough, rng, starts).modes
-    sound = [mode for mode in modes if not mode.degenerate] or modes
-    return concatenate([mode.params for mode in sound[:FROM_PILOT]])
-
-
-def fresh_starts(
-    spec: MixtureSpec,
-    source: MemorySource,
-    n_starts: int,
-    rng: np.random.Generator,
-    known: tuple[np.ndarray, np.ndarray] | None = None,
-    pooled: PooledFit | None = None,
-) -> np.ndarray:
-    """Posteriors (S, K, u) to start from, of all kinds together.
-
-    Parameters
-    ----------
-    spec : MixtureSpec
-    source : MemorySource
-    n_starts : int
-    rng : Generator
-    known : tuple of ndarray, optional
-        Posteriors (K - 1, u) and coefficients (K - 1, p), in working coordinates, of a fit with
-        one component fewer.
-    pooled : PooledFit, optional
-        One regression of all rows, when it is known already.
-    """
-    rows = cast("MemorySource", working_setting(spec, source, pooled).objective.source)
-    response = source.y if source.offset is None else source.y - source.offset
-    labels = default_starts(
-        Pilot.of(spec, rows, np.ravel(response)), spec.layout.k, n_starts, known, rng
-    )
-    if source.membership is not None:
-        labels = agree_with_known(labels, source.membership)
-    posterior: np.ndarray = labels[:, None, :] == np.arange(spec.layout.k)[:, None]
-    return posterior.astype(float)
 
 
 def twins(params: MixtureParams, source: Source) -> list[MixtureParams]:
@@ -274,7 +185,7 @@ def _followed(
     The next best are followed as well until one ends in a mode that is not degenerate.
     """
     coordinates, objective, n_rows = setting
-    short = EMControl(RANKING_ITERATIONS, RANKING_SCORE, 1.0 / n_rows, polish=False)
+    short = EMControl(RANKING_ITERATIONS, RANKING_SCORE, PENALTY / n_rows, polish=False)
     ascent = expectation_maximisation(objective, begun, short, SHORT_PASSES)
     left, value = ascent.params, sound_worth(objective, ascent)
     found: list[Modes] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from smmix.errors import SmmixError
 from smmix.mixture.specification import Specification
 from smmix.search.control import SearchControl
+from smmix.search.policy import FIT
 from smmix.support.checks import check_choice, check_whole, generator, shown
 from smmix.support.frames import similar_names
 
@@ -82,7 +83,7 @@ class FitOptions:
                 function(stage, min(done, total), total, best)
 
         return SearchControl(
-            n_starts=self.n_starts,
+            replace(FIT, n_starts=self.n_starts),
             method=self.method,
             maxiter=self.maxiter,
             gtol=float(self.gtol),

@@ -17,16 +17,14 @@ from smmix.resampling.replicates import BatchObjective
 from smmix.resampling.samples import member_rows, members
 from smmix.search.coordinates import working_setting
 from smmix.search.em import Ascent, EMControl, expectation_maximisation, newton
-from smmix.search.modes import component_sizes, judged
+from smmix.search.policy import PENALTY, SearchPolicy
 from smmix.search.search import SearchControl, find_modes
-from smmix.search.starts import Pilot, default_starts, params_from_labels
+from smmix.search.starts import Pilot, default_starts, move_starts, params_from_labels
 
 __all__ = ["BatchSearch", "NullFits", "PairFits"]
 
 #: EM passes from the null parameters before Newton, and most iterations of Newton.
 WARM_PASSES, MAXITER = 8, 200
-#: EM passes of a short run; short runs of a data set that are followed to their modes at a time.
-SHORT_PASSES, FOLLOWED = 15, 16
 #: Short runs are made on a sample of so many units when there are more.
 PILOT_UNITS = 2000
 #: Twins of each component of the null fit.
@@ -54,30 +52,30 @@ class PairFits(NamedTuple):
 
 
 class BatchSearch:
-    """One policy of starts for the observed data and for data drawn from the null fit.
+    """The search of fit() in many data sets drawn from the null fit at once.
 
-    Fits with k components climb from the null fit. Those with k + 1 climb from the twins of these,
-    and from starts of all kinds after short runs; the best that is not degenerate counts. The null
-    fit with a component doubled is itself a fit with k + 1 components, so there is always one.
+    Fits with k components climb from the null fit. Those with k + 1 climb from the twins of these
+    and from starts of all kinds after short runs, then from moves of the best; the one that is
+    worth most by the rule of fit() counts. The null fit with a component doubled is itself a fit
+    with k + 1 components, so there is always one.
 
     Parameters
     ----------
     results : MixtureResults
         The null fit.
-    n_starts : int
-        Short runs from starts of all kinds for each data set.
+    policy : SearchPolicy
     """
 
-    def __init__(self, results: Fit, n_starts: int):
+    def __init__(self, results: Fit, policy: SearchPolicy):
         fitted = fitted_of(results)
         self.small, self.data = fitted.specification, fitted.data
         self.large = fitted.specification.with_k(fitted.k + 1)
         self.larger = self.large, fitted.data.with_k(fitted.k + 1)
-        self.n_starts = n_starts
         source = replace(fitted.data.source, threads=1)
         setting = working_setting(self.small.spec, source, fitted.data.pooled)
         self.coordinates, self.whole = setting.coordinates, setting.objective
-        self.penalty = 1.0 / setting.n_rows
+        self.policy, self.n_rows = policy, setting.n_rows
+        self.penalty = PENALTY / setting.n_rows
         # Penalties and prices of both refer to the same regression of all rows.
         large = self.coordinates.spec(self.large.spec)
         self.large_spec: MixtureSpec = replace(large, start=self.whole.spec.start)
@@ -87,7 +85,7 @@ class BatchSearch:
     def batch_size(self) -> int:
         """Data sets that are best handled together."""
         rows = min(self.data.source.n_rows, PILOT_UNITS)
-        each = rows * self.large.k * (self.n_starts + TWINS * self.small.k)
+        each = rows * self.large.k * (self.policy.n_starts + TWINS * self.small.k)
         return int(np.clip(BATCH_DENSITIES // each, 1, BATCH))
 
     def observed(self) -> MemorySource:
@@ -129,11 +127,9 @@ class BatchSearch:
         null = self.null_fits(natural, generators)
         doubled = twins(null.params, null.source)
         begun = MixtureParams(*map(np.array, doubled[0]))
-        sizes = component_sizes(self.large_spec, begun, null.source)
-        price = judged(self.large_spec, begun, sizes).total
-        best = Best(null.loglike.copy(), null.loglike - price, begun)
-        labels = self._starts(null, self._pilots(null.source), generators)
-        runs, owner = self._labelled(null.source, labels)
+        best = Best(null.loglike.copy(), np.full(null.loglike.size, -np.inf), begun)
+        pilots = self._pilots(null.source)
+        runs, owner = self._labelled(null.source, self._starts(null, pilots, generators))
         for c, pair in enumerate(doubled):
             for _ in range(TWINS):
                 noise = np.stack([g.standard_normal(self.large.layout.p + 1) for g in generators])
@@ -141,8 +137,11 @@ class BatchSearch:
                 runs = concatenate([runs, moved])
                 owner = np.r_[owner, np.arange(moved.size)]
         self._follow(null.source, runs, owner, best)
+        for _ in range(self.policy.rounds):
+            labels = self._moves(best, pilots, generators)
+            self._follow(null.source, *self._labelled(null.source, labels), best)
         params = self.coordinates.from_working(best.params)
-        return PairFits(null.loglike, best.loglike - null.loglike, params)
+        return PairFits(null.loglike, np.maximum(best.loglike - null.loglike, 0.0), params)
 
     # -- starts ---------------------------------------------------------------------------------
 
@@ -169,7 +168,19 @@ class BatchSearch:
             if k > 1:
                 alone = null.params.take(slice(b, b + 1))
                 fewer = posteriors(self.whole.spec, alone, data[b].source), alone.coef[0]
-            labels.append(default_starts(data[b], k + 1, self.n_starts, fewer, rng))
+            labels.append(default_starts(data[b], k + 1, self.policy.n_starts, fewer, rng))
+        return labels
+
+    def _moves(
+        self, best: Best, data: list[Pilot], generators: Sequence[np.random.Generator]
+    ) -> list[np.ndarray]:
+        """Labels for each data set: components of its best fit dropped, and others found."""
+        labels = []
+        for b, rng in enumerate(generators):
+            params = best.params.take(slice(b, b + 1))
+            posterior = posteriors(self.large_spec, params, data[b].source)
+            moved = move_starts(data[b], posterior[None], params.coef, self.policy.n_starts, rng)
+            labels.append(moved)
         return labels
 
     def _labelled(
@@ -192,10 +203,10 @@ class BatchSearch:
         """
         objective = self.objective(members(self._pilot(source), owner), self.large_spec)
         control = EMControl(penalty=self.penalty)
-        ascent = expectation_maximisation(objective, runs, control, SHORT_PASSES)
+        ascent = expectation_maximisation(objective, runs, control, self.policy.short_passes)
         value, begun = sound_worth(objective, ascent), ascent.params
         waiting = np.ones(best.loglike.size, dtype=bool)
-        while (chosen := _leaders(value, owner, waiting)).size:
+        while (chosen := _leaders(value, owner, waiting, self.policy.followed)).size:
             at = owner[chosen]
             objective = self.objective(members(source, at), self.large_spec)
             ascent = newton(objective, begun.take(chosen), EMControl(MAXITER, polish=False))
@@ -228,12 +239,12 @@ def posteriors(spec: MixtureSpec, params: MixtureParams, source: MemorySource) -
     return np.concatenate(parts, axis=1)
 
 
-def _leaders(value: np.ndarray, owner: np.ndarray, waiting: np.ndarray) -> np.ndarray:
-    """Positions of the best distinct runs of each data set that is still waiting for one."""
+def _leaders(value: np.ndarray, owner: np.ndarray, waiting: np.ndarray, number: int) -> np.ndarray:
+    """Positions of the ``number`` best distinct runs of each data set that waits for one."""
     chosen: list[int] = []
     for b in np.flatnonzero(waiting):
         own = np.flatnonzero((owner == b) & np.isfinite(value))
         own = own[np.argsort(-value[own], kind="stable")]
         apart = np.r_[True, -np.diff(value[own]) > SAME_RUN][: own.size]
-        chosen += own[apart][:FOLLOWED].tolist()
+        chosen += own[apart][:number].tolist()
     return np.array(chosen, dtype=int)

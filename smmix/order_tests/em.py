@@ -24,6 +24,7 @@ from smmix.order_tests.monte_carlo import MonteCarloTest, null_statistics
 from smmix.resampling.replicates import BatchObjective
 from smmix.resampling.samples import members, resampling
 from smmix.results import MixtureResults, MixtureResultsWrapper
+from smmix.search.policy import ORDER_TEST
 from smmix.support.arguments import refuses_unknown
 from smmix.support.checks import check_flag, check_whole, generator, listed
 
@@ -125,7 +126,7 @@ def em_test(
     ]
     if not shares:
         raise SmmixError("proportions is empty; give at least one number such as 0.5.")
-    test = _Splits(BatchSearch(null, 1), shares, n_steps)
+    test = _Splits(BatchSearch(null, ORDER_TEST), shares, n_steps)
     check_estimable(*test.search.larger)
     rng = generator(rng)
     with one_blas_thread():
@@ -154,7 +155,7 @@ class _Splits:
     def __init__(self, search: BatchSearch, shares: list[float], n_steps: int):
         self.search, self.shares, self.n_steps = search, shares, n_steps
         self.spec = search.large_spec
-        self.strength = float(np.sqrt(search.penalty))
+        self.strength = search.n_rows**-0.5
 
     def statistics(
         self, natural: MemorySource, generators: Sequence[np.random.Generator]

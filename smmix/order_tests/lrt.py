@@ -9,16 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
 from smmix.fit.estimable import check_estimable
+from smmix.fit.from_fewer import Fewer, seeded_modes
 from smmix.fit.run import one_blas_thread
 from smmix.order_tests.batches import BatchSearch
 from smmix.order_tests.checks import checked_fraction, checked_null
 from smmix.order_tests.monte_carlo import MonteCarloTest, null_statistics
 from smmix.resampling.samples import resampling
 from smmix.results import FitRecord, MixtureResults, MixtureResultsWrapper
-from smmix.search.search import SearchControl, climb
+from smmix.search.control import SearchControl
+from smmix.search.policy import ORDER_TEST
 from smmix.support.arguments import refuses_unknown
 from smmix.support.checks import check_flag, check_whole, generator
 
@@ -43,7 +44,8 @@ def bootstrap_lrt(
 
     The likelihood ratio has no known distribution here, so it is simulated: data are drawn from
     the fit with k components, and both fits are made to each data set as they are to the
-    observed data [1]_.
+    observed data [1]_. The statistic is that of ``results`` and of the fit with k + 1 components
+    that `select_k` makes with the same ``rng``.
 
     Parameters
     ----------
@@ -57,8 +59,8 @@ def bootstrap_lrt(
         End when no further data sets could change the decision at level ``alpha`` [2]_. The
         decision is that of all ``n_boot``, so the level and the power are kept.
     n_starts : int
-        Short runs from starts of all kinds for each fit with k + 1 components, beside those from
-        the fit with k.
+        Short runs from starts of all kinds for each fit with k + 1 components to data drawn,
+        beside those from the fit with k.
     rng : int, Generator, SeedSequence or None
         Seed; with the same seed the outcome is the same, whatever ``threads``.
     threads : int, optional
@@ -83,7 +85,9 @@ def bootstrap_lrt(
     New responses are drawn at the observed regressors, concomitant variables, groups, offset and
     sampling weights; a row of frequency weight 2 is drawn twice. The fit with k components, one of
     them doubled, is a fit with k + 1, so the statistic is never negative, and no data set is left
-    out. Degenerate modes do not count, in the observed data and in those drawn.
+    out. Both fits are chosen by the rule on sharp components, in the observed data and in those
+    drawn. These are searched many at a time, with ``n_starts`` short runs and as many moves from
+    the best mode.
 
     References
     ----------
@@ -109,12 +113,11 @@ def bootstrap_lrt(
     check_flag("stop_early", stop_early)
     if threads is not None:
         check_whole("threads", threads)
-    search = BatchSearch(null, n_starts)
+    search = BatchSearch(null, replace(ORDER_TEST, n_starts=n_starts))
     check_estimable(*search.larger)
     rng = generator(rng)
-    with one_blas_thread():
-        observed = search.pair_fits(search.observed(), rng.spawn(1))
-    statistic = 2.0 * float(observed.gain[0])
+    alternative = _alternative(null, rng)
+    statistic = max(2.0 * (alternative.llf - null.llf), 0.0)
     make = resampling(null.fitted, "parametric")
 
     def draw(generators: Sequence[np.random.Generator]) -> np.ndarray:
@@ -130,15 +133,15 @@ def bootstrap_lrt(
         threads,
         progress,
     )
-    alternative = _alternative(null, observed.params)
     return MonteCarloTest.of(TITLE, statistic, replicates, int(null.k), alpha, n_boot, alternative)
 
 
-def _alternative(null: MixtureResults, params: MixtureParams) -> MixtureResultsWrapper:
-    """Results at the observed fit with k + 1 components."""
-    model = null.model.with_k(null.k + 1)
+def _alternative(null: MixtureResults, rng: np.random.Generator) -> MixtureResultsWrapper:
+    """The fit with k + 1 components: that of fit(), which starts from the null fit as well."""
+    model, fewer = null.model.with_k(null.k + 1), Fewer(null.model.spec, null.unpacked, null.llf)
     source = replace(model.source, threads=1)
-    modes = climb(model.spec, source, params, SearchControl(), model.pooled)
+    with one_blas_thread():
+        modes = seeded_modes(model.spec, source, SearchControl(), rng, fewer, model.pooled)
     record = FitRecord(modes, "em-newton", "weight")
     with warnings.catch_warnings():
         # Under the null hypothesis the extra component is hardly identified, as a rule.

@@ -19,6 +19,7 @@ from smmix.reporting.tables import MixtureSummary, Section
 from smmix.resampling.draws import observations
 from smmix.search.control import SearchControl
 from smmix.search.modes import Modes
+from smmix.search.policy import FIT
 from smmix.search.search import find_modes
 from smmix.support.arguments import refuses_unknown
 from smmix.support.checks import check_whole, generator
@@ -155,7 +156,7 @@ def confidence_set_k(
     check_whole("n_starts", n_starts)
     if threads is not None:
         check_whole("threads", threads)
-    halves = _Halves(model, max_k, SearchControl(n_starts), generator(rng))
+    halves = _Halves(model, max_k, SearchControl(replace(FIT, n_starts=n_starts)), generator(rng))
     logs = []
     with progress_bar(progress) as report, one_blas_thread():
         for i in range(n_splits):

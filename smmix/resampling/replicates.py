@@ -19,7 +19,6 @@ from smmix.core.params import MixtureParams, concatenate
 from smmix.core.scale import spread
 from smmix.core.source import Source
 from smmix.core.statistics import ComponentStats
-from smmix.fit.from_fewer import fresh_starts
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.resampling.samples import Redraw, Resample, member_rows, members
 from smmix.search import rule
@@ -28,6 +27,7 @@ from smmix.search.coordinates import Coordinates, pooled_fit, working_setting
 from smmix.search.em import EMControl, EMStatus, Objective, expectation_maximisation, newton
 from smmix.search.labelling import exchangeable
 from smmix.search.modes import COMPARED_UNITS, judged, unit_loglike
+from smmix.search.policy import FIT, LOST, PENALTY
 from smmix.search.search import find_modes
 from smmix.sources.reweighted import ReweightedSource
 from smmix.support.progress import Report
@@ -42,8 +42,6 @@ MAXITER = 100
 RIVAL_ERRORS = 3.0
 #: .. and so many of them at most.
 RIVALS = 3
-#: Starts of the search in a replicate whose climb from the fit failed.
-SEARCH_STARTS = 50
 #: A candidate replaces another when its log-likelihood is higher by this.
 HIGHER = 1e-6
 #: Component densities that a batch evaluates at once, and the most replicates in it.
@@ -133,7 +131,7 @@ class Replicator:
         setting = working_setting(specification.spec, source, data.pooled)
         self.coordinates: Coordinates = setting.coordinates
         self.objective: Objective = setting.objective
-        self.penalty = 1.0 / setting.n_rows
+        self.penalty = PENALTY / setting.n_rows
         self.fit = self.coordinates.to_working(fitted.unpacked)
         self.rivals = self._rivals(fitted)
         self.sets = exchangeable(specification.spec, specification.told_apart)
@@ -242,13 +240,9 @@ class Replicator:
         exact = self.specification.family.location_scale and not pooled.spread > 0.0
         if exact or not solve_gram(pooled.gram, np.zeros(rows.n_columns))[1]:
             return None
-        spec, starts = self.specification.spec, None
-        control = SearchControl(self.n_starts or SEARCH_STARTS, progress=self.tick)
-        if not self.n_starts:
-            # Where the climb from the fit failed most modes are degenerate, and moves from them
-            # would take many times as long as all other replicates together.
-            starts = fresh_starts(spec, rows, SEARCH_STARTS, rng, pooled=pooled)
-        modes = find_modes(spec, rows, control, rng, starts, pooled)
+        policy = replace(FIT, n_starts=self.n_starts) if self.n_starts else LOST
+        control = SearchControl(policy, progress=self.tick)
+        modes = find_modes(self.specification.spec, rows, control, rng, pooled=pooled)
         mode = modes.modes[modes.selected]
         return self.coordinates.to_working(mode.params), mode.status
 

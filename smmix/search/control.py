@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from smmix.search.policy import FIT, SearchPolicy
+
 
 @dataclass(frozen=True)
 class SearchControl:
@@ -12,8 +14,8 @@ class SearchControl:
 
     Attributes
     ----------
-    n_starts : int
-        Short runs, before any moves from the modes that they lead to.
+    policy : SearchPolicy
+        What it spends on finding modes.
     method : {"em-newton", "em"}
         How the best runs go to their end.
     maxiter : int
@@ -24,7 +26,7 @@ class SearchControl:
         Called with (stage, done, total, best log-likelihood).
     """
 
-    n_starts: int = 50
+    policy: SearchPolicy = FIT
     method: str = "em-newton"
     maxiter: int = 1000
     gtol: float = 1e-8

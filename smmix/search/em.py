@@ -80,6 +80,7 @@ class Ascent:
     n_iter: np.ndarray  # (S,)
     trace: list[tuple[str, np.ndarray, np.ndarray]] = field(default_factory=list)
     n_passes: int = 0
+    interrupted: bool = False
 
 
 @dataclass(frozen=True)
@@ -184,6 +185,7 @@ def expectation_maximisation(
         np.full(params.size, len(trace) - 1),
         trace,
         len(trace),
+        status is EMStatus.INTERRUPTED,
     )
 
 
@@ -295,7 +297,16 @@ def newton(
             state.status[i] = status
         if norm[i] <= control.gtol and state.status[i] is not EMStatus.COLLAPSED:
             state.status[i] = EMStatus.BOUNDARY if far[i] else EMStatus.CONVERGED
-    return Ascent(state.params, state.loglike, norm, state.status, state.n_iter, trace, len(trace))
+    return Ascent(
+        state.params,
+        state.loglike,
+        norm,
+        state.status,
+        state.n_iter,
+        trace,
+        len(trace),
+        status is EMStatus.INTERRUPTED,
+    )
 
 
 class _NewtonState:

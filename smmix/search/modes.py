@@ -21,6 +21,8 @@ from smmix.search.runs import Runs
 COMPARED_UNITS = 20000
 #: What the rule says of a sound mode.
 NOTHING = rule.Clause()
+#: Share of a component's squared spread that is the penalty's, beyond which nothing else holds it.
+HELD = 0.5
 
 
 @dataclass
@@ -127,9 +129,19 @@ def judged(spec: MixtureSpec, params: MixtureParams, sizes: np.ndarray) -> rule.
     return rule.judged(width, sizes, p, spec.reference, spec.bounded, least)
 
 
-def is_degenerate(spec: MixtureSpec, params: MixtureParams, sizes: np.ndarray) -> np.ndarray:
-    """Which parameter sets (S,) have a component that makes the likelihood grow without limit."""
-    return np.asarray(judged(spec, params, sizes).degenerate.any(axis=1))
+def is_degenerate(
+    spec: MixtureSpec, params: MixtureParams, sizes: np.ndarray, penalty: float
+) -> np.ndarray:
+    """Which parameter sets (S,) have a component that makes the likelihood grow without limit.
+
+    Those count that only the penalty keeps from it: of the m sigma^2 of a component of m rows, its
+    weighted sum of squares, 2 a s^2 stems from a penalty of strength a.
+    """
+    found = judged(spec, params, sizes).degenerate
+    if not spec.bounded:
+        relative = spread(spec.family, params.nuisance) / spec.reference
+        found = found | (2.0 * penalty > HELD * sizes * relative**2)
+    return np.asarray(found.any(axis=1))
 
 
 def chosen(modes: list[Mode]) -> int:
@@ -250,9 +262,8 @@ def distinct(
     The price of sharp components counts, so that the search goes where the fit will be.
     """
     signature, sizes = compared(spec, runs.params, source)
-    told = judged(spec, runs.params, sizes)
-    degenerate = np.asarray(told.degenerate.any(axis=1))
-    value = weighted_sum(signature, source) - told.total
+    degenerate = is_degenerate(spec, runs.params, sizes, penalty)
+    value = weighted_sum(signature, source) - judged(spec, runs.params, sizes).total
     value += spec.penalty_value(runs.params, penalty)
     runs, kept = runs.joined(value, leaders(value, signature, tolerance))
     best = np.max(value[kept], where=~degenerate[kept], initial=-np.inf)

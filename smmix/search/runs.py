@@ -53,10 +53,11 @@ class Runs:
             None if self.degenerate is None else self.degenerate[index],
         )
 
-    def largest_share(self) -> float:
-        """Share of the starts that have met in one sound run."""
+    def unseen(self) -> float:
+        """Chance that one more start would end in a sound run not among these (Good, Turing)."""
         assert self.degenerate is not None, "distinct runs know it"
-        return float(self.hits[~self.degenerate].max(initial=0) / self.hits.sum())
+        hits = self.hits[~self.degenerate]
+        return float((hits == 1).sum() / max(hits.sum(), 1))
 
     def best_share(self) -> float:
         """Share of the starts that have met in the best sound run."""

@@ -38,22 +38,22 @@ from smmix.search.modes import (
 )
 from smmix.search.newton import LocalModel
 from smmix.search.patience import clear, patience
+from smmix.search.policy import PENALTY
 from smmix.search.runs import Runs
 from smmix.search.starts import (
     Pilot,
     agree_with_known,
     default_starts,
     move_starts,
+    number_of_moves,
     params_from_labels,
     params_from_posterior,
 )
 
 __all__ = ["SearchControl", "climb", "find_modes"]
 
-#: EM passes of a short run.
-SHORT_PASSES = 12
-#: Short runs followed to their modes, and how many degenerate ones besides.
-FOLLOWED, FOLLOWED_DEGENERATE = 16, 4
+#: Degenerate short runs that are followed beside the others.
+FOLLOWED_DEGENERATE = 4
 #: Best runs that are followed, one start or many, where most starts of a clear case have met.
 PROMINENT = 5
 #: Modes that moves start from, and the share of the moves that is followed.
@@ -66,6 +66,9 @@ SECOND_ROWS, SECOND_SHARE = 20000, 1 / 4
 MOST_RELABELLED = 40
 #: EM passes, Newton iterations and the score that ends them when modes are only to be ranked.
 RANKING_PASSES, RANKING_ITERATIONS, RANKING_SCORE = 6, 8, 1e-4
+#: Most iterations that bring modes from which moves start to their maxima, and times that others
+#: take the places of those that turn out to be none.
+SETTLED, SETTLING_ITERATIONS = 2, 20
 #: Iterations at the end for modes that are degenerate, or settled and behind by more than this.
 LAST_ITERATIONS, BEHIND = 3, 5.0
 #: Mean absolute difference of the units' log-likelihoods under runs that are as good as the same.
@@ -111,10 +114,15 @@ def climb(
     control: SearchControl,
     pooled: PooledFit | None = None,
 ) -> Modes:
-    """Climb from given parameters (natural coordinates) to their mode; labels stay."""
+    """Climb from given parameters (natural coordinates) to their mode; labels stay.
+
+    Where the penalty led a run down, it begins at the parameters.
+    """
     search = _Search(spec, source, control, np.random.default_rng(0), pooled)
-    runs = Runs.fresh(project(search.spec, search.coordinates.to_working(params)))
-    return search.finish(search.short(runs, search.source, search.spec))
+    begun = project(search.spec, search.coordinates.to_working(params))
+    runs = search.short(Runs.fresh(begun), search.source, search.spec)
+    fallen = np.array([trace[-1][1] < trace[0][1] for trace in runs.traces])
+    return search.finish(replace(runs, params=begun.where(fallen, runs.params)))
 
 
 class _Search:
@@ -128,14 +136,14 @@ class _Search:
         rng: np.random.Generator,
         pooled: PooledFit | None,
     ):
-        self.control, self.rng = control, rng
+        self.control, self.policy, self.rng = control, control.policy, rng
         self.coordinates, self.whole, n_rows = working_setting(spec, source, pooled)
         self.exact, self.source = self.whole.spec, self.whole.source
         self.stages = spec.family.stages
         # Short runs and moves climb the bluntest of the families that approach one with kinks.
         self.spec = replace(self.exact, family=self.stages[0]) if self.stages else self.exact
         self.shift = -n_rows * float(np.log(self.coordinates.scale))
-        self.penalty = 1.0 / n_rows
+        self.penalty = PENALTY / n_rows
         self.named = len(exchangeable(spec)) > 1
         self.n_passes = self.n_starts = 0
         self.interrupted = False
@@ -149,13 +157,14 @@ class _Search:
             return self.finish(runs)
         if starts is not None:
             source = cast(MemorySource, self.source)
+            self.n_starts += len(starts)
             params = params_from_posterior(self.spec, source, starts, self.penalty)
             runs = self.short(Runs.fresh(project(self.spec, params)), source, self.spec)
-            return self.finish(self.follow(runs, source, self.spec, FOLLOWED))
+            return self.finish(self.follow(runs, source, self.spec, self.policy.followed))
         rows = int(np.clip(PILOT_ROWS_PER_PARAMETER * self.spec.layout.size, *PILOT_ROWS))
         pilot = self.source.sample(self.units(rows), self.rng)
-        for number in (FOLLOWED, self.control.n_starts):
-            runs = self.pilot_modes(pilot, self.spec, self.control.n_starts, number)
+        for number in (self.policy.followed, self.policy.n_starts):
+            runs = self.pilot_modes(pilot, self.spec, self.policy.n_starts, number)
             if pilot.n_units < self.source.n_units:
                 runs = self.enlarge(runs, pilot)
             modes = self.finish(runs)
@@ -166,7 +175,7 @@ class _Search:
     # -- on the pilot rows ----------------------------------------------------------------------
 
     def pilot_modes(
-        self, pilot: MemorySource, spec: MixtureSpec, n_starts: int, number: int = FOLLOWED
+        self, pilot: MemorySource, spec: MixtureSpec, n_starts: int, number: int
     ) -> Runs:
         """Modes on the pilot rows, from short runs of every kind and moves from the best."""
         k = spec.layout.k
@@ -175,7 +184,8 @@ class _Search:
         if k > 2 and not isinstance(spec.family, FamilyList):
             smaller = replace(spec.free(), layout=replace(spec.layout, k=k - 1))
             free = replace(pilot, membership=None)
-            best = self.pilot_modes(free, smaller, max(n_starts // 2, 10)).take(np.arange(1))
+            half = max(n_starts // 2, 10)
+            best = self.pilot_modes(free, smaller, half, self.policy.followed).take(np.arange(1))
             fewer = posteriors(smaller, best.params, free)[0], best.params.coef[0]
         labels = default_starts(data, k, n_starts, fewer, self.rng)
         runs = self.short(self.begin(labels, pilot, spec), pilot, spec)
@@ -195,22 +205,50 @@ class _Search:
         .. [1] Ueda, N., Nakano, R., Ghahramani, Z. and Hinton, G. E. (2000). SMEM algorithm for
            mixture models. Neural Computation 12, 2109-2128.
         """
-        pilot, best, idle = data.source, -np.inf, 0
-        rounds = patience(runs, pilot.n_rows, spec)
-        while idle < rounds and not self.interrupted:
+        pilot, idle = data.source, 0
+        runs, best = self.settled(runs, pilot, spec)
+        while idle < self.rounds(runs, pilot, spec) and not self.interrupted:
             moved = self.begin(self.moves(runs, data, spec), pilot, spec)
             number = int(MOVES_FOLLOWED * moved.hits.size) + 1
-            moved = self.follow(self.short(moved, pilot, spec), pilot, spec, number)
-            runs, value = distinct(spec, pilot, runs.with_(moved), self.penalty, SAME_MODE)
-            idle = 0 if np.isfinite(best) and value > best + 1e-6 else idle + 1
+            moved = self.short(moved, pilot, spec)
+            moved = self.follow(moved, pilot, spec, number, hunt=False)
+            runs, value = self.settled(runs.with_(moved), pilot, spec)
+            idle = 0 if value > best + 1e-6 else idle + 1
             best = max(best, value)
         return runs
+
+    def settled(self, runs: Runs, source: MemorySource, spec: MixtureSpec) -> tuple[Runs, float]:
+        """Distinct runs of which the best sound ones are at their modes, and what the best has.
+
+        After few iterations a component that shrinks without limit looks like a sharp one.
+        """
+        control = EMControl(SETTLING_ITERATIONS, RANKING_SCORE, self.penalty, False)
+        runs, value = distinct(spec, source, runs, self.penalty, SAME_MODE)
+        for _ in range(SETTLED):
+            assert runs.degenerate is not None, "distinct runs know it"
+            at = np.flatnonzero(~runs.degenerate)[:MOVED]
+            if self.interrupted or not at.size:
+                break
+            best = runs.take(at)
+            ascent = newton(self.objective(source, spec), best.params, control)
+            best = self.after(best, ascent, source)
+            runs = best.with_(runs.take(np.setdiff1d(np.arange(runs.hits.size), at)))
+            runs, value = distinct(spec, source, runs, self.penalty, SAME_MODE)
+            if not ascent.n_iter.any():
+                break
+        return runs, value
+
+    def rounds(self, runs: Runs, source: MemorySource, spec: MixtureSpec) -> int:
+        """Rounds of moves without a better mode before they end."""
+        return min(patience(runs, source.n_rows, spec), self.policy.rounds)
 
     def moves(self, runs: Runs, data: Pilot, spec: MixtureSpec) -> np.ndarray:
         """Labels: each component of the best modes dropped in turn, and a new one found."""
         sound = np.flatnonzero(~self.degenerate(runs, data.source, spec))[:MOVED]
         params = runs.params.take(sound if sound.size else np.arange(1))
-        return move_starts(data, posteriors(spec, params, data.source), params.coef, self.rng)
+        posterior = posteriors(spec, params, data.source)
+        number = number_of_moves(spec.layout.k, data.source.n_rows)
+        return move_starts(data, posterior, params.coef, number, self.rng)
 
     # -- stages ---------------------------------------------------------------------------------
 
@@ -218,23 +256,30 @@ class _Search:
         """Runs from starting labels (S, u)."""
         if source.membership is not None:
             labels = agree_with_known(labels, source.membership)
+        self.n_starts += len(labels)
         params = params_from_labels(spec, source, labels, self.penalty)
         return Runs.fresh(project(spec, params))
 
     def short(self, runs: Runs, source: Source, spec: MixtureSpec) -> Runs:
         """All runs through a few EM passes together."""
-        self.n_starts += runs.params.size
         control = EMControl(penalty=self.penalty, report=self.reporter("starts", source))
         objective = self.objective(source, spec)
-        ascent = expectation_maximisation(objective, runs.params, control, SHORT_PASSES)
+        ascent = expectation_maximisation(objective, runs.params, control, self.policy.short_passes)
         return self.after(runs, ascent, source)
 
     def follow(
-        self, runs: Runs, source: MemorySource, spec: MixtureSpec, number: int, ends: bool = False
+        self,
+        runs: Runs,
+        source: MemorySource,
+        spec: MixtureSpec,
+        number: int,
+        ends: bool = False,
+        hunt: bool = True,
     ) -> Runs:
-        """The best ``number`` distinct runs near their modes, more when all are degenerate.
+        """The best ``number`` distinct runs near their modes.
 
-        In a clear case, with ``ends``, they are left where they are, for the end to settle.
+        With ``hunt`` there are more while all are degenerate. In a clear case, with ``ends``, they
+        are left where they are, for the end to settle.
         """
         left, _ = distinct(spec, source, runs, self.penalty, SAME_RUN)
         if ends and clear(left, source.n_rows, spec):
@@ -249,7 +294,7 @@ class _Search:
             found = batch if found is None else found.with_(batch)
             if found.degenerate is None:
                 found, _ = distinct(spec, source, found, self.penalty, SAME_MODE)
-            if self.interrupted:
+            if self.interrupted or not hunt:
                 break
         assert found is not None, "there is at least one run"
         return found
@@ -290,7 +335,7 @@ class _Search:
     def hopeful(self, runs: Runs, source: MemorySource) -> Runs:
         """Runs that are not far behind the best sound one, of the degenerate ones but few."""
         signature, sizes = compared(self.spec, runs.params, source)
-        degenerate = is_degenerate(self.spec, runs.params, sizes)
+        degenerate = is_degenerate(self.spec, runs.params, sizes, self.penalty)
         best = int(np.argmin(degenerate))
         behind = signature[best] - signature
         spread = behind.std(axis=1) * np.sqrt(source.n_units)
@@ -393,14 +438,14 @@ class _Search:
         if runs.degenerate is not None:
             return runs.degenerate
         sizes = component_sizes(spec, runs.params, source)
-        return is_degenerate(spec, runs.params, sizes)
+        return is_degenerate(spec, runs.params, sizes, self.penalty)
 
     def after(self, runs: Runs, ascent: Ascent, source: Source) -> Runs:
         """The runs after an ascent, with the book kept."""
         whole = source is self.source
         if whole:
             self.n_passes += ascent.n_passes
-        self.interrupted |= EMStatus.INTERRUPTED in ascent.status
+        self.interrupted |= ascent.interrupted
         return runs.followed(ascent, self.shift if whole else None)
 
     def reporter(self, stage: str, source: Source) -> Callable[[int, int, float], None] | None:

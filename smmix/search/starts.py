@@ -229,12 +229,20 @@ def extension_starts(
     return np.concatenate([by_cut, by_line])
 
 
+def number_of_moves(k: int, n_rows: int) -> int:
+    """Moves of a round that cost about the same on any number of rows."""
+    return int(np.clip(MOVES_DENSITIES // (k * n_rows), *MOVES))
+
+
 def move_starts(
-    pilot: Pilot, posterior: np.ndarray, coef: np.ndarray, rng: np.random.Generator
+    pilot: Pilot,
+    posterior: np.ndarray,
+    coef: np.ndarray,
+    n_moves: int,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Each component of modes dropped in turn and a new one found, from posteriors (S, K, u)."""
     size, k, _ = posterior.shape
-    n_moves = int(np.clip(MOVES_DENSITIES // (k * pilot.source.n_rows), *MOVES))
     each = max(n_moves // (k * size), 2)
     labels = []
     for s in range(size):

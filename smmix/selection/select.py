@@ -13,12 +13,7 @@ import pandas as pd
 
 from smmix.errors import SmmixError
 from smmix.fit.estimable import check_estimable
-from smmix.fit.from_fewer import (
-    Fewer,
-    left_to_sample,
-    search_also,
-    search_from_fewer,
-)
+from smmix.fit.from_fewer import Fewer, search_from_fewer
 from smmix.fit.held_out import cross_validated, make_folds
 from smmix.fit.options import FitOptions
 from smmix.fit.warnings import warn_of
@@ -125,10 +120,8 @@ def select_k(
 
     Each k is searched as fit() does, and from the fit with k - 1 components, of which each
     component in turn is doubled and the twins are moved apart: the log-likelihood never falls
-    from k - 1 to k, unless the modes that are higher are chance lines by the rule. On more than
-    2,000 rows starts of all kinds are made on a sample; a k that the criterion then prefers to
-    those before it is searched as fit() does after all, so that the best
-    fit is never below that of fit() with the same ``rng``.
+    from k - 1 to k, unless the modes that are higher are chance lines by the rule. No fit is below
+    that of fit() with the same ``rng``.
 
     Parameters
     ----------
@@ -283,12 +276,6 @@ class _Searches:
         if self.criterion == "cv":
             own["cv"] = cross_validated(model.specification, model.observed, options, self.folds)
         self._enter(model, modes, own, scan)
-        if fewer is not None and left_to_sample(k, model.source) and scan.best_k == k:
-            # The fit that may be chosen is no lower than that of fit() with the same seed.
-            more = search_also(
-                modes, model.specification, model.observed, self._search_options(model), tell
-            )
-            self._enter(model, more, own, scan)
         scan.searched[k] = scan.fits[k]
         if self.orders is not None:
             self._lower(k, self.orders, scan)

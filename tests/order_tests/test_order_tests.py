@@ -1,5 +1,7 @@
 """Tests of the number of components: references, exact distributions, laws of Monte Carlo tests."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,6 +21,7 @@ from smmix.errors import SmmixError
 from smmix.order_tests.batches import BatchSearch
 from smmix.order_tests.monte_carlo import exceedances_needed, null_statistics
 from smmix.resampling.samples import member_rows, resampling
+from smmix.search.policy import ORDER_TEST
 
 QUICK = {"n_boot": 19, "n_starts": 10, "threads": 1}
 
@@ -142,7 +145,7 @@ def test_outcome_depends_on_the_seed_alone(homogeneous):
 def test_fits_of_a_batch_are_those_of_the_models_by_themselves(one, two, k):
     """Fits to drawn data reach the mode that most starts of the full search reach, or a higher."""
     null = (one if k == 1 else two)._results
-    search = BatchSearch(null, 100)
+    search = BatchSearch(null, ORDER_TEST)
     generators = np.random.default_rng(1).spawn(6)
     source = resampling(null, "parametric")(generators)
     pairs = search.pair_fits(source, generators)
@@ -160,7 +163,7 @@ def test_gain_is_never_negative_and_twins_stand_where_nothing_is_gained():
     rng = np.random.default_rng(3)
     frame = pd.DataFrame({"y": rng.uniform(size=16), "x": rng.normal(size=16)})
     null = smmix.from_formula("y ~ x", frame, k=1, variance="equal").fit()._results
-    search = BatchSearch(null, 5)
+    search = BatchSearch(null, replace(ORDER_TEST, n_starts=5))
     generators = np.random.default_rng(1).spawn(20)
     pairs = search.pair_fits(resampling(null, "parametric")(generators),
                              generators)  # fmt: skip
@@ -196,6 +199,14 @@ def test_restrictions_shared_by_all_components_are_kept(engel, options):
     test = bootstrap_lrt(single, n_boot=19, threads=1)
     assert test.statistic == pytest.approx(2 * (double.llf - single.llf), rel=1e-7)
     assert test.alternative.params.index.tolist() == double.params.index.tolist()
+
+
+def test_the_statistic_is_that_of_the_fits_where_the_higher_modes_are_sharp():
+    data = load_frame("CO2data.csv")
+    two, three = (smmix.from_formula("CO2 ~ GNP", data, k=k).fit() for k in (2, 3))
+    test = bootstrap_lrt(two, n_boot=1, n_starts=5, threads=1)
+    assert test.statistic == pytest.approx(2 * (three.llf - two.llf), rel=1e-7)
+    assert test.alternative.llf == pytest.approx(three.llf, rel=1e-9)
 
 
 def test_many_rows_are_searched_on_a_sample():
