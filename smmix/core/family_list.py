@@ -58,6 +58,11 @@ class FamilyList:
         return self._widest.reads
 
     @property
+    def levels(self) -> tuple[Any, ...]:
+        """Names of the levels of ordered families."""
+        return tuple(getattr(self._widest, "levels", ()))
+
+    @property
     def label(self) -> str:
         return "regressions of different families"
 

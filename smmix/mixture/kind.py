@@ -63,10 +63,7 @@ class Kind(NamedTuple):
                     f"variance='equal' ties sigma, which {found.label} do not have; {has}."
                 )
             given.append("sigma")
-        made = cls(found, frozenset(given))
-        if found.ancillary is None:
-            made.check_shared(found)
-        return made
+        return cls(found, frozenset(given))
 
     def check_shared(self, family: Family) -> None:
         """Refuse a shared parameter that the family, as it is for the data, does not have.

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from smmix.core.family import Family
+from smmix.core.family_list import FamilyList
 from smmix.errors import SmmixError
 from smmix.support.frames import numbers, row_name
 
@@ -57,10 +58,17 @@ def read_response(formula: str, frame: pd.DataFrame, family: Family) -> Response
         return Response(formula, frame, family)
     column = frame[name]
     if family.reads == "levels":
-        levels = _levels(column)
-        if not getattr(family, "levels", ()):
-            family = replace(family, levels=levels)  # type: ignore[type-var]
+        family = _named(family, _levels(column))
     return Response(formula, frame.assign(**{name: coded(column, family)}), family)
+
+
+def _named(family: Family, levels: tuple[str, ...]) -> Family:
+    """The family with names of its levels, where it has none."""
+    if isinstance(family, FamilyList):
+        return FamilyList(tuple(_named(one, levels) for one in family.families))
+    if family.reads != "levels" or getattr(family, "levels", ()):
+        return family
+    return replace(family, levels=levels)  # type: ignore[type-var]
 
 
 def with_trials(frame: pd.DataFrame, name: str) -> pd.DataFrame:
