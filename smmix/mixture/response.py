@@ -66,7 +66,8 @@ def _named(family: Family, levels: tuple[str, ...]) -> Family:
     """The family with names of its levels, where it has none."""
     if isinstance(family, FamilyList):
         return FamilyList(tuple(_named(one, levels) for one in family.families))
-    if family.reads != "levels" or getattr(family, "levels", ()):
+    known: Any = getattr(family, "levels", None)
+    if family.reads != "levels" or known:
         return family
     return replace(family, levels=levels)  # type: ignore[type-var]
 
