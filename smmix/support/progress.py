@@ -30,7 +30,7 @@ def _is_watched() -> bool:
 
 
 class _Bar:
-    """A tqdm bar that appears with the first report after a delay, one stage at a time."""
+    """A tqdm bar that appears with the first report after a delay, the same for all stages."""
 
     def __init__(self, delay: float):
         self.due = time.monotonic() + delay
@@ -40,17 +40,17 @@ class _Bar:
     def __call__(self, stage: str, done: int, total: int, best: float) -> None:
         if time.monotonic() < self.due:
             return
-        if self.bar is None or stage != self.stage:
-            self.close()
+        if self.bar is None:
             with warnings.catch_warnings():
                 # In a notebook without ipywidgets tqdm warns, and draws with text.
                 warnings.simplefilter("ignore")
                 from tqdm.auto import tqdm
 
-            self.bar, self.stage = (
-                tqdm(total=total, desc=stage, leave=False, file=sys.stderr),
-                stage,
-            )
+            self.bar = tqdm(total=total, leave=False, file=sys.stderr)
+        if stage != self.stage:
+            self.stage = stage
+            self.bar.reset(total)
+            self.bar.set_description(stage, refresh=False)
         self.bar.total = total
         if not math.isnan(best):
             self.bar.set_postfix_str(f"log-likelihood {best:.6g}", refresh=False)
