@@ -7,7 +7,7 @@ means and knots that a formula remembers come from the rows the model uses and f
 from smmix.formula.arrays import validate_arrays
 from smmix.formula.build import build_design
 from smmix.formula.design import Design, refuse_extreme, refuse_extreme_response
-from smmix.formula.engine import linear_constraint
+from smmix.formula.engine import environment, linear_constraint
 from smmix.formula.spec import FormulaSpec, NewRows
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "FormulaSpec",
     "NewRows",
     "build_design",
+    "environment",
     "linear_constraint",
     "refuse_extreme",
     "refuse_extreme_response",

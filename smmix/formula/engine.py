@@ -48,6 +48,24 @@ TERMS_AT_A_TIME = 50
 PROVIDED = {name: getattr(patsy.builtins, name) for name in patsy.builtins.__all__} | {"np": np}
 
 
+def environment(given: Any, frames: int) -> Any:
+    """Where names are looked up, as a function ``frames`` further down from the caller sees it.
+
+    Raises
+    ------
+    SmmixError
+        If it is neither a number of frames nor an environment of patsy.
+    """
+    if isinstance(given, EvalEnvironment):
+        return given
+    if not isinstance(given, int) or isinstance(given, bool) or given < -1:
+        raise SmmixError(
+            "eval_env must be a number of frames (-1 for no names at all) or an EvalEnvironment "
+            f"of patsy, not {shown(given)}."
+        )
+    return EvalEnvironment([{}]) if given == -1 else given + frames
+
+
 def caller_names(env: Any) -> Any:
     """Return the names that the caller of the calling function sees, ``env`` frames further up."""
     return EvalEnvironment.capture(env, reference=2).namespace

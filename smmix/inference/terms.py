@@ -41,6 +41,7 @@ def wald_test_terms(
     skip_single: bool = False,
     extra_constraints: Sequence[tuple[str, Any]] | None = None,
     combine_terms: Sequence[str] | None = None,
+    scalar: bool = True,
 ) -> WaldTestResults:
     """Wald tests of every term: zero in all components, and equal across components.
 
@@ -55,6 +56,8 @@ def wald_test_terms(
     combine_terms : list of str, optional
         For each text, further tests of all terms together whose names hold the text. Terms of
         the mixing model are combined by themselves.
+    scalar : bool
+        Whether the statistics are numbers and not arrays, (1, 1).
 
     Returns
     -------
@@ -82,6 +85,7 @@ def wald_test_terms(
     """
     fitted = fitted_of(results)
     check_flag("skip_single", skip_single)
+    check_flag("scalar", scalar)
     matrix, names = fitted.required_covariance(), fitted.specification.param_names
     terms = _tested_terms(fitted.specification)
     wanted = [term for term in terms if not (skip_single and len(_distinct(term.places)) == 1)]
@@ -95,11 +99,13 @@ def wald_test_terms(
         refuse_contradiction(contrast, values, "r_matrix")
         refuse_beyond(fitted.specification.parameters, contrast, values)
         tests.append((name, "as given", contrast, values))
-    rows = [
+    rows: list[list[Any]] = [
         _reference(fitted, *_wald(contrast, values, fitted.params, matrix))
         for _, _, contrast, values in tests
     ]
     columns = ["statistic", "pvalue", "df_constraint", "df_denom"][: 4 if fitted.use_t else 3]
+    if not scalar:
+        rows = [[np.array([[statistic]]), *others] for statistic, *others in rows]
     labels = pd.MultiIndex.from_tuples([t[:2] for t in tests], names=["term", "hypothesis"])
     table = pd.DataFrame(rows, columns=columns, index=labels)
     return WaldTestResults(None, "F" if fitted.use_t else "chi2", None, table=table)

@@ -14,7 +14,7 @@ from smmix.core.family import Family
 from smmix.core.information import unit_design, unit_scores
 from smmix.core.linalg import merge_r, solve_gram
 from smmix.core.source import Source
-from smmix.formula import refuse_extreme_response
+from smmix.formula import environment, refuse_extreme_response
 from smmix.formula.examine import Findings
 from smmix.formula.incremental import learn_design
 from smmix.formula.rows import PER_ROW
@@ -63,7 +63,7 @@ def build_large(
     data: Any,
     k: int,
     kind: Kind,
-    env: int,
+    env: Any,
     options: Mapping[str, Any],
     given: Mapping[str, Any],
 ) -> tuple[Specification, Observed]:
@@ -77,7 +77,7 @@ def build_large(
     terms = {name: options[name] for name in ("concomitant", "subset", "missing")}
     table = table_of(data)
     terms["ancillary"] = kind.family.ancillary
-    whole = {"extras": extras, "common": options["common"], "env": env + 2, **terms}
+    whole = {"extras": extras, "common": options["common"], "env": environment(env, 2), **terms}
     learnt = learn_design(formula, table, **whole)
     narrow = table.narrowed(designed_width(learnt))
     if narrow is not table:

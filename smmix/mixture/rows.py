@@ -232,7 +232,8 @@ def _matrix(values: Any, names: list[str], what: str) -> np.ndarray:
             array = np.asarray(values, dtype=float)
         except (TypeError, ValueError) as error:
             raise SmmixError(f"{what} must hold numbers ({reason(error)}).") from error
-        if array.ndim == 1:
+        if array.ndim < 2:
+            array = array.ravel()
             array = array[:, None] if len(names) == 1 else array[None, :]
     if array.ndim != 2 or array.shape[1] != len(names):
         raise SmmixError(

@@ -147,6 +147,8 @@ class MixtureModel(GenericLikelihoodModel):
         self.data = copy.copy(data)
         self.data.param_names = list(self.specification.param_names)
         self.endog, self.exog = data.endog, data.exog
+        if observed.table is not None:
+            self.data.frame = observed.table
         if observed.freq_weights is not None:
             # statsmodels' sandwich code takes the mere presence of the attribute for weights.
             self.freq_weights = observed.freq_weights
@@ -183,6 +185,20 @@ class MixtureModel(GenericLikelihoodModel):
         if k == self.k:
             return self
         return self._with(specification, self.observed.with_k(k))
+
+    def _get_init_kwds(self) -> dict[str, Any]:
+        """Arguments with which the class makes the same model of other columns."""
+        given = super()._get_init_kwds()
+        if self.present.all():
+            given["present"] = None
+        return dict(given)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        if getattr(self.data, "frame", None) is not None:
+            state["data"] = copy.copy(self.data)
+            state["data"].frame = None
+        return state
 
     def initialize(self) -> None:
         """Nothing: the base class would decompose ``exog`` for counts that are not a mixture's."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from smmix.errors import SmmixError
-from smmix.formula import build_design
+from smmix.formula import build_design, environment
 from smmix.large.build import build_large, is_large
 from smmix.mixture.kind import Kind
 from smmix.mixture.per_component import check_k, present_columns, union_formula
 from smmix.mixture.response import read_response
 from smmix.model.base import Parts
-from smmix.support.checks import check_flag, shown
+from smmix.support.checks import check_flag
 from smmix.support.frames import as_frame
 
 __all__ = ["build_parts"]
@@ -32,8 +32,7 @@ def build_parts(
 
     ``options`` are those of `build_design`, and ``random_cov``.
     """
-    if not isinstance(eval_env, int):
-        raise SmmixError(f"eval_env must be a number of frames, not {shown(eval_env)}.")
+    env = environment(eval_env, 3)
     check_k(k)
     random = options.pop("random")
     kind = kind.with_random(random, options.pop("random_cov"), options.get("groups"))
@@ -51,7 +50,9 @@ def build_parts(
             "out."
         )
     if is_large(data):
-        return Parts(*build_large(whole, parts, data, k, kind, eval_env + 2, options, given))
+        return Parts(
+            *build_large(whole, parts, data, k, kind, environment(eval_env, 2), options, given)
+        )
     read = read_response(whole, as_frame(data), kind.family)
     if read.trials is not None:
         if options.get("trials") is not None:
@@ -59,11 +60,11 @@ def build_parts(
         options = {**options, "trials": read.trials}
     kind = kind._replace(family=read.family)
     options = {**options, "ancillary": kind.family.ancillary}
-    design = build_design(read.formula, read.frame, env=eval_env + 3, **options)
+    design = build_design(read.formula, read.frame, env=env, **options)
     present = None
     if parts is not None:
         names = []
         for part in parts:
-            names.append(build_design(part, design.frame, env=eval_env + 3).exog_names)
+            names.append(build_design(part, design.frame, env=env).exog_names)
         present = present_columns(design, names)
     return Parts.of(design, k, kind=kind, present=present, table=read.frame, **given)

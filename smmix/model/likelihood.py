@@ -22,8 +22,16 @@ class MixtureLikelihood(MixtureModel):
     The part of `MixtureOLS` that needs no fit; users meet it there. Derivatives are analytic.
     """
 
-    def information(self, params: Any) -> InfoStats:
-        """Score, Hessian and cross products of scores in the core's full parameter vector.
+    def _derivatives(self, params: Any) -> InfoStats:
+        """Score and Hessian in the core's full parameter vector."""
+        vector = self.check_params(params)
+        with np.errstate(all="ignore"):
+            found = information_at(self.specification, self.observed, vector)
+        _refuse_impossible(found.score)
+        return found
+
+    def information(self, params: Any) -> np.ndarray:
+        """Observed information, minus the `hessian`.
 
         Parameters
         ----------
@@ -31,21 +39,16 @@ class MixtureLikelihood(MixtureModel):
 
         Returns
         -------
-        InfoStats
-            Without the batch axis.
+        ndarray, (V, V)
 
         Examples
         --------
         >>> from smmix import MixtureOLS
         >>> model = MixtureOLS([0.0, 1, 3], [1.0, 1, 1], k=1)
-        >>> model.information([1.0, 1.0]).hessian.round(6).tolist()
-        [[-3.0, -2.0], [-2.0, -12.0]]
+        >>> model.information([1.0, 1.0]).round(6).tolist()
+        [[3.0, 2.0], [2.0, 12.0]]
         """
-        vector = self.check_params(params)
-        with np.errstate(all="ignore"):
-            found = information_at(self.specification, self.observed, vector)
-        _refuse_impossible(found.score)
-        return found
+        return -self.hessian(params)
 
     def loglikeobs(self, params: Any) -> np.ndarray:
         """Log-likelihood of each row (of each group, when rows are grouped), weights included.
@@ -119,7 +122,7 @@ class MixtureLikelihood(MixtureModel):
         >>> model.score([1.0, 1.0]).round(6).tolist()
         [1.0, 2.0]
         """
-        return self.information(params).score @ self.expand.basis
+        return self._derivatives(params).score @ self.expand.basis
 
     def score_obs(self, params: Any) -> np.ndarray:
         """Gradient of each row (of each group, when rows are grouped), weights included.
@@ -164,13 +167,22 @@ class MixtureLikelihood(MixtureModel):
         [[-3.0, -2.0], [-2.0, -12.0]]
         """
         basis = self.expand.basis
-        return basis.T @ self.information(params).hessian @ basis
+        return basis.T @ self._derivatives(params).hessian @ basis
 
     def hessian_factor(self, params: Any, scale: Any = None, observed: bool = True) -> None:
         """Not defined: the Hessian of a mixture is no weighted cross product of ``exog``."""
         raise NotImplementedError(
             "The Hessian of a mixture is no weighted cross product of exog; use hessian(params)."
         )
+
+    def _deriv_score_obs_dendog(self, params: Any) -> None:
+        """Not defined: what statsmodels' MLEInfluence asks for."""
+        raise NotImplementedError(
+            "MLEInfluence knows models of one mean; results.get_influence() tells what each unit "
+            "of a mixture moves."
+        )
+
+    _deriv_mean_dparams = _deriv_score_obs_dendog
 
     def posterior(self, params: Any) -> np.ndarray:
         """Posterior probabilities of the components, by row, or by group when rows are grouped.
@@ -216,7 +228,8 @@ class MixtureLikelihood(MixtureModel):
         ----------
         params : array_like, (V,)
         exog : DataFrame or array_like, (m, p), optional
-            New rows; by default the rows of the model.
+            New rows; by default the rows of the model. An array is a design, also where the model
+            has formulas.
         which, endog, q, exog_concomitant, offset, groups, transform : optional
             As in `MixtureResults.predict`.
 
@@ -246,7 +259,7 @@ class MixtureLikelihood(MixtureModel):
                 endog=endog,
                 offset=offset,
                 groups=groups,
-                transform=transform,
+                transform=transform and not isinstance(exog, np.ndarray),
             )
         )
         unpacked = self.unpack(self.check_params(params))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from statsmodels.iolib.summary import d_or_f, forg
 
 from smmix.core.family_list import FamilyList
+from smmix.errors import SmmixError
 from smmix.inference.covariance import proportions
 from smmix.inference.criteria import Criteria, classification_table
 from smmix.inference.table import parameter_table
@@ -17,6 +19,7 @@ from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.mixture.parameters import MIXING
 from smmix.reporting.notes import notes, selected
 from smmix.reporting.tables import MixtureSummary, Section
+from smmix.support.checks import listed
 
 __all__ = ["METHOD_NAMES", "summarize"]
 
@@ -30,7 +33,12 @@ UNTESTED = (np.nan, np.nan)
 
 
 def summarize(
-    results: Fit, alpha: float = 0.05, title: str | None = None, model: str = "MixtureOLS"
+    results: Fit,
+    alpha: float = 0.05,
+    title: str | None = None,
+    model: str = "MixtureOLS",
+    yname: str | None = None,
+    xname: Sequence[str] | None = None,
 ) -> MixtureSummary:
     """Tables and notes of a fitted mixture.
 
@@ -42,6 +50,10 @@ def summarize(
     title : str, optional
     model : str
         What the model is called.
+    yname : str, optional
+        What the response is called.
+    xname : sequence of V str, optional
+        What the parameters are called.
 
     Returns
     -------
@@ -51,7 +63,7 @@ def summarize(
     Raises
     ------
     SmmixError
-        If ``alpha`` is not between 0 and 1.
+        If ``alpha`` is not between 0 and 1, or ``xname`` has not a name for each parameter.
 
     Examples
     --------
@@ -64,11 +76,18 @@ def summarize(
     """
     fitted = fitted_of(results)
     criteria = Criteria.of(fitted)
-    tables = [_coefficient_sections(fitted, alpha)]
+    names = None
+    if xname is not None:
+        names = listed("xname", xname, "names of parameters")
+        if len(names) != fitted.params.size:
+            raise SmmixError(f"xname has {len(names)} names for {fitted.params.size} parameters.")
+    tables = [_coefficient_sections(fitted, alpha, names)]
     if fitted.k > 1:
         shares = fitted.mixing_weights.to_numpy()
         tables.append([_classification_section(classification_table(criteria.posterior, shares))])
     left, right = _header(fitted, criteria, model)
+    if yname is not None:
+        left[0] = (left[0][0], str(yname))
     name = _title(fitted) if title is None else title
     return MixtureSummary(name, left, right, tables, notes(fitted))
 
@@ -120,15 +139,21 @@ def _header(
 # -- tables -----------------------------------------------------------------------------------
 
 
-def _coefficient_sections(fitted: Fitted, alpha: float) -> list[Section]:
+def _coefficient_sections(
+    fitted: Fitted, alpha: float, given: Sequence[str] | None
+) -> list[Section]:
     table = parameter_table(fitted, alpha)
     known = fitted.covariance is not None
     weights = _natural_rows(proportions(fitted, alpha), "weight")
     columns = _column_names(fitted, alpha)
     mixing = table["kind"] == MIXING
 
+    called = dict(zip(table.index, given or table.index, strict=True))
+
     def rows(part: pd.DataFrame, names: Any) -> list[list[str]]:
         lines: list[Any] = list(part.itertuples())
+        if given is not None:
+            names = [str(called[name]) for name in part.index]
         return [
             _row(name, row.estimate, row.std_err, (row.ratio, row.p), (row.lower, row.upper), known)
             for name, row in zip(names, lines, strict=True)

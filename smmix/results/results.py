@@ -312,8 +312,14 @@ class MixtureResults(MixtureUncertainty):
 
     @documented_by(summarize, "results", "model")
     @refuses_unknown
-    def summary(self, *, title: str | None = None, alpha: float = 0.05) -> MixtureSummary:
-        return summarize(self.fitted, alpha, title, type(self.model).__name__)
+    def summary(
+        self,
+        yname: str | None = None,
+        xname: Sequence[str] | None = None,
+        title: str | None = None,
+        alpha: float = 0.05,
+    ) -> MixtureSummary:
+        return summarize(self.fitted, alpha, title, type(self.model).__name__, yname, xname)
 
     def _repr_html_(self) -> str:
         return str(self.summary().as_html())

@@ -329,8 +329,11 @@ class MixtureUncertainty(MixtureEstimates):
         skip_single: bool = False,
         extra_constraints: Sequence[tuple[str, Any]] | None = None,
         combine_terms: Sequence[str] | None = None,
+        scalar: bool = True,
     ) -> Any:
-        return terms.wald_test_terms(self.fitted, skip_single, extra_constraints, combine_terms)
+        return terms.wald_test_terms(
+            self.fitted, skip_single, extra_constraints, combine_terms, scalar
+        )
 
     @documented_by(terms.pairwise)
     def pairwise(

@@ -4,9 +4,16 @@ import json
 import os
 import pathlib
 
+import statsmodels.api
+import statsmodels.formula.api
+
 from smmix import NormalEquationOLS
 
 OUTCOMES: dict[str, str] = {}
+
+# Tests that take the class from where users take it find ours there.
+statsmodels.api.OLS = NormalEquationOLS
+statsmodels.formula.api.ols = NormalEquationOLS.from_formula
 
 
 def pytest_collection_modifyitems(items):
