@@ -208,3 +208,18 @@ def test_k_is_checked_before_it_counts_families():
     for k in (pd.Series([1.0, 2.0]), np.arange(3), pd.NA):
         refusal(lambda k=k: build(k=k, family=["gaussian", "t"]), "k must be a whole number")
     refusal(lambda: build(shared=[pd.NA]), "shared must be names")
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"fixed": {"income[0]": 0.0}}, {"variance": "equal", "common": ["income"]}]
+)
+def test_more_components_than_rows_are_refused_before_memory_is_asked_for(options):
+    rows = engel().iloc[:60]
+    refusal(
+        lambda: from_formula("foodexp ~ income", rows, k=20_000, **options),
+        "60 rows are too few for k=20000 components",
+    )
+    refusal(lambda: smmix.MixtureOLS(rows["foodexp"], X[:60], k=20_000), "60 rows are too few")
+    refusal(lambda: build().with_k(20_000), "235 rows are too few")
+    # A weight of 1000 is a thousand rows.
+    assert build(k=300, freq_weights=np.full(235, 1000)).k == 300

@@ -13,12 +13,24 @@ from smmix.formula.engine import parse
 from smmix.support.checks import check_whole, shown
 from smmix.support.frames import quoted
 
-__all__ = ["check_k", "checked_present", "present_columns", "union_formula"]
+__all__ = ["check_k", "checked_present", "present_columns", "refuse_more", "union_formula"]
+
+#: Components that a model may have whatever its rows.
+MOST_BESIDE_FEW_ROWS = 100
 
 
 def check_k(k: Any) -> None:
     """Refuse what is no number of components."""
     check_whole("k", k)
+
+
+def refuse_more(k: int, rows: float) -> None:
+    """Refuse more components than rows, before matrices of their number are made.
+
+    A likelihood may be asked of a few rows under the components of many.
+    """
+    if k > max(rows, MOST_BESIDE_FEW_ROWS):
+        raise SmmixError(f"{rows:g} rows are too few for k={k} components; use a smaller k.")
 
 
 def union_formula(formula: Any, k: int) -> tuple[str, list[str] | None]:

@@ -18,7 +18,7 @@ from smmix.formula.terms import factor_columns
 from smmix.mixture.identified import refuse_unidentified
 from smmix.mixture.kind import Kind, suited
 from smmix.mixture.observed import Observed
-from smmix.mixture.per_component import check_k
+from smmix.mixture.per_component import check_k, refuse_more
 from smmix.mixture.rows_away import LargeRows
 from smmix.mixture.specification import Specification
 from smmix.mixture.units import warn_of_varying_concomitants
@@ -66,6 +66,8 @@ class Parts:
         check_k(k)
         check_flag("hasconst", hasconst, optional=True)
         refuse_extreme(design)
+        weights = design.freq_weights
+        refuse_more(k, len(design.endog) if weights is None else float(weights.sum()))
         design, family = suited(design, kind.family)
         kind.check_shared(family)
         data = handle_data(
@@ -181,6 +183,7 @@ class MixtureModel(GenericLikelihoodModel):
         ['const[0]', 'sigma[0]']
         """
         check_k(k)
+        refuse_more(k, self.nobs)
         specification = self.specification.with_k(k)
         if k == self.k:
             return self
