@@ -79,12 +79,16 @@ class RowComponents:
         Basis of the coefficients that homogeneous restrictions on coefficients alone leave free.
     reference : float or ndarray, (1, K)
         Spread of the errors of one regression of all rows, which a penalty refers to.
+    gram : ndarray, (p, p), or None
+        Mean of xx' over rows, which stands for that of each component's own rows: with many
+        columns steps are much the same, and products of columns what a pass spends its time on.
     """
 
     family: Family
     shared: frozenset[str]
     coef_basis: np.ndarray | None
     reference: Any
+    gram: np.ndarray | None = None
 
     @staticmethod
     def linear_predictor(params: MixtureParams, block: Block) -> np.ndarray:
@@ -115,10 +119,14 @@ class RowComponents:
         extra = np.stack([np.vecdot(rows, part) for part in sums], axis=2) if sums else None
         if working.weight is not None:
             rows = rows * working.weight
+        if self.gram is None:
+            xwx = weighted_grams(rows, block.x, block.products)
+        else:
+            xwx = rows.sum(axis=2)[..., None, None] * self.gram
         weighted_residual = rows * working.residual
         return ComponentStats(
             nobs,
-            weighted_grams(rows, block.x, block.products),
+            xwx,
             (weighted_residual.reshape(size * k, m) @ block.x).reshape(size, k, -1),
             np.vecdot(weighted_residual, working.residual),
             extra,

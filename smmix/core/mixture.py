@@ -37,6 +37,8 @@ class MixtureSpec:
         Nuisance parameters that all components share.
     start : ndarray, (1 or K, d), or None
         Nuisance parameters of one regression of all rows, where runs begin; None stands for ones.
+    gram : ndarray, (p, p), or None
+        Mean of xx' over rows: in its place, that of each component's own, steps of EM are rough.
     least_rows : float
         Rows below which a component is no estimate, whatever its coefficients need: those of as
         many groups as it has random effects and one besides.
@@ -50,11 +52,12 @@ class MixtureSpec:
     shared: frozenset[str] = frozenset()
     start: np.ndarray | None = None
     least_rows: float = 0.0
+    gram: np.ndarray | None = None
 
     @cached_property
     def components(self) -> Components:
         """What the engine knows of the components."""
-        rows = RowComponents(self.family, self.shared, self.coef_basis, self.reference)
+        rows = RowComponents(self.family, self.shared, self.coef_basis, self.reference, self.gram)
         return rows if self.random is None else GroupComponents(rows, self.random)
 
     @property

@@ -56,6 +56,8 @@ __all__ = ["SearchControl", "climb", "find_modes"]
 FOLLOWED_DEGENERATE = 4
 #: Best runs that are followed, one start or many, where most starts of a clear case have met.
 PROMINENT = 5
+#: Columns from which short runs make rough steps, without products of the columns.
+MANY_COLUMNS = 12
 #: Modes that moves start from, and the share of the moves that is followed.
 MOVED, MOVES_FOLLOWED = 4, 1 / 8
 #: Rows for each parameter, and least and most rows, of the sample on which starts are followed to
@@ -263,6 +265,9 @@ class _Search:
     def short(self, runs: Runs, source: Source, spec: MixtureSpec) -> Runs:
         """All runs through a few EM passes together."""
         control = EMControl(penalty=self.penalty, report=self.reporter("starts", source))
+        own = spec.family.location_scale and spec.random is None
+        if own and spec.layout.p >= MANY_COLUMNS:
+            spec = replace(spec, gram=source.reduce(lambda b: b.x.T @ b.x) / source.n_rows)
         objective = self.objective(source, spec)
         ascent = expectation_maximisation(objective, runs.params, control, self.policy.short_passes)
         return self.after(runs, ascent, source)
