@@ -33,6 +33,8 @@ PERSONS, WAVES = 10_000, 10
 COEF = np.array([[1.0, 0.0, 0.0], [2.0, 2.5, 0.0], [4.0, -3.0, 0.0], [1.0, 6.0, -4.0]])
 WEIGHTS = [0.4, 0.3, 0.2, 0.1]
 VARIANCE = {"lcmm": "equal", "gbmt": "free", "flexmix": "free"}
+#: Seconds after which a peer is slower, whatever it was to find.
+LONGEST = 900.0
 #: By this share of the log-likelihood a peer may be above for rounding.
 TOLERANCE = 1e-6
 
@@ -50,7 +52,10 @@ def panel(seed: int = 42) -> pd.DataFrame:
 def one_start(peer: str, path: Path) -> tuple[float, float] | None:
     """Seconds and log-likelihood of one start; None where the package is not installed."""
     command = ["Rscript", str(SCRIPT), peer, str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=LONGEST)
+    except subprocess.TimeoutExpired:
+        return LONGEST, -np.inf
     lines = done.stdout.split("\n")
     if lines[0] == "missing":
         return None
@@ -81,7 +86,8 @@ def main() -> int:
                 continue
             run += 1
             seconds, llf = ours[variance]
-            print(f"{peer}: {theirs[0]:.2f} s, log-likelihood {theirs[1]:.4f}", flush=True)
+            more = "more than " if np.isinf(theirs[1]) else ""
+            print(f"{peer}: {more}{theirs[0]:.2f} s, log-likelihood {theirs[1]:.4f}", flush=True)
             if theirs[0] < seconds or theirs[1] > llf + TOLERANCE * abs(llf):
                 missed.append(peer)
     print(f"slower than, or below: {', '.join(missed) or 'none'}")
