@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from scipy.special import expit, logit
 from smmix.core.family import Family
 from smmix.core.family_list import members
 from smmix.errors import SmmixError
+from smmix.formula import NewRows
 from smmix.inference.surface import component_surface
 from smmix.mixture.fitted import Fitted
 from smmix.mixture.prediction import Law, seen
@@ -54,6 +55,18 @@ class Effect:
     upper: np.ndarray
 
 
+class Columns(NamedTuple):
+    """Columns of the mean, (m, p), and those of the family's own formula, (m, a), if it has one."""
+
+    exog: np.ndarray
+    own: np.ndarray | None
+
+    @classmethod
+    def of(cls, made: NewRows) -> Columns:
+        """Those that formulas make of new rows."""
+        return cls(made.exog, made.ancillary)
+
+
 class MeanDesign:
     """Variables of some rows, and how the columns of the mean are made from them.
 
@@ -69,15 +82,15 @@ class MeanDesign:
     def __init__(self, fitted: Fitted, picked: np.ndarray):
         design = fitted.data.rows()
         self.exog = design.exog[picked]
-        self.to_exog: Callable[[pd.DataFrame], np.ndarray]
+        self.to_columns: Callable[[pd.DataFrame], Columns]
         formulas, frame = design.formulas, design.frame
         # A term such as x - x.mean() has no meaning at new values; then its columns are shown.
         if formulas is not None and frame is not None and not formulas.row_dependent:
             self.all_rows = frame
-            self.to_exog = lambda table: formulas.transform(table).exog
+            self.to_columns = lambda table: Columns.of(formulas.transform(table))
         else:
             self.all_rows = pd.DataFrame(design.exog, columns=design.exog_names, copy=False)
-            self.to_exog = lambda table: table.to_numpy(dtype=float)
+            self.to_columns = lambda table: Columns(table.to_numpy(dtype=float), None)
         self.frame = self.all_rows.iloc[picked].reset_index(drop=True)
         self.typical = {name: _typical(column) for name, column in self.all_rows.items()}
         first = {str(name): self._first_column(str(name)) for name in self.frame.columns}
@@ -87,7 +100,7 @@ class MeanDesign:
         """The first column of the mean that depends on a variable, -1 when none does."""
         held = self.frame.copy(deep=False)
         held[name] = self._repeated(name, len(held))
-        differs = (self.to_exog(held) != self.exog).any(axis=0)
+        differs = (self.to_columns(held).exog != self.exog).any(axis=0)
         return int(np.argmax(differs)) if differs.any() else -1
 
     def _repeated(self, name: str, m: int) -> pd.Series:
@@ -95,13 +108,13 @@ class MeanDesign:
         column = self.all_rows[name]
         return column.iloc[np.full(m, self.typical[name])].reset_index(drop=True)
 
-    def at(self, name: str, values: pd.Series) -> np.ndarray:
-        """Columns of the mean where one variable has ``values`` and the others are typical."""
+    def at(self, name: str, values: pd.Series) -> Columns:
+        """Columns where one variable has ``values`` and the others are typical."""
         columns = {other: self._repeated(str(other), len(values)) for other in self.frame.columns}
-        return self.to_exog(pd.DataFrame(columns | {name: values.reset_index(drop=True)}))
+        return self.to_columns(pd.DataFrame(columns | {name: values.reset_index(drop=True)}))
 
-    def grid(self, name: str) -> tuple[pd.Series, list[Any] | None, np.ndarray]:
-        """Values at which to evaluate, the levels of a category, and the columns of the mean."""
+    def grid(self, name: str) -> tuple[pd.Series, list[Any] | None, Columns]:
+        """Values at which to evaluate, the levels of a category, and the columns there."""
         column = self.all_rows[name]
         if column.dtype.kind in "iuf" and column.nunique() > 2:
             values = pd.Series(np.linspace(float(column.min()), float(column.max()), GRID))
@@ -163,10 +176,13 @@ def effects(
         rows = made.frame[name]
         x = rows.to_numpy(dtype=float) if levels is None else _places(rows, levels)
         grid = values.to_numpy(dtype=float) if levels is None else np.arange(len(levels))
-        at = _law(fitted, made.at(name, rows), None, held).means
+        moved = made.at(name, rows)
+        at = _law(fitted, moved.exog, None, held if moved.own is None else moved.own).means
         with np.errstate(divide="ignore", invalid="ignore"):
             points = np.where(positive, y * (at / own), at + (y - own))
-        found.append(Effect(name, levels, x, points, grid, *_band(fitted, columns, held, alpha)))
+        typical = held if columns.own is None else columns.own
+        band = _band(fitted, columns.exog, typical, alpha)
+        found.append(Effect(name, levels, x, points, grid, *band))
     return found
 
 

@@ -8,6 +8,7 @@ from helpers_model import engel_fit, refusal
 from helpers_panel import panel
 
 import smmix
+from smmix.families import ZeroInflatedPoisson
 
 plt = pytest.importorskip("matplotlib.pyplot")
 
@@ -87,6 +88,24 @@ def test_of_discrete_responses_too(family):
     ax = results.plot_trajectories()
     grid, mean = curves(ax)[1].get_data()
     assert mean == pytest.approx(results.predict({"age": grid}, which="components")[1].to_numpy())
+
+
+def test_extra_zeros_that_depend_on_time_bend_the_curves():
+    family = ZeroInflatedPoisson(inflate="~ age")
+    data = panel("zero_inflated_poisson")
+    model = smmix.from_formula("y ~ age + I(age**2)", data, k=2, groups="id", family=family)
+    results = model.fit(n_starts=5)
+    ax = results.plot_trajectories(by="age")
+    grid = curves(ax)[0].get_xdata()
+    expected = results.predict({"age": grid}, which="components")
+    error = results.get_prediction({"age": grid}, which="components").summary_frame()
+    for c, line in enumerate(curves(ax)):
+        mean = expected[c].to_numpy()
+        assert line.get_ydata() == pytest.approx(mean)
+        band = ax.collections[c + 2].get_paths()[0].vertices
+        width = np.log([band[np.isclose(band[:, 0], x), 1].max() for x in grid]) - np.log(mean)
+        reach = 1.959964 * error[c]["mean_se"].to_numpy() / mean
+        assert width[1:-1] == pytest.approx(reach[1:-1], rel=1e-5)
 
 
 def test_times_that_are_categories_and_times_that_differ_by_person():
