@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from smmix.core.transforms import LOG
 from smmix.mixture.fitted import Fit, fitted_of
 from smmix.mixture.parameters import NUISANCE
 
@@ -19,7 +20,7 @@ def parameter_table(fit: Fit, alpha: float = 0.05) -> pd.DataFrame:
     fit : Fitted, or results
     alpha : float
         The intervals have the level 1 - ``alpha``. They are symmetric in the coordinate in which
-        a parameter may take any value: the log for a sigma.
+        a parameter may take any value: the log for a sigma or a variance.
 
     Returns
     -------
@@ -56,11 +57,11 @@ def parameter_table(fit: Fit, alpha: float = 0.05) -> pd.DataFrame:
             if row.term in variances or not row.transform.allows(np.zeros(())):
                 # Zero is an end of its range.
                 ratio[i] = np.nan
-            at, width = (
-                row.transform.working(estimate[i]),
-                reach[i] / row.transform.slope(estimate[i]),
-            )
-            lower[i], upper[i] = row.transform.natural(at + np.array([-width, width]))
+            transform = LOG if row.term in variances else row.transform
+            with np.errstate(divide="ignore", invalid="ignore"):
+                at = transform.working(estimate[i])
+                width = reach[i] / transform.slope(estimate[i])
+                lower[i], upper[i] = transform.natural(at + np.array([-width, width]))
     return pd.DataFrame(
         {
             "estimate": estimate,

@@ -140,6 +140,8 @@ def _covariance_note(fitted: Fitted) -> str:
         note = f"{note} With sampling weights the log-likelihood is a pseudo log-likelihood."
     family = fitted.specification.family
     logs = list(dict.fromkeys(n.name for n in family.nuisance if n.transform is LOG))
+    if fitted.specification.spec.random is not None:
+        logs.append("variances")
     told = [f"of {' and '.join(logs)} are symmetric on the log scale"] if logs else []
     if fitted.k > 1:
         told.append(f"of weights {'' if logs else 'are symmetric '}on the logit scale")

@@ -16,6 +16,12 @@ from smmix.families.mixed_gaussian import MixedGaussian
 from smmix.mixing.constant import ConstantMixing
 
 FULL = RandomEffects(("Intercept", "age"))
+KINDS = [
+    FULL,
+    RandomEffects(FULL.names, diagonal=True),
+    RandomEffects(("Intercept",)),
+    RandomEffects((*FULL.names, "square")),
+]
 STEP = 1e-30
 
 
@@ -24,7 +30,7 @@ def mixture(random: RandomEffects) -> MixtureSpec:
     return MixtureSpec(family, ConstantMixing(), ParamLayout(2, 2, len(family.nuisance), 1))
 
 
-def block(n_groups=12, repeat=False) -> Block:
+def block(n_groups=12, repeat=False, q=2) -> Block:
     rng = np.random.default_rng(3)
     sizes = rng.integers(1, 6, n_groups)
     n = sizes.sum()
@@ -33,11 +39,16 @@ def block(n_groups=12, repeat=False) -> Block:
     count = rng.integers(1, 4, n).astype(float) if repeat else None
     weight = rng.uniform(0.5, 2.0, n_groups)
     first = np.r_[0, np.cumsum(sizes)[:-1]]
-    return Block(y, x, group=first, aux=x.copy(), repeat=count, weight=weight)
+    return Block(y, x, group=first, aux=x[:, 1:] ** np.arange(q), repeat=count, weight=weight)
 
 
 def parameters(random: RandomEffects, d=((1.2, -0.1, 0.4), (2.0, 0.3, 0.3))) -> MixtureParams:
-    entries = [random.values(np.array([[a, b], [b, c]])) for a, b, c in d]
+    entries = []
+    for a, b, c in d:
+        matrix = np.diag([a, c, 0.2])
+        matrix[0, 1] = matrix[1, 0] = b
+        matrix[0, 2] = matrix[2, 0] = 0.1 * b
+        entries.append(random.values(matrix[: random.q, : random.q]))
     nuisance = [np.append(s, e) for s, e in zip((0.6, 0.9), entries, strict=True)]
     coef = np.array([[[0.5, 1.2], [2.0, 0.3]]])
     return MixtureParams(coef, np.array([nuisance]), np.array([[[0.3]]]))
@@ -64,18 +75,19 @@ def dense(spec: MixtureSpec, params: MixtureParams, data: Block) -> float:
 
 
 @pytest.mark.parametrize("repeat", [False, True])
-@pytest.mark.parametrize("random", [FULL, RandomEffects(FULL.names, diagonal=True)])
+@pytest.mark.parametrize("random", KINDS)
 def test_the_likelihood_is_that_of_the_groups_whole_vectors(random, repeat):
-    spec, params, data = mixture(random), parameters(random), block(repeat=repeat)
+    spec, params = mixture(random), parameters(random)
+    data = block(repeat=repeat, q=random.q)
     assert spec.e_step(params, data).loglike[0] == pytest.approx(
         dense(spec, params, data), rel=1e-12
     )
 
 
 @pytest.mark.parametrize("repeat", [False, True])
-@pytest.mark.parametrize("random", [FULL, RandomEffects(FULL.names, diagonal=True)])
+@pytest.mark.parametrize("random", KINDS)
 def test_score_and_hessian_are_complex_steps(random, repeat):
-    spec, data = mixture(random), block(repeat=repeat)
+    spec, data = mixture(random), block(repeat=repeat, q=random.q)
     vector = spec.layout.pack(parameters(random))[0]
     found = information(spec, parameters(random), data)
 

@@ -328,6 +328,17 @@ def test_the_summary_names_the_effects(fit):
     text = " ".join(str(fit.summary()).split())
     assert "random.Intercept:age" in text
     assert "random effects: Intercept + age, covariance: free" in text
+    assert "Intervals of sigma and variances are symmetric on the log scale" in text
+
+
+def test_intervals_of_variances_are_positive_and_covariances_alone_have_a_test(fit):
+    name = "random.age:age[0]"
+    ratio = np.exp(1.959963984540054 * fit.bse[name] / fit.params[name])
+    limits = [fit.params[name] / ratio, fit.params[name] * ratio]
+    found = fit.tidy().loc[name, ["conf.low", "conf.high"]].astype(float)
+    np.testing.assert_allclose(found, limits, rtol=1e-9)
+    assert np.isnan(fit.pvalues[name])
+    assert fit.pvalues["random.Intercept:age[0]"] < 1.0
 
 
 def test_replicates_are_of_whole_persons(fit):
