@@ -111,7 +111,7 @@ def calls_with_a_bad_value():
         "solve": (smmix.solve_normal_equations, {"X": X, "y": engel()["foodexp"]}),
     }
     doors |= {
-        name: (kind, {})
+        name: (kind, {"error_variance": "v"} if name == "MeasuredGaussian" else {})
         for name, kind in vars(families).items()
         if name in families.__all__ and inspect.isclass(kind)
     }
@@ -223,3 +223,9 @@ def test_more_components_than_rows_are_refused_before_memory_is_asked_for(option
     refusal(lambda: build().with_k(20_000), "235 rows are too few")
     # A weight of 1000 is a thousand rows.
     assert build(k=300, freq_weights=np.full(235, 1000)).k == 300
+
+
+@pytest.mark.parametrize("path", [5, ["fit.json"], "", "a\0b", "no/such/folder/fit.json"])
+def test_a_file_that_cannot_be_written_is_named(path):
+    refusal(lambda: engel_fit().to_json(path))
+    refusal(lambda: engel_fit().report(path))

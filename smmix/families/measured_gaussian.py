@@ -15,6 +15,7 @@ from smmix.families.exponential import Array, Aux, first_not
 from smmix.families.links import LINKS
 from smmix.families.location_scale import LOG_SQRT_2PI, SIGMA, is_finite_number
 from smmix.families.scored import ScoredFamily
+from smmix.support.checks import shown
 
 __all__ = ["MeasuredGaussian"]
 
@@ -95,7 +96,9 @@ class MeasuredGaussian(ScoredFamily):
         if self.sigma is None:
             return
         if not is_finite_number(self.sigma) or self.sigma < 0.0:
-            raise SmmixError(f"sigma is {self.sigma!r}; give a finite number from 0 up, or None.")
+            raise SmmixError(
+                f"sigma is {shown(self.sigma)}; give a finite number from 0 up, or None."
+            )
         object.__setattr__(self, "sigma", float(self.sigma))
 
     @property

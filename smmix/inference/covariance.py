@@ -427,12 +427,12 @@ def sigmas(results: Fit, alpha: float = 0.05) -> pd.DataFrame:
     -------
     DataFrame
         One row per component; columns sigma, std_err, ci_lower, ci_upper, in units of the
-        response.
+        response. NaN for components of families without a sigma.
 
     Raises
     ------
     SmmixError
-        If ``alpha`` is not between 0 and 1.
+        If ``alpha`` is not between 0 and 1, or no component has a sigma.
 
     Examples
     --------
@@ -444,8 +444,10 @@ def sigmas(results: Fit, alpha: float = 0.05) -> pd.DataFrame:
     [64.4, 4.8, 55.6, 74.7]
     """
     fitted = fitted_of(results)
-    places = fitted.specification.parameters.by_component(NUISANCE)[:, 0]
-    sigma, error = fitted.params[places], fitted.bse[places]
+    sigma = fitted.sigma.to_numpy()
+    place = [parameter.name for parameter in fitted.specification.family.nuisance].index("sigma")
+    places = fitted.specification.parameters.by_component(NUISANCE)[:, place]
+    error = np.where(np.isnan(sigma), np.nan, fitted.bse[places])
     width = fitted.quantile(alpha) * error / sigma
     return _component_table("sigma", sigma, error, sigma * np.exp(-width), sigma * np.exp(width))
 

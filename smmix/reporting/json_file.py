@@ -21,7 +21,7 @@ from smmix.inference.criteria import Criteria
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.reporting.saved import SavedFit
 from smmix.reporting.summary import summarize
-from smmix.support.checks import reason
+from smmix.support.checks import reason, write_text
 
 __all__ = ["read_json", "to_json"]
 
@@ -70,12 +70,7 @@ def to_json(results: Fit, path: str | Path | None = None) -> str | None:
     text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
     if path is None:
         return text
-    try:
-        Path(path).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise SmmixError(
-            f"The fit cannot be written to {str(path)!r}: {error.strerror}."
-        ) from error
+    write_text(path, text, "The fit")
     return None
 
 

@@ -19,6 +19,7 @@ from smmix import plots
 from smmix.errors import SmmixError
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.reporting.summary import summarize
+from smmix.support.checks import write_text
 
 __all__ = ["report"]
 
@@ -101,12 +102,7 @@ def report(
     page = _page(fitted_of(results), selection, title, alpha)
     if path is None:
         return page
-    try:
-        Path(path).write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise SmmixError(
-            f"The report cannot be written to {str(path)!r}: {error.strerror}."
-        ) from error
+    write_text(path, page, "The report")
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Sized
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from smmix.errors import SmmixError
 
 __all__ = [
     "check_alpha", "check_choice", "check_flag", "check_whole", "generator", "listed", "reason",
-    "shown",
+    "shown", "write_text",
 ]  # fmt: skip
 
 #: What is longer is described in messages rather than written out.
@@ -74,6 +75,17 @@ def check_flag(name: str, value: Any, *, optional: bool = False) -> None:
     if not (isinstance(value, bool | np.bool_) or (optional and value is None)):
         words = "True, False or None" if optional else "True or False"
         raise SmmixError(f"{name} must be {words}, not {shown(value)}.")
+
+
+def write_text(path: Any, text: str, what: str) -> None:
+    """Write a file; ``what`` is the subject of the sentence that says why it cannot be."""
+    if not isinstance(path, str | Path):
+        raise SmmixError(f"path must name a file, not {shown(path)}.")
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or reason(error)
+        raise SmmixError(f"{what} cannot be written to {shown(str(path))}: {why}.") from error
 
 
 def listed(name: str, value: Any, what: str) -> list[Any]:

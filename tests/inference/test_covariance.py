@@ -11,10 +11,12 @@ import statsmodels.formula.api as smf
 from helpers_density import complex_step_scores, information_matrix, lines, unit_log_likelihood
 from helpers_reference import EXTENDED, PLAIN, default_fit, load_case
 from laws.density import Problem
+from scipy import stats
 from statsmodels.stats._delta_method import NonlinearDeltaCov
 from statsmodels.tools.sm_exceptions import HessianInversionWarning
 
 import smmix
+from smmix.errors import SmmixError
 from smmix.inference.covariance import Estimate, bootstrap_covariance, covariance
 
 DATA = lines()
@@ -404,3 +406,22 @@ class TestBootstrapCovariance:
         fit = smmix.from_formula("y ~ x1", DATA, k=2).fit(n_starts=10)
         with pytest.raises(smmix.SmmixError, match="by name, such as replicates=boot"):
             fit.get_robustcov_results("bootstrap", fit.bootstrap(3))
+
+
+def test_sigmas_are_those_of_components_that_have_one():
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=120)
+    line = np.where(rng.random(120) < 0.45, 0.6 + 1.5 * x, 4.8 - 1.8 * x)
+    frame = pd.DataFrame({"x": x, "y": line + 0.4 * rng.normal(size=120)})
+    mixed = smmix.from_formula("y ~ x", frame, family=["laplace", "gaussian"]).fit(n_starts=5)
+    table = mixed.sigmas()
+    assert table.loc[0].isna().all()
+    sigma, error = mixed.params["sigma[1]"], mixed.bse["sigma[1]"]
+    reach = np.exp(stats.norm.isf(0.025) * error / sigma)
+    expected = [sigma, error, sigma / reach, sigma * reach]
+    np.testing.assert_allclose(table.loc[1], expected, rtol=1e-10)
+    positive = frame.assign(y=np.exp(frame["y"] / 4))
+    gamma = smmix.from_formula("y ~ x", positive, family="gamma").fit(n_starts=5)
+    # A scale, or an alpha, is no sigma.
+    with pytest.raises(SmmixError, match="have no sigma"):
+        gamma.sigmas()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
-from laws.calls import command_line, elsewhere, fits, models, on_results, orders
+from laws.calls import command_line, elsewhere, fits, models, on_results, orders, saved
 from laws.calls.outcome import Refused, answer
 
 
@@ -50,5 +50,5 @@ DOORS = {
     ),
     "orders": Door(orders.order_calls(), orders.check_order_call, 15, fits=True),
     "estimators": Door(elsewhere.estimator_calls(), elsewhere.check_estimator, 30, fits=True),
-    "json": Door(elsewhere.json_calls(), elsewhere.check_json, 60, fits=True),
+    "json": Door(saved.json_calls(), saved.check_json, 60, fits=True),
 }

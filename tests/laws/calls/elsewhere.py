@@ -1,16 +1,15 @@
-"""Calls beside a fit: least squares, simulation, estimators of scikit-learn, saved fits."""
+"""Calls beside a fit: least squares, simulation, estimators of scikit-learn."""
 
 from __future__ import annotations
 
-import copy
-import json
+import traceback
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import statsmodels.api as sm
 from hypothesis import strategies as st
-from laws.calls.on_results import SMALL, fit_of
+from laws.calls.on_results import SMALL
 from laws.calls.outcome import Refused, answer
 from laws.calls.strange import per_row, things
 from laws.calls.tables import DAMAGES, table
@@ -211,10 +210,8 @@ def check_estimator(call: Any) -> str:
     try:
         fit = answer(estimator.fit, X, y, **given)
     except (ValueError, TypeError) as error:
-        module = error.__traceback__
-        while module.tb_next is not None:
-            module = module.tb_next
-        if "sklearn" in module.tb_frame.f_code.co_filename.replace("smmix/sklearn", ""):
+        files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+        if any("site-packages/sklearn" in file for file in files):
             return "refused by scikit-learn"
         raise
     if isinstance(fit, Refused):
@@ -224,72 +221,4 @@ def check_estimator(call: Any) -> str:
     assert not pd.isna(predicted).any()
     if maker is MixtureClassifier:
         np.testing.assert_allclose(estimator.predict_proba(X).sum(axis=1), 1.0)
-    return "answered"
-
-
-# -- saved fits ----------------------------------------------------------------------------------
-
-ODD_JSON: list[Any] = [
-    None,
-    True,
-    -1,
-    0,
-    2.5,
-    "",
-    "x1",
-    [],
-    {},
-    [1],
-    {"a": 1},
-    "y ~ x1",
-    1e308,
-    [[]],
-]
-
-
-@st.composite
-def json_calls(draw: Any) -> tuple[str, str]:
-    """The text of a saved fit, most times damaged, and the family it is of."""
-    family = draw(st.sampled_from(["gaussian", "poisson", "ordered", "weibull", "student_t"]))
-    shape = draw(st.sampled_from(["plain", "concomitant", "category", "arrays", "transforms"]))
-    text = fit_of(family, shape).to_json()
-    kind = draw(st.integers(0, 9))
-    if kind == 0:
-        return family, text
-    if kind == 1:
-        return family, text[: draw(st.integers(0, len(text)))]
-    if kind == 2:
-        place = draw(st.integers(0, len(text) - 1))
-        return family, text[:place] + draw(st.text(max_size=2)) + text[place + 1 :]
-    document = json.loads(text)
-    node: Any = document
-    for _ in range(draw(st.integers(0, 5))):
-        keys = sorted(node) if isinstance(node, dict) else list(range(len(node)))
-        if not keys:
-            break
-        below = node[draw(st.sampled_from(keys))]
-        if not isinstance(below, dict | list) or not below:
-            break
-        node = below
-    key = draw(st.sampled_from(sorted(node) if isinstance(node, dict) else list(range(len(node)))))
-    if draw(st.booleans()):
-        node[key] = copy.deepcopy(draw(st.sampled_from(ODD_JSON)))
-    else:
-        del node[key]
-    return family, json.dumps(document)
-
-
-def check_json(call: tuple[str, str]) -> str:
-    family, text = call
-    read = answer(smmix.read_json, text)
-    if isinstance(read, Refused):
-        return "refused"
-    frame = table(family, 1, N)
-    if "arrays" in text:
-        frame = frame[["x1", "x2"]].assign(const=1.0)
-    for which in ("mean", "prob"):
-        found = answer(read.predict, frame, which=which)
-        if isinstance(found, Refused):
-            return "refused later"
-    answer(read.summary)
     return "answered"

@@ -271,7 +271,18 @@ def check_intervals(frame: Any) -> None:
         return
     if isinstance(frame, np.ndarray):
         frame = pd.DataFrame(np.atleast_2d(frame)).set_axis(["lower", "upper"], axis=1)
-    for low, high in (("lower", "upper"), ("obs_ci_lower", "obs_ci_upper"), (0, 1)):
+    if frame.columns.nlevels > 1:
+        for component in frame.columns.levels[0]:
+            check_intervals(frame[component])
+        return
+    pairs = (
+        ("lower", "upper"),
+        ("mean_ci_lower", "mean_ci_upper"),
+        (0, 1),
+        ("ci_lower", "ci_upper"),
+        ("obs_ci_lower", "obs_ci_upper"),
+    )
+    for low, high in pairs:
         if low in frame and high in frame:
             both = frame[[low, high]].dropna()
             assert (both[low] <= both[high]).all()
