@@ -371,7 +371,25 @@ class _Search:
         else:
             begun, going = self.approached(runs, control), partial(self.worthwhile, n_slow=n_slow)
             ascent = newton(self.whole, begun.params, control, going)
-        return self.described(runs, ascent, n_slow)
+        return self.completed(self.described(runs, ascent, n_slow), control)
+
+    def completed(self, modes: Modes, control: EMControl) -> Modes:
+        """The modes with the fit at its end, where it was left behind one that then collapsed."""
+        while not self.interrupted:
+            fit = modes.modes[modes.selected]
+            if fit.status is not EMStatus.LEFT_BEHIND:
+                break
+            begun = Runs.fresh(project(self.exact, self.coordinates.to_working(fit.params)))
+            begun = replace(begun, hits=np.array([fit.hits]), degenerate=np.zeros(1, dtype=bool))
+            ascent = newton(self.whole, begun.params, control)
+            followed = self.described(begun, ascent, control.maxiter).modes[0]
+            others = [mode for mode in modes.modes if mode is not fit]
+            known = [m for m in others if np.isclose(m.loglike, followed.loglike, rtol=1e-9)]
+            if known:
+                known[0].hits += followed.hits
+            every = sorted([*others, *([] if known else [followed])], key=lambda m: -m.loglike)
+            modes = replace(modes, modes=every, selected=chosen(every), n_passes=self.n_passes)
+        return modes
 
     def approached(self, runs: Runs, control: EMControl) -> Runs:
         """Runs along the families by which one with kinks is approached, all but the last."""
