@@ -38,6 +38,7 @@ from smmix.cli.tables import (
     write_table,
 )
 from smmix.errors import SmmixError
+from smmix.plots import require_matplotlib
 from smmix.support.frames import quoted
 
 __all__ = ["fit", "ols", "predict", "select", "simulate"]
@@ -280,5 +281,7 @@ def _check_call(args: argparse.Namespace, frame: pd.DataFrame, name: str) -> Non
             raise SmmixError(f"--{option}: there is no folder {Path(path).parent}.")
     if args.report is not None and Path(args.report).suffix.lower() not in {".html", ".htm"}:
         raise SmmixError(f"--report: {args.report!r} should end in .html.")
+    if args.report is not None:
+        require_matplotlib()
     if args.plot is not None:
         require_picture(args.plot)

@@ -15,6 +15,7 @@ from helpers_model import (
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 from smmix import from_formula
+from smmix.support.progress import progress_bar
 
 
 class TestFitOptions:
@@ -187,6 +188,16 @@ class TestFitOptions:
         assert captured.err != ""
         from_formula("foodexp ~ income", engel()).fit(progress=False)
         assert capsys.readouterr().err == ""
+
+    def test_one_bar_serves_all_stages_and_is_cleared(self, capsys):
+        with progress_bar(True) as report:
+            for stage, total in (("starts", 3), ("modes", 2)):
+                for done in range(total + 1):
+                    report(stage, done, total, -1.0)
+        shown = capsys.readouterr().err
+        assert "starts" in shown
+        assert "\n" not in shown
+        assert shown.rstrip(" ").endswith("\r")
 
     def test_second_fit_changes_nothing(self):
         model = from_formula("foodexp ~ income", engel())
