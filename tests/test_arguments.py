@@ -207,6 +207,8 @@ def test_an_error_is_one_line_whatever_it_quotes():
 def test_k_is_checked_before_it_counts_families():
     for k in (pd.Series([1.0, 2.0]), np.arange(3), pd.NA):
         refusal(lambda k=k: build(k=k, family=["gaussian", "t"]), "k must be a whole number")
+    for family in ([], [[]], ["t", ["t"]]):
+        refusal(lambda family=family: build(family=family), "a family for each component")
     refusal(lambda: build(shared=[pd.NA]), "shared must be names")
 
 

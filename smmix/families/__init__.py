@@ -31,6 +31,7 @@ from smmix.families.student_t import StudentT
 from smmix.families.weibull import Weibull
 from smmix.families.zero_inflated_poisson import ZeroInflatedPoisson
 from smmix.families.zero_truncated_poisson import ZeroTruncatedPoisson
+from smmix.support.checks import shown
 
 __all__ = [
     "ALIASES",
@@ -127,6 +128,8 @@ def read_family(family: Any, k: int | None = None) -> Family:
     'regressions of different families'
     """
     if isinstance(family, Sequence) and not isinstance(family, str):
+        if not family or any(isinstance(part, list | tuple) for part in family):
+            raise SmmixError(f"family must list a family for each component, not {shown(family)}.")
         parts = [read_family(part) for part in family]
         if k is not None and len(parts) != k:
             raise SmmixError(
