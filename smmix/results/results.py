@@ -86,7 +86,10 @@ class MixtureResults(MixtureUncertainty):
     """
 
     def __dir__(self) -> list[str]:
-        return sorted(set(super().__dir__()) - INTERNAL)
+        hidden = INTERNAL
+        if self.fitted.specification.spec.random is None:
+            hidden = hidden | {"random_cov", "random_effects"}
+        return sorted(set(super().__dir__()) - hidden)
 
     def mode(self, i: int) -> MixtureResultsWrapper:
         """Another mode as results of their own, to be read and compared like any fit.
