@@ -11,7 +11,7 @@ __all__ = ["clear", "patience"]
 #: the starts followed has met in the best mode, or where the chance that one more start would end
 #: in a mode not yet seen is tiny.
 PATIENCE, FEW = 6, 2
-CLEAR_SHARE, UNSEEN = 0.5, 0.02
+CLEAR_SHARE, UNSEEN = 0.5, 0.03
 #: Half as many rounds unless that chance is large, where there are so many rows for each parameter:
 #: a number for each component, but no more than a limit.
 LARGE, MANY_ROWS, MOST_MANY_ROWS = 0.2, 7.5, 30.0
@@ -28,7 +28,7 @@ def patience(runs: Runs, n_rows: int, spec: MixtureSpec) -> int:
         few = BOUNDED_ROUNDS if spec.bounded else min(k - 2, 1)
         return few if many else FEW
     if runs.unseen() < UNSEEN:
-        return FEW
+        return 1 if many else FEW
     return PATIENCE // 2 if many and runs.unseen() < LARGE else PATIENCE
 
 
