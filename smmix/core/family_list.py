@@ -5,30 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from smmix.core.family import Derivatives, Family, Nuisance, Penalty, Working
+from smmix.core.family_parts import Own, Part, without
 from smmix.core.possible import possible_rows, with_stand_in
 from smmix.core.statistics import ComponentStats
 
 __all__ = ["FamilyList", "members"]
-
-
-class _Part(NamedTuple):
-    """Components of one family: their numbers, and where their nuisance parameters stand."""
-
-    family: Family
-    components: np.ndarray
-    slots: np.ndarray
-
-
-class _Own(NamedTuple):
-    """What one family made of a block, and the response that it made it of."""
-
-    working: Working
-    y: np.ndarray
 
 
 def members(family: Family, k: int) -> tuple[Family, ...]:
@@ -49,9 +35,7 @@ class FamilyList:
     """
 
     families: tuple[Family, ...]
-    name = "list"
-    location_scale = False
-    intercept = True
+    name, location_scale, intercept = "list", False, True
 
     @property
     def reads(self) -> str:
@@ -98,12 +82,12 @@ class FamilyList:
         return (position, power) if power.any() else None
 
     @cached_property
-    def parts(self) -> tuple[_Part, ...]:
+    def parts(self) -> tuple[Part, ...]:
         parts = []
         for family in dict.fromkeys(self.families):
             found = [c for c, other in enumerate(self.families) if other == family]
             slots = [self.nuisance.index(n) for n in family.nuisance]
-            parts.append(_Part(family, np.array(found), np.array(slots, dtype=int)))
+            parts.append(Part(family, np.array(found), np.array(slots, dtype=int)))
         return tuple(parts)
 
     @cached_property
@@ -135,7 +119,7 @@ class FamilyList:
     def to_plain(self) -> dict[str, Any]:
         return {"families": [{"name": f.name, **f.to_plain()} for f in self.families]}
 
-    def _own(self, nuisance: np.ndarray, part: _Part) -> np.ndarray:
+    def _own(self, nuisance: np.ndarray, part: Part) -> np.ndarray:
         return nuisance[:, part.components][..., part.slots]
 
     # -- engine -----------------------------------------------------------------------------------
@@ -224,14 +208,14 @@ class FamilyList:
             safe = y if possible is None else with_stand_in(part.family, y, aux, possible)
             own = part.family.evaluate(safe, aux, eta[:, at], self._own(nuisance, part))
             if possible is not None:
-                own = _without(own, ~possible)
+                own = without(own, ~possible)
             log_density[:, at], residual[:, at] = own.log_density, own.residual
             if own.weight is not None:
                 weight[:, at] = own.weight
-            states.append(_Own(own, safe))
+            states.append(Own(own, safe))
         return Working(log_density, residual, weight, states)
 
-    def _each(self, working: Working, nuisance: np.ndarray) -> Iterator[tuple[_Part, Any, Any]]:
+    def _each(self, working: Working, nuisance: np.ndarray) -> Iterator[tuple[Part, Any, Any]]:
         for part, own in zip(self.parts, working.state, strict=True):
             yield part, own, self._own(nuisance, part)
 
@@ -271,7 +255,7 @@ class FamilyList:
                         expected[high - 1][low - 1][:, at] = own_information[i - 1][j - 1]
         return Derivatives(first, second, information, expected)
 
-    def _of(self, stats: ComponentStats, part: _Part) -> ComponentStats:
+    def _of(self, stats: ComponentStats, part: Part) -> ComponentStats:
         at, extra = part.components, stats.extra
         return ComponentStats(
             stats.nobs[:, at],
@@ -390,13 +374,3 @@ class FamilyList:
         rng: np.random.Generator,
     ) -> np.ndarray:
         return self._joined(eta, nuisance, lambda f, e, n: f.sample(aux, e, n, rng))
-
-
-def _without(working: Working, impossible: np.ndarray) -> Working:
-    """With density zero, and no score of the coefficients, in rows that a family cannot have."""
-    shape = np.shape(working.log_density)
-    rows = np.broadcast_to(impossible, shape)
-    return working._replace(
-        log_density=np.where(rows, -np.inf, working.log_density),
-        residual=np.where(rows, 0.0, working.residual),
-    )

@@ -96,7 +96,7 @@ def validate_arrays(
         arrays = {what: _array(table, what, used) for what, table in tables.items()}
         taken, masks = row_values(extras, positions, used)
         complete = _complete(tables, arrays, masks, missing, used)
-    values = values_used(taken, complete, used)
+    values: dict[str, Any] = values_used(taken, complete, used)
     dropped = positions[:0]
     if not complete.all():
         arrays = {what: array[complete] for what, array in arrays.items()}
@@ -112,7 +112,6 @@ def validate_arrays(
         concomitant_names=names.get("exog_concomitant"),
         column_names={},
         index=used,
-        n_dropped=len(dropped),
         missing_rows=dropped,
         positions=positions,
         frame=None,

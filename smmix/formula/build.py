@@ -113,15 +113,13 @@ def build_design(
     positions = weighted_rows(extras, frame.index, choose_rows(subset, frame, caller))
     rows = frame.index[positions]
     raw = take_columns(frame, columns, "data").iloc[positions].reset_index(drop=True)
-    with placed(positions):
-        taken, masks = row_values(extras, positions, rows)
-        values, complete = _evaluated(parsed, raw, scope, masks, missing, rows)
+    taken, values, complete = _cells(parsed, raw, scope, extras, positions, missing, rows)
     kept, used = map_columns(raw[complete].reset_index(drop=True), plain), rows[complete]
     with placed(positions[complete]):
         refuse_changed(values, complete, kept, scope, used)
         infos = design_infos(parsed.parts, [kept], scope)
-        matrices, names = design_matrices(infos, kept, used), design_names(infos)
-    _, mean, mixing, _ = by_role(infos, concomitant is not None)
+        matrices = design_matrices(infos, kept, used)
+    names = design_names(infos, concomitant is not None)
     response, exog, z, further = by_role(matrices, concomitant is not None)
     spec = FormulaSpec(formula, concomitant, column_names, infos, kept, scope, caller)
     spec.row_dependent = row_dependent(factor_codes(*parsed.parts), kept, scope, used)
@@ -134,18 +132,24 @@ def build_design(
         concomitant_names=spec.concomitant_names,
         column_names=column_names,
         index=used,
-        n_dropped=int((~complete).sum()),
         missing_rows=positions[~complete],
         positions=positions[complete],
         frame=_columns_of(frame, {*columns, *column_names.values()}).iloc[positions[complete]],
-        common_names=common_columns(parsed.common, mean),
-        exog_terms=term_columns(mean),
-        concomitant_terms={} if mixing is None else term_columns(mixing),
         formulas=spec,
         ancillary=further,
         ancillary_names=spec.ancillary_names,
-        **values_used(taken, complete, rows),
+        **_terms(parsed, infos, concomitant is not None) | values_used(taken, complete, rows),
     )
+
+
+def _terms(parsed: Parsed, infos: Sequence[DesignInfo], mixed: bool) -> dict[str, Any]:
+    """Where the terms of a design stand."""
+    _, mean, mixing, _ = by_role(infos, mixed)
+    return {
+        "common_names": common_columns(parsed.common, mean),
+        "exog_terms": term_columns(mean),
+        "concomitant_terms": {} if mixing is None else term_columns(mixing),
+    }
 
 
 def _names_used(
@@ -165,6 +169,21 @@ def _table(data: Any) -> pd.DataFrame:
 def _columns_of(frame: pd.DataFrame, names: set[str]) -> pd.DataFrame:
     """The columns that the model is made from; a name need not be text."""
     return frame.loc[:, [name for name in frame.columns if str(name) in names]]
+
+
+def _cells(
+    parsed: Parsed,
+    raw: pd.DataFrame,
+    scope: dict[str, Any],
+    extras: Any,
+    positions: np.ndarray,
+    missing: str,
+    rows: pd.Index,
+) -> tuple[Any, dict[str, Any], np.ndarray]:
+    """Values per row, values of factors, and the mask of rows where nothing is missing."""
+    with placed(positions):
+        taken, masks = row_values(extras, positions, rows)
+        return taken, *_evaluated(parsed, raw, scope, masks, missing, rows)
 
 
 def _evaluated(
@@ -187,12 +206,12 @@ def _evaluated(
     return values, complete
 
 
-def design_names(infos: Sequence[DesignInfo]) -> list[list[str]]:
+def design_names(infos: Sequence[DesignInfo], mixed: bool) -> list[list[str]]:
     """Return the names of the columns of some designs, refusing one without columns."""
     names = [list(info.column_names) for info in infos]
-    for info, part in zip(infos[1:], names[1:], strict=True):
+    kinds = ["formula", *["concomitant formula"] * mixed, "family's formula"]
+    for what, part in zip(kinds, names[1:], strict=False):
         if not part:
-            what = "formula" if info is infos[1] else "one-sided formula"
             raise SmmixError(f"The {what} has no columns; leave out the '0' or add a term.")
     check_names(names[1])
     return names

@@ -46,10 +46,8 @@ class Design:
         Argument name to column name, for those given as a column.
     index : Index of length n
         Labels of the rows used.
-    n_dropped : int
-        Rows left out because of a missing value.
-    missing_rows : (n_dropped,) ndarray
-        Their positions in the data as given.
+    missing_rows : ndarray
+        Positions, in the data as given, of the rows left out because of a missing value.
     positions : (n,) ndarray
         Positions, in the data as given, of the rows used.
     frame : DataFrame or None
@@ -65,6 +63,8 @@ class Design:
     ancillary_names : list of str or None
     aux : (n, a) ndarray or None
         What the family must know of each row beside its response.
+    n_dropped_unread : int
+        Rows left out of a table that is not in memory.
 
     Examples
     --------
@@ -89,7 +89,6 @@ class Design:
     event: np.ndarray | None
     column_names: dict[str, str]
     index: pd.Index
-    n_dropped: int
     missing_rows: np.ndarray
     positions: np.ndarray
     frame: pd.DataFrame | None
@@ -100,6 +99,12 @@ class Design:
     ancillary: np.ndarray | None = None
     ancillary_names: list[str] | None = None
     aux: np.ndarray | None = None
+    n_dropped_unread: int = 0
+
+    @property
+    def n_dropped(self) -> int:
+        """Rows left out because of a missing value."""
+        return len(self.missing_rows) + self.n_dropped_unread
 
 
 def refuse_extreme(design: Design) -> None:

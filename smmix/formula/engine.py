@@ -1,7 +1,6 @@
 """What smmix asks of patsy, and the only module that imports it."""
 
 import re
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -11,8 +10,8 @@ import pandas as pd
 import patsy
 import patsy.builtins
 from patsy.desc import INTERCEPT, ModelDesc, Term
-from patsy.design_info import DesignInfo, FactorInfo, SubtermInfo
-from patsy.eval import EvalEnvironment, EvalFactor
+from patsy.design_info import DesignInfo, FactorInfo
+from patsy.eval import EvalEnvironment
 
 from smmix.errors import SmmixError
 from smmix.formula.messages import beyond, shortened, summands, unbuilt, unseen_level
@@ -32,12 +31,10 @@ __all__ = [
     "evaluate",
     "factor_codes",
     "factor_levels",
-    "freeze",
     "info_codes",
     "linear_constraint",
     "parse",
     "term_columns",
-    "thaw",
 ]
 
 Part = TypeVar("Part")
@@ -331,64 +328,6 @@ def _refuse_unseen(infos: Sequence[DesignInfo], frame: pd.DataFrame, rows: pd.In
                 position = int(np.argmax(unseen))
                 levels = list(known.categories)
                 raise unseen_level(factor.name(), column[position], levels, rows, position)
-
-
-def freeze(info: DesignInfo) -> dict[str, Any]:
-    """Return a design as plain values: no patsy object, no data."""
-    factors = [
-        {
-            "code": factor.code,
-            "type": known.type,
-            "num_columns": known.num_columns,
-            "categories": known.categories,
-            "memory": {name: dict(vars(t)) for name, t in known.state["transforms"].items()},
-        }
-        for factor, known in info.factor_infos.items()
-    ]
-    terms = [
-        (
-            [factor.code for factor in term.factors],
-            [
-                (
-                    [factor.code for factor in part.factors],
-                    {
-                        f.code: (c.matrix, c.column_suffixes)
-                        for f, c in part.contrast_matrices.items()
-                    },
-                    part.num_columns,
-                )
-                for part in parts
-            ],
-        )
-        for term, parts in info.term_codings.items()
-    ]
-    return {"column_names": list(info.column_names), "factors": factors, "terms": terms}
-
-
-def thaw(frozen: dict[str, Any], scope: dict[str, Any]) -> DesignInfo:
-    """Return the patsy design that `freeze` took apart."""
-    factors, known = {}, {}
-    for item in frozen["factors"]:
-        factor = EvalFactor(item["code"])
-        state: dict[str, Any] = {}
-        factor.memorize_passes_needed(state, EvalEnvironment([scope]))
-        for name, memory in item["memory"].items():
-            state["transforms"][name].__dict__.update(memory)
-        factors[item["code"]] = factor
-        known[factor] = FactorInfo(
-            factor, item["type"], state, item["num_columns"], item["categories"]
-        )
-    codings = {}
-    for codes, parts in frozen["terms"]:
-        codings[Term([factors[code] for code in codes])] = [
-            SubtermInfo(
-                [factors[code] for code in part_codes],
-                {factors[c]: patsy.ContrastMatrix(*given) for c, given in contrasts.items()},
-                num_columns,
-            )
-            for part_codes, contrasts, num_columns in parts
-        ]
-    return DesignInfo(frozen["column_names"], known, OrderedDict(codings))
 
 
 def linear_constraint(names: Sequence[str], constraint: Any) -> tuple[np.ndarray, np.ndarray]:

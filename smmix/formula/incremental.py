@@ -24,12 +24,11 @@ from smmix.formula.engine import (
     design_infos,
     design_matrices,
     factor_codes,
-    freeze,
     parse,
     term_columns,
-    thaw,
 )
 from smmix.formula.examine import Examine, Findings, group_hashes
+from smmix.formula.frozen import freeze, thaw
 from smmix.formula.names import NameUse, name_use, resolve
 from smmix.formula.numeric import NumericPlan
 from smmix.formula.rows import check_missing_option, complete_rows
@@ -354,7 +353,7 @@ def _teaching_frames(
 def _empty_design(
     parsed: Parsed, infos: list[DesignInfo], spec: FormulaSpec, rules: RowRules, found: Findings
 ) -> Design:
-    names = design_names(infos)
+    names = design_names(infos, spec.concomitant_names is not None)
     if len(names[0]) != 1:
         raise SmmixError(
             f"The response {rules.codes[0]!r} has the columns {quoted(names[0])}; give one."
@@ -377,7 +376,6 @@ def _empty_design(
         event=None,
         column_names=dict(rules.extras),
         index=pd.RangeIndex(0),
-        n_dropped=found.n_chosen - found.n_used,
         missing_rows=nothing,
         positions=nothing,
         frame=None,
@@ -387,4 +385,5 @@ def _empty_design(
         formulas=spec,
         ancillary=None if further is None else np.empty((0, len(names[-1]))),
         ancillary_names=spec.ancillary_names,
+        n_dropped_unread=found.n_chosen - found.n_used,
     )

@@ -16,10 +16,9 @@ from smmix.formula.engine import (
     by_role,
     design_matrices,
     factor_levels,
-    freeze,
     info_codes,
-    thaw,
 )
+from smmix.formula.frozen import freeze, thaw
 from smmix.formula.messages import unseen_level
 from smmix.formula.names import category_column
 from smmix.formula.pack import is_plain, pack_names, unpack_names

@@ -16,7 +16,7 @@ from smmix.core.linalg import merge_r, solve_gram
 from smmix.core.source import Source
 from smmix.formula import environment, refuse_extreme_response
 from smmix.formula.examine import Findings
-from smmix.formula.incremental import learn_design
+from smmix.formula.incremental import LearntDesign, learn_design
 from smmix.formula.rows import PER_ROW
 from smmix.formula.terms import factor_columns
 from smmix.large.tables import ParquetTable, designed_width
@@ -78,11 +78,7 @@ def build_large(
     table = table_of(data)
     terms["ancillary"] = kind.family.ancillary
     whole = {"extras": extras, "common": options["common"], "env": environment(env, 2), **terms}
-    learnt = learn_design(formula, table, **whole)
-    narrow = table.narrowed(designed_width(learnt))
-    if narrow is not table:
-        table = narrow
-        learnt = learn_design(formula, table, **whole)
+    table, learnt = _learnt(formula, table, whole)
     present = None
     if parts is not None:
         alone = whole | {"common": None, "ancillary": None}
@@ -125,6 +121,13 @@ def build_large(
         slab_source=source,
     )
     return specification, observed
+
+
+def _learnt(formula: str, table: Any, whole: Mapping[str, Any]) -> tuple[Any, LearntDesign]:
+    """The table, in slabs as narrow as its design asks for, and what it has taught."""
+    learnt = learn_design(formula, table, **whole)
+    narrow = table.narrowed(designed_width(learnt))
+    return (table, learnt) if narrow is table else (narrow, learn_design(formula, narrow, **whole))
 
 
 def _bound(family: Family, found: Findings) -> Family:
