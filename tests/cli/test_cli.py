@@ -46,6 +46,7 @@ def refusal(capsys, *args: str) -> str:
     return err.removeprefix("smmix: error: ")
 
 
+@pytest.mark.slow
 def test_fit_of_a_data_set_prints_the_summary():
     done = process(*ENGEL)
     assert (done.returncode, done.stderr) == (0, "")
@@ -163,6 +164,7 @@ def test_plot_is_written(tmp_path, capsys):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_predicted_lines_are_those_of_the_reference(saved_fit, capsys):
     assert main(["predict", saved_fit, "--dataset", "engel", "--which", "components"]) == 0
     found = pd.read_csv(io.StringIO(capsys.readouterr().out))
@@ -339,6 +341,7 @@ def test_version(capsys):
     assert capsys.readouterr().out.startswith("smmix 0.")
 
 
+@pytest.mark.slow
 def test_a_reader_that_stops_early_is_no_error():
     command = f"{sys.executable} -m smmix simulate --n 100000 | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True)
@@ -419,6 +422,7 @@ def test_select_quotes_names_that_are_no_identifiers(tmp_path, capsys):
     assert found["best"]["formula"] == "Q('class') ~ Q('net income')"
 
 
+@pytest.mark.slow
 def test_ols_is_the_filter_on_standard_input():
     done = process("ols", input="1 3\n1 3\n2 5\n3 7\n\n2\n4\n0.5\n")
     assert (done.returncode, done.stdout) == (0, "9.00\n2.00\n")

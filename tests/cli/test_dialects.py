@@ -225,6 +225,7 @@ def test_predictions_may_stand_behind_the_columns_of_the_table(engel, capsys):
     assert "has a column 'prob[0]' already" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_pipe_that_waits_is_told_of():
     call = [sys.executable, "-m", "smmix", "fit", "y ~ x"]
     done = subprocess.run(call, input="x,y\n1,2\n", capture_output=True, text=True)

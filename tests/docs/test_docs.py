@@ -39,7 +39,19 @@ PAGES = sorted(
 with (ROOT / "pyproject.toml").open("rb") as _file:
     EXTRAS = set(tomllib.load(_file)["project"]["optional-dependencies"])
 #: Pages with more to compute than the rest; the documentation's build runs them as well.
-LONG = {"agreement.md", "choosing_k.md", "engel.md", "oxboys.md"}
+LONG = {
+    "agreement.md",
+    "choosing_k.md",
+    "coming_from.md",
+    "engel.md",
+    "first_ten_minutes.md",
+    "how_many.md",
+    "medical_visits.md",
+    "mixture_regression.md",
+    "oxboys.md",
+    "trajectories.md",
+    "tutorial.md",
+}
 # A picture without a window is what the pages that draw do ask for.
 pytestmark = pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
 

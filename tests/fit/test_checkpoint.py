@@ -89,6 +89,7 @@ def test_a_fit_in_memory_has_checkpoints_too(tmp_path):
     identical(second, first)
 
 
+@pytest.mark.slow
 def test_from_given_parameters(data, tmp_path):
     start = np.asarray(fit(data).params) * 1.01
     plain = fit(data, start_params=start)
@@ -96,6 +97,7 @@ def test_from_given_parameters(data, tmp_path):
         identical(fit(data, tmp_path / "fit.ckpt", start_params=start), plain)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")
 def test_a_killed_process_resumes(data, tmp_path):
     script = textwrap.dedent(

@@ -114,6 +114,7 @@ class TestAgainstPatsy:
         keep = np.setdiff1d(np.arange(40), expected.missing_rows)
         assert design.index.tolist() == [index[i] for i in keep]
 
+    @pytest.mark.slow
     @given(st.integers(0, 10_000), st.floats(0, 0.5))
     def test_random_gaps(self, seed, share):
         rng = np.random.default_rng(seed)

@@ -184,6 +184,7 @@ class TestPickle:
         with pytest.raises(SmmixError, match=r"'local'.*which this program does not have"):
             other.formulas.transform(frame)
 
+    @pytest.mark.slow
     def test_a_fresh_process(self, tmp_path):
         """Written by a script with functions of its own and of a module, read at top level."""
         (tmp_path / "mine.py").write_text("def double(x):\n    return 2 * x\n")

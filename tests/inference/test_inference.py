@@ -393,6 +393,7 @@ class TestMargins:
             assert table.loc[margin, "dy/dx"] == pytest.approx(ols.params[name], rel=1e-8)
             assert table.loc[margin, "std err"] == pytest.approx(ratio * ols.bse[name], rel=1e-8)
 
+    @pytest.mark.slow
     def test_both_parts_against_numerical_derivatives(self):
         """x1 stands in both designs: the effect runs through the means and the probabilities."""
         x = pd.DataFrame({"const": 1.0, "x1": DATA["x1"], "x2": DATA["x2"]})

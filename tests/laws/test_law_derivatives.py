@@ -34,6 +34,7 @@ def close(ours, oracle):
     np.testing.assert_allclose(ours, oracle, atol=1e-9 * np.abs(oracle).max())
 
 
+@pytest.mark.slow
 @fast
 @given(problem=plain_problems, seed=seeds)
 def test_free_and_equal_variances_with_weights_and_offsets(problem, seed):

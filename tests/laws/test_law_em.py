@@ -10,6 +10,7 @@ from laws.problems import two_lines
 import smmix
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -90,6 +91,7 @@ def test_parameters_are_recovered(seed, group_size):
     assert (scores**2).mean() < 2.5
 
 
+@pytest.mark.slow
 def test_standard_errors_are_the_spread_of_the_estimates():
     """Over 200 samples the mean reported error is the spread of the estimates, within 20%."""
     rng = np.random.default_rng(8)

@@ -75,6 +75,7 @@ def test_equal_variances_and_a_few_rows_far_away(seed):
             assert default >= model.fit(starts=far.to_numpy()).llf - 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::smmix.DegenerateComponentWarning")
 def test_more_starts_do_not_lose_a_sound_mode():
     data = pytest.importorskip("sklearn.datasets").load_iris().data

@@ -121,6 +121,7 @@ def calls_with_a_bad_value():
                 yield door, function, given, argument
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_what_is_no_value_ends_in_a_sentence_or_in_a_result():
     for door, function, given, argument in calls_with_a_bad_value():

@@ -57,6 +57,7 @@ def engel():
 # -- the bootstrap likelihood ratio test ----------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_bootstrap_of_npreg(one, two):
     test = bootstrap_lrt(one, n_boot=49, threads=1)
     assert test.statistic == pytest.approx(171.543, abs=5e-4)
@@ -111,6 +112,7 @@ def test_the_exceedances_that_settle_it(alpha, n_boot):
     assert enough == 0 or enough / (1 + n_boot) <= alpha
 
 
+@pytest.mark.slow
 def test_sequential_pvalues_are_valid():
     """With statistics that are uniform, P(p <= alpha) is alpha, stopped early or not."""
 
@@ -141,6 +143,7 @@ def test_outcome_depends_on_the_seed_alone(homogeneous):
     assert not np.allclose(first.replicates[:1], other.replicates[:1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [1, 2])
 def test_fits_of_a_batch_are_those_of_the_models_by_themselves(one, two, k):
     """Fits to drawn data reach the mode that most starts of the full search reach, or a higher."""
@@ -171,6 +174,7 @@ def test_gain_is_never_negative_and_twins_stand_where_nothing_is_gained():
     assert np.isfinite(pairs.gain).all()
 
 
+@pytest.mark.slow
 def test_groups_concomitants_weights_and_offsets_are_tested():
     sim = simulate_mixture(n=300, coef=[[0, 1], [4, -1]], mixing=[[0.3, 1.5]], n_groups=100, rng=2)
     frame = sim.frame.assign(w=1 + (sim.frame.index % 4 == 0), shift=np.arange(300.0))
@@ -217,6 +221,7 @@ def test_many_rows_are_searched_on_a_sample():
     assert test.statistic == pytest.approx(2 * (double.llf - single.llf), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_one_test_after_the_other_finds_the_number_of_components():
     sim = simulate_mixture(n=150, coef=[[0, 3], [6, -3]], sigma=0.7, rng=4)
     single = smmix.from_formula("y ~ x1", sim.frame, k=1).fit()
@@ -288,6 +293,7 @@ def test_em_test_of_grouped_and_restricted_models(engel):
 # -- the confidence set ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_confidence_set_of_separated_components():
     sim = simulate_mixture(n=240, coef=[[0, 3], [8, -3]], rng=1)
     model = smmix.from_formula("y ~ x1", sim.frame)

@@ -370,6 +370,7 @@ def test_results_without_data_say_so(name):
         getattr(results, name)()
 
 
+@pytest.mark.slow
 def test_without_matplotlib_one_sentence_says_what_to_install():
     code = (
         "import sys; sys.modules['matplotlib'] = None\n"

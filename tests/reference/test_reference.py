@@ -188,6 +188,7 @@ class TestExampleOfTheProgramReplaced:
 
     expected = json.loads((FOLDER / "expected" / "seed_example.json").read_text())
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("k", [1, 2, 3, 4])
     def test_bic_is_no_higher(self, k):
         frame = load_frame("seed_example.csv")

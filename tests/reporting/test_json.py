@@ -137,6 +137,7 @@ class TestRoundTrip:
         with pytest.raises(smmix.SmmixError, match="no covariance"):
             saved.cov_params()
 
+    @pytest.mark.slow
     def test_file_in_a_fresh_process(self, tmp_path):
         """The reader has neither the data of the fit nor the program that made it."""
         results = fitted("y ~ center(x1) + bs(x2, df=4) + C(g)", concomitant="standardize(z)")

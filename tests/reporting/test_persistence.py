@@ -82,6 +82,7 @@ def test_a_model_without_results():
     np.testing.assert_array_equal(model.fit().params, engel_fit().params)
 
 
+@pytest.mark.slow
 def test_a_fresh_process_predicts_the_same(spline, tmp_path):
     path = tmp_path / "fit.pickle"
     path.write_bytes(pickle.dumps(spline))

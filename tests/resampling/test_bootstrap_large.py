@@ -92,6 +92,7 @@ def test_slabs_and_partitions_do_not_matter(folder):
     np.testing.assert_allclose(one.params, three.params, rtol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("formula", "options"),
     [

@@ -34,6 +34,7 @@ def selection(npreg):
     return select_k("yn ~ x + I(x ** 2)", npreg, k=range(1, 5))
 
 
+@pytest.mark.slow
 def test_criteria_of_the_table_are_the_reference_values(selection):
     optimum = load_case("npreg_k2").optimum
     row = selection.table.loc[2]
@@ -82,6 +83,7 @@ def test_fits_are_those_of_the_model_by_itself(selection, npreg):
     np.testing.assert_allclose(newer, alone.predict(npreg.iloc[:3]), rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_the_scan_of_the_seed_example_is_never_above_the_program_it_replaces():
     record = load_case_seed()
     frame = load_frame("seed_example.csv")
@@ -99,6 +101,7 @@ def load_case_seed():
     return json.loads(locate("expected", "seed_example.json").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("options", [{}, {"variance": "equal"}, {"maxiter": 5}])
 def test_log_likelihood_never_falls_with_k(seed, options):
@@ -140,6 +143,7 @@ def test_the_numbers_may_be_of_any_kind(npreg, k):
     assert select_k("yn ~ x", npreg, k=np.max(k), n_starts=5).best_k == 2
 
 
+@pytest.mark.slow
 def test_many_rows_are_searched_on_a_sample_and_reach_the_same_modes():
     sim = simulate_mixture(n=9000, coef=SEED_COEF, weights=[0.4, 0.3, 0.3], rng=11)
     found = select_k("y ~ x1 + x2 + x3", sim.frame, k=range(1, 5))
@@ -219,6 +223,7 @@ def test_folds_that_cannot_estimate_are_named():
         select_k("y ~ rare", frame, k=[1], criterion="cv")
 
 
+@pytest.mark.slow
 def test_doubtful_fits_are_named_in_the_table_and_never_chosen():
     rng = np.random.default_rng(0)
     x = rng.normal(size=60)
@@ -349,6 +354,7 @@ def test_models_with_restrictions_of_single_components_are_refused(npreg):
         select_k(model, k=[1, 2])
 
 
+@pytest.mark.slow
 def test_tables_that_are_not_in_memory(tmp_path):
     sim = simulate_mixture(n=4000, coef=[[0, 1], [4, -1]], mixing=[[0.3, 1.5]], rng=2)
     path = tmp_path / "sim.parquet"
@@ -375,6 +381,7 @@ def test_known_components_are_kept(npreg):
         select_k("yn ~ x", npreg, k=[1, 2], known=known)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::smmix.errors.DegenerateComponentWarning")
 def test_no_fit_is_below_the_plain_fit_with_the_same_seed():
     # Lines through 28 countries: most starts end in a mode that is not the highest.
@@ -386,6 +393,7 @@ def test_no_fit_is_below_the_plain_fit_with_the_same_seed():
             assert found[k] >= model.fit(rng=rng, n_starts=3).llf - 1e-8
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::smmix.errors.DegenerateComponentWarning")
 def test_the_chosen_fit_of_many_rows_is_not_below_the_plain_fit():
     coef = [[0, 1], [2, -1], [4, 2], [6, 0], [8, 1]]

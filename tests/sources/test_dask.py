@@ -56,6 +56,7 @@ def partitioned(rows, n_partitions):
     return dd.from_pandas(rows, npartitions=n_partitions, sort=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_partitions", [1, 7, 100])
 @pytest.mark.parametrize("name", [name for name in MODELS if "groups" not in MODELS[name][1]])
 def test_equals_the_fit_in_memory(rows, name, n_partitions):
@@ -187,6 +188,7 @@ def test_categories_that_partitions_know_of_differ(rows):
 # -- a cluster ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_cluster_gives_the_same_fit(rows, client):
     formula, options = MODELS["factor, spline, weights, concomitant"]
     small = smmix.from_formula(formula, rows, **options).fit(n_starts=8)
@@ -210,6 +212,7 @@ def test_functions_of_the_caller_reach_the_workers(rows, client):
         assert_same_fit(large, small)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_changes_nothing(client):
     rng = np.random.default_rng(8)
     n = 200_000
@@ -237,6 +240,7 @@ def test_a_killed_worker_changes_nothing(client):
     assert shaken.llf == calm.llf
 
 
+@pytest.mark.slow
 def test_an_interrupted_fit_leaves_the_cluster_idle(rows, client):
     def interrupt(stage, done, total, best):
         raise KeyboardInterrupt

@@ -17,6 +17,7 @@ pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_slabs", [1, 7, 100])
 @pytest.mark.parametrize("name", list(MODELS))
 def test_equals_the_fit_in_memory(rows, path, tmp_path, name, n_slabs):
