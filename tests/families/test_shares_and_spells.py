@@ -29,6 +29,7 @@ from smmix.families.poisson import Poisson
 from smmix.families.weibull import Weibull
 from smmix.mixing.constant import ConstantMixing
 from smmix.search.control import SearchControl
+from smmix.search.policy import SearchPolicy
 from smmix.search.search import find_modes
 
 # B_2, B_4 .. of Abramowitz & Stegun (1964), table 23.2, as fractions
@@ -185,7 +186,7 @@ def best_mode(families, y, x, bare=()):
     found = find_modes(
         spec,
         MemorySource(y, np.asfortranarray(x)),
-        SearchControl(n_starts=20),
+        SearchControl(SearchPolicy(n_starts=20)),
         np.random.default_rng(0),
     )
     return found.modes[found.selected]
