@@ -1,5 +1,6 @@
 """Settings of the whole test suite: no screen, and the same random examples on every run."""
 
+import contextlib
 import os
 
 os.environ.setdefault("MPLBACKEND", "agg")
@@ -11,6 +12,12 @@ from hypothesis import settings
 
 settings.register_profile("smmix", derandomize=True, deadline=None, print_blob=False)
 settings.load_profile("smmix")
+
+with contextlib.suppress(ImportError):
+    from hypothesis.internal.conjecture import providers
+
+    # Else the examples change with the numbers in whatever modules are loaded by then.
+    providers._get_local_constants = lambda: providers.Constants()
 
 
 @pytest.fixture(scope="session")

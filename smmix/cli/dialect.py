@@ -22,7 +22,7 @@ from smmix.errors import SmmixError
 
 __all__ = ["Dialect", "convert_numbers", "described", "not_encoded", "sniffed"]
 
-#: Bytes of a file that its encoding and its separator are found from.
+#: Bytes of a file that its separator is found from.
 HEAD = 1 << 18
 #: Rows that a separator must fit.
 ROWS = 100
@@ -34,6 +34,10 @@ MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+#: What the message calls an encoding; UTF-8 goes without saying.
+NAMED = {"utf-16": "UTF-16", "cp1252": "Windows' encoding of western Europe (cp1252)"}
+#: Characters that no text has.
+CONTROL = re.compile(r"[\0-\x08\x0e-\x19\x1b-\x1f\x7f]")
 #: The line by which spreadsheets tell the separator.
 DECLARED = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
 #: Missing values of Stata and SAS, plain and of several kinds (.a to .z).
@@ -92,8 +96,9 @@ class Dialect:
             raise SmmixError(f"--decimal and --thousands are both {decimal!r}.")
         if encoding is not None:
             try:
-                codecs.lookup(encoding)
-            except LookupError as error:
+                # A codec that turns bytes into bytes, such as hex, is no encoding of text.
+                "".encode(encoding)
+            except (LookupError, ValueError) as error:
                 raise SmmixError(
                     f"--encoding: {encoding!r} is unknown; common ones are utf-8, cp1252 (Windows) "
                     "and latin-1."
@@ -110,15 +115,11 @@ def sniffed(open_source: Callable[[], BinaryIO], name: str, said: Dialect) -> Di
     SmmixError
         If the bytes are not those of the encoding, in doubt UTF-8.
     """
-    with open_source() as source:
-        head = source.read(HEAD)
     dialect = replace(said, found={})
-    encoding = said.encoding
-    if encoding is None:
-        encoding = next((known for mark, known in MARKS.items() if head.startswith(mark)), "utf-8")
-        if encoding == "utf-16":
-            dialect.found["encoding"] = "UTF-16"
-    text = _decoded(head, encoding, name)
+    encoding = said.encoding or _encoding(open_source)
+    if said.encoding is None and encoding in NAMED:
+        dialect.found["encoding"] = NAMED[encoding]
+    text = _head(open_source, encoding, name)
     declared = DECLARED.match(text)
     sep = said.sep or (declared[1] if declared else _separator(text))
     if said.sep is None and sep != ",":
@@ -126,20 +127,61 @@ def sniffed(open_source: Callable[[], BinaryIO], name: str, said: Dialect) -> Di
     return replace(dialect, sep=sep, encoding=encoding, n_before=int(declared is not None))
 
 
-def _decoded(head: bytes, encoding: str, name: str) -> str:
+def _encoding(open_source: Callable[[], BinaryIO]) -> str:
+    """What the first bytes mark; UTF-8, unless a byte denies it and all are those of cp1252."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with open_source() as source:
+        head = source.read(HEAD)
+        marked = [encoding for mark, encoding in MARKS.items() if head.startswith(mark)]
+        if marked:
+            return marked[0]
+        try:
+            while head:
+                decoder.decode(head)
+                head = source.read(HEAD)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            pass
+        else:
+            return "utf-8"
+    with open_source() as source:
+        return "cp1252" if _is_western(source.read()) else "utf-8"
+
+
+def _is_western(content: bytes) -> bool:
+    """Whether the bytes read as cp1252 are a text in the Latin alphabet.
+
+    Most words of western Europe that have a letter beyond ASCII have one of ASCII, too; Cyrillic,
+    Greek and Chinese words read by the wrong encoding have none.
+    """
+    try:
+        text = content.decode("cp1252")
+    except UnicodeDecodeError:
+        return False
+    words = [word for word in re.findall(r"[^\W\d_]{2,}", text) if not word.isascii()]
+    mixed = sum(re.search("[A-Za-z]", word) is not None for word in words)
+    return CONTROL.search(text) is None and 2 * mixed >= len(words)
+
+
+def _head(open_source: Callable[[], BinaryIO], encoding: str, name: str) -> str:
+    with open_source() as source:
+        head = source.read(HEAD)
     try:
         # What the end of the head has cut off is no fault of the file.
         return codecs.getincrementaldecoder(encoding)().decode(head, final=len(head) < HEAD)
-    except UnicodeDecodeError as error:
-        raise not_encoded(error, name) from error
+    except UnicodeError as error:
+        raise not_encoded(error, encoding, name) from error
 
 
-def not_encoded(error: UnicodeDecodeError, name: str) -> SmmixError:
+def not_encoded(error: UnicodeError, encoding: str, name: str) -> SmmixError:
     """The error for bytes that are not of an encoding."""
-    wanted = "UTF-8" if error.encoding.startswith("utf-8") else error.encoding
+    wanted = "UTF-8" if encoding.startswith("utf-8") else encoding
+    place = ""
+    if isinstance(error, UnicodeDecodeError):
+        place = f" (byte 0x{error.object[error.start]:02x})"
     return SmmixError(
-        f"{name}: not {wanted} text (byte 0x{error.object[error.start]:02x}); say what it is with "
-        "--encoding, such as cp1252 for a file of Windows, or save it as UTF-8."
+        f"{name}: not {wanted} text{place}; say what it is with --encoding, such as cp1252 for a "
+        "file of Windows, or save it as UTF-8."
     )
 
 

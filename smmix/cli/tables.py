@@ -111,8 +111,8 @@ def _read_csv(
         frame = convert_numbers(frame, texts, dialect)
     except pd.errors.EmptyDataError as error:
         raise SmmixError(f"{name}: the file is empty.") from error
-    except UnicodeDecodeError as error:
-        raise not_encoded(error, name) from error
+    except UnicodeError as error:
+        raise not_encoded(error, str(dialect.encoding), name) from error
     except pd.errors.ParserWarning as warning:
         raise SmmixError(f"{name}, row 1: the row has more fields than the header.") from warning
     except pd.errors.ParserError as error:

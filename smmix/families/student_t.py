@@ -38,6 +38,8 @@ DF = Nuisance("df", LOG, 0)
 FIRST_DF = 8.0
 #: No step of EM leads beyond it: the distribution is normal there to the last digit.
 LARGEST_DF = 1e8
+#: What is larger differs from the normal distribution in no digit.
+MOST_DF = 1e20
 #: Largest e^2 / df that is told apart, so that no row is infinitely far away.
 FARTHEST = 1e306
 #: Below this u its logarithm's remainder comes from a series.
@@ -100,6 +102,8 @@ class StudentT(LocationScale):
             return
         if not is_finite_number(self.df) or self.df <= 0.0:
             raise SmmixError(f"df is {shown(self.df)}; give a positive finite number, or None.")
+        if self.df > MOST_DF:
+            raise SmmixError(f"df is {self.df:g}; that is Gaussian(), to the last digit.")
         object.__setattr__(self, "df", float(self.df))
 
     @property

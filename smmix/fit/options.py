@@ -13,7 +13,7 @@ from smmix.errors import SmmixError
 from smmix.mixture.specification import Specification
 from smmix.search.control import SearchControl
 from smmix.search.policy import FIT
-from smmix.support.checks import check_choice, check_whole, generator, shown
+from smmix.support.checks import MOST_RUNS, check_choice, check_whole, generator, shown
 from smmix.support.frames import similar_names
 
 __all__ = ["FitOptions"]
@@ -49,8 +49,8 @@ class FitOptions:
         """The options, refused when one makes no sense for ``specification``."""
         method, order = options["method"], options["order"]
         check_choice("method", method, METHODS)
-        for name in ("n_starts", "maxiter"):
-            check_whole(name, options[name])
+        check_whole("n_starts", options["n_starts"], most=MOST_RUNS)
+        check_whole("maxiter", options["maxiter"])
         if options["threads"] is not None:
             check_whole("threads", options["threads"])
         if method == "em" and not specification.em_keeps_restrictions:

@@ -1,7 +1,7 @@
 """Which rows a model uses: subset, weights, missing values, and the values that go with rows."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -43,6 +43,10 @@ PER_ROW = (
     "groups", "freq_weights", "prob_weights", "offset", "known", "exposure", "trials", "event",
 )  # fmt: skip
 _WEIGHTS = ("freq_weights", "prob_weights")
+#: Sums and squares of such weights are held by double precision.
+LEAST_WEIGHT = 1e-140
+#: Rows that double precision counts one by one.
+MOST_ROWS = 2.0**53
 #: Those of them that leave a row out where they are missing.
 _NEEDED = ("groups", "offset", "exposure", "trials", "event")
 Labelled = TypeVar("Labelled", pd.Series, pd.DataFrame)
@@ -105,9 +109,10 @@ def per_row(
 
 
 def _named_column(frame: pd.DataFrame, name: Any, argument: str) -> pd.Series:
-    if name not in frame.columns:
+    if not isinstance(name, Hashable) or name not in frame.columns:
         raise SmmixError(
-            f"{argument}={name!r} is not a column of the data{similar_names(name, frame.columns)}."
+            f"{argument}={shown(name)} is not a column of the data"
+            f"{similar_names(name, frame.columns)}."
         )
     return take_columns(frame, [name], "data").iloc[:, 0].reset_index(drop=True)
 
@@ -305,8 +310,24 @@ def checked_weights(
                         f"{f' ({weights[position]:g})' if word == 'negative' else ''}; "
                         "weights must be zero or positive numbers."
                     )
+            _check_range(argument, weights)
             found[argument] = weights
     return found
+
+
+def _check_range(argument: str, weights: np.ndarray) -> None:
+    """Refuse weights whose sums or squares double precision cannot hold."""
+    used = weights[weights > 0.0]
+    if used.size and not (used.min() >= LEAST_WEIGHT and used.max() <= 1.0 / LEAST_WEIGHT):
+        raise SmmixError(
+            f"{argument} run from {used.min():g} to {used.max():g}; rescale them to lie between "
+            f"{LEAST_WEIGHT:g} and {1.0 / LEAST_WEIGHT:g}."
+        )
+    if argument == "freq_weights" and used.sum() > MOST_ROWS:
+        raise SmmixError(
+            f"freq_weights add up to {used.sum():.1e} rows, more than can be counted; give weights "
+            "of another meaning as prob_weights."
+        )
 
 
 def complete_rows(

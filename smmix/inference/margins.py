@@ -24,6 +24,7 @@ from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.mixture.prediction import Law, of_units, unit_concomitant
 from smmix.mixture.rows import Rows, own_rows
 from smmix.support.checks import check_alpha, check_flag, shown
+from smmix.support.frames import is_single
 
 __all__ = ["margins"]
 
@@ -165,7 +166,7 @@ class _Place:
                     f"at names {name!r}, which is no variable of the model; it has "
                     f"{', '.join(map(str, known))}."
                 )
-            if np.ndim(value) != 0:
+            if not is_single(value):
                 raise SmmixError(f"at[{name!r}] must be one value; call margins once for each.")
         if self.frame is not None:
             return self.moved(at)

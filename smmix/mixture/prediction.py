@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 
 from smmix.core.family import Family
-from smmix.core.family_list import members
 from smmix.core.params import MixtureParams
 from smmix.errors import SmmixError
 from smmix.mixture.effects import conditional_means, group_densities
 from smmix.mixture.observed import Observed
+from smmix.mixture.response import seen
 from smmix.mixture.rows import Rows
 from smmix.mixture.specification import Specification
 from smmix.support.checks import check_choice, shown
+from smmix.support.frames import row_name
 
 __all__ = [
     "WHICH",
@@ -27,7 +28,6 @@ __all__ = [
     "of_units",
     "predict_rows",
     "prior_probabilities",
-    "seen",
     "unit_concomitant",
 ]
 
@@ -95,12 +95,6 @@ def of_units(values: np.ndarray, rows: Rows) -> np.ndarray:
     result: np.ndarray = values[first][codes]
     result[~known] = np.nan
     return result
-
-
-def seen(specification: Specification, endog: np.ndarray) -> np.ndarray:
-    """The response (n,) as it was given: a time that was cut off without its sign."""
-    timed = any("event" in one.takes for one in members(specification.family, specification.k))
-    return np.abs(endog) if timed else endog
 
 
 @dataclass(frozen=True)
@@ -233,6 +227,7 @@ def posterior_probabilities(model: Specification, params: MixtureParams, rows: R
     prior = law.prior
     y = np.full(len(rows.index), np.nan) if rows.endog is None else rows.endog
     unknown = np.isnan(y)
+    _refuse_impossible(model, rows, y, unknown | np.isnan(prior).any(axis=1))
     together = model.spec.random is not None
     if together:
         told = group_densities(model, params, rows)
@@ -249,10 +244,33 @@ def posterior_probabilities(model: Specification, params: MixtureParams, rows: R
     if rows.group_codes is not None and not together:
         told = _shared(told, rows.group_codes)
     joint = told + log_prior
-    joint -= joint.max(axis=1, keepdims=True)
+    highest = joint.max(axis=1, keepdims=True)
+    if (highest == -np.inf).any():
+        where = row_name(rows.index, int(np.argmax(highest == -np.inf)))
+        raise SmmixError(
+            f"The response {model.endog_name!r} is so far from all components in {where} that its "
+            "density is zero in double precision; check its units."
+        )
+    joint -= highest
     np.exp(joint, out=joint)
     result: np.ndarray = joint / joint.sum(axis=1, keepdims=True)
     return result
+
+
+def _refuse_impossible(
+    model: Specification, rows: Rows, y: np.ndarray, incomplete: np.ndarray
+) -> None:
+    """Refuse a response that no component can have, of which nothing is told."""
+    if rows.aux is not None:
+        incomplete = incomplete | np.isnan(rows.aux).any(axis=1)
+    used = np.flatnonzero(~incomplete)
+    refusal = model.family.refuse(y[used], None if rows.aux is None else rows.aux[used])
+    if refusal is not None:
+        position, need = refusal
+        raise SmmixError(
+            f"The response {model.endog_name!r} is not possible in "
+            f"{row_name(rows.index, used[position])}; {need}."
+        )
 
 
 def _shared(told: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -324,7 +342,7 @@ def predict_rows(
         return pd.DataFrame(law.means, rows.index, components)
     if which == "cdf":
         assert rows.endog is not None, "refused above"
-        return pd.Series(law.cdf(rows.endog), rows.index, name="cdf")
+        return pd.Series(law.cdf(seen(model, rows.endog)), rows.index, name="cdf")
     if which == "quantile":
         return _quantiles(q, law, rows.index)
     return pd.Series(law.mean if which == "mean" else law.variance, rows.index, name=which)

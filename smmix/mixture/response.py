@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 
 from smmix.core.family import Family
-from smmix.core.family_list import FamilyList
+from smmix.core.family_list import FamilyList, members
 from smmix.errors import SmmixError
+from smmix.mixture.specification import Specification
+from smmix.support.checks import shown
 from smmix.support.frames import numbers, row_name
 
-__all__ = ["Response", "coded", "read_response", "with_trials"]
+__all__ = ["Response", "coded", "is_timed", "read_response", "seen", "with_trials"]
 
 #: A left-hand side of two columns, as in "s + f ~ x".
 TWO_COLUMNS = re.compile(r"^\s*([^\W\d]\w*)\s*\+\s*([^\W\d]\w*)\s*$")
@@ -83,6 +85,16 @@ def with_trials(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     return frame.assign(**{name: successes + failures})
 
 
+def seen(specification: Specification, endog: np.ndarray) -> np.ndarray:
+    """The response (n,) as it was given: a time that was cut off without its sign."""
+    return np.abs(endog) if is_timed(specification) else endog
+
+
+def is_timed(specification: Specification) -> bool:
+    """Whether a response is a time that may have been cut off, which its sign tells."""
+    return any("event" in one.takes for one in members(specification.family, specification.k))
+
+
 def _levels(column: pd.Series) -> tuple[str, ...]:
     """Names of the levels that occur, in their order."""
     if isinstance(column.dtype, pd.CategoricalDtype):
@@ -115,8 +127,10 @@ def coded(column: pd.Series, family: Family) -> pd.Series:
     unknown = (codes.isna() & column.notna()).to_numpy()
     if unknown.any():
         row = int(np.argmax(unknown))
+        value = column.iloc[row]
         raise SmmixError(
-            f"The response {column.name!r} is {column.iloc[row]!r} in "
+            f"The response {column.name!r} is "
+            f"{value.item() if isinstance(value, np.generic) else shown(value)} in "
             f"{row_name(column.index, row)}, which is none of the levels "
             f"{', '.join(map(_label, levels))}."
         )

@@ -10,13 +10,21 @@ import pandas as pd
 
 from smmix.errors import SmmixError
 from smmix.formula import FormulaSpec
-from smmix.formula.rows import by_label
+from smmix.formula.rows import by_label, per_row
 from smmix.mixture.observed import Observed
-from smmix.mixture.response import coded, with_trials
+from smmix.mixture.response import coded, is_timed, with_trials
 from smmix.mixture.specification import Specification
 from smmix.mixture.units import log_indicators
 from smmix.support.checks import check_flag, reason
-from smmix.support.frames import as_frame, codes_of, is_structured, numbers, quoted, row_name
+from smmix.support.frames import (
+    as_frame,
+    codes_of,
+    is_single,
+    is_structured,
+    numbers,
+    quoted,
+    row_name,
+)
 
 __all__ = ["Rows", "new_rows", "own_rows", "with_response"]
 
@@ -75,9 +83,13 @@ def own_rows(observed: Observed) -> Rows:
     )
 
 
-def with_response(rows: Rows, endog: Any) -> Rows:
-    """The same rows with another response, when one is given."""
-    return rows if endog is None else replace(rows, endog=_vector(endog, rows.index, "endog"))
+def with_response(model: Specification, rows: Rows, endog: Any) -> Rows:
+    """The rows of a fit with another response, when one is given."""
+    if endog is None:
+        return rows
+    assert rows.endog is not None, "the rows of a fit"
+    ended = (rows.endog > 0.0).astype(float)
+    return _with_event(model, replace(rows, endog=_response(model, endog, rows.index)), ended)
 
 
 def new_rows(
@@ -125,7 +137,8 @@ def new_rows(
         raise SmmixError("exog_concomitant means nothing here: the model has no concomitants.")
     if z is not None and len(z) != len(x):
         raise SmmixError(f"exog_concomitant has {len(z)} rows but exog {len(x)}.")
-    return _with_extras(model, Rows(x, z, None, None, None, index), endog, offset, groups)
+    rows = _with_extras(model, Rows(x, z, None, None, None, index), endog, offset, groups)
+    return _with_event(model, rows, None)
 
 
 def _from_frame(
@@ -170,10 +183,17 @@ def _from_frame(
         if made.ancillary is not None
         else _trials(model, extras.get("trials"), response is not None or endog is not None),
     )
-    event = extras.get("event")
-    if event is not None and response is not None:
-        rows = replace(rows, endog=np.where(event == 0.0, -response, response))
-    return _with_extras(model, rows, endog, offset, groups)
+    rows = _with_extras(model, rows, endog, offset, groups)
+    return _with_event(model, rows, extras.get("event"))
+
+
+def _with_event(model: Specification, rows: Rows, event: np.ndarray | None) -> Rows:
+    """The rows with the sign that tells a family of times which of them were cut off."""
+    if rows.endog is None or not is_timed(model):
+        return rows
+    # Zero is no time, and is refused where the response is used.
+    times = np.where(rows.endog < 0.0, 0.0, rows.endog)
+    return replace(rows, endog=times if event is None else np.where(event == 0.0, -times, times))
 
 
 def _trials(
@@ -191,16 +211,13 @@ def _trials(
 
 def _with_extras(model: Specification, rows: Rows, endog: Any, offset: Any, groups: Any) -> Rows:
     """Attach what the caller gives per row; an offset of the model that is not given is zero."""
-    response = rows.endog if endog is None else _vector(endog, rows.index, "endog")
+    response = rows.endog if endog is None else _response(model, endog, rows.index)
     shift = rows.offset if offset is None else _vector(offset, rows.index, "offset")
     codes = named = None
     if groups is not None:
         if not model.grouped:
             raise SmmixError("The model has no groups, so leave groups out of the call.")
-        if np.ndim(groups) != 1:
-            n = len(rows.index)
-            raise SmmixError(f"groups must have {n} values, one for each new row.")
-        named = _per_row(groups, rows.index, "groups")
+        named = per_row({"groups": groups}, rows.index)[0]["groups"]
         codes, _ = codes_of(named, "groups")
         # A row whose group is not known stands alone.
         alone = codes < 0
@@ -247,22 +264,15 @@ def _matrix(values: Any, names: list[str], what: str) -> np.ndarray:
     return array
 
 
-def _per_row(values: Any, index: pd.Index, what: str) -> pd.Series:
-    """One value for each row: by label where the values have labels, else by position."""
-    if isinstance(values, pd.DataFrame) and values.shape[1] == 1:
-        values = values.iloc[:, 0]
-    if isinstance(values, pd.Series):
-        return by_label(values, index, what)
-    column = pd.Series(np.asarray(values).ravel())
-    if len(column) != len(index):
-        raise SmmixError(f"{what} has {len(column)} values for {len(index)} new rows.")
-    return column
+def _response(model: Specification, endog: Any, index: pd.Index) -> np.ndarray:
+    """A response that comes beside the rows, in the numbers that the family computes with."""
+    values = [endog] * len(index) if is_single(endog) else endog
+    column = per_row({"endog": values}, index)[0]["endog"]
+    return _vector(coded(column.rename("endog"), model.family), index, "endog")
 
 
 def _vector(values: Any, index: pd.Index, what: str) -> np.ndarray:
-    if np.ndim(values) == 0:
-        values = np.full(len(index), values)
-    column = _per_row(values, index, what)
+    column = per_row({what: [values] * len(index) if is_single(values) else values}, index)[0][what]
     array = numbers(column, what, index, booleans=what == "offset")
     if np.isinf(array).any():
         raise SmmixError(

@@ -18,7 +18,7 @@ from smmix.ols.rows import ArrayRows, Rows
 from smmix.ols.solve import Method, fit_rows, require_range, require_residual_df
 from smmix.support.arguments import unknown
 from smmix.support.checks import check_choice, check_flag, reason, shown
-from smmix.support.frames import as_frame, is_pandas, is_single, numbers
+from smmix.support.frames import as_frame, is_pandas, is_single, numbers, plain
 
 __all__ = ["NormalEquationOLS"]
 
@@ -86,7 +86,9 @@ class NormalEquationOLS(WLS):
             plain = is_single(weights) or is_pandas(weights)
             kwargs["weights"] = weights if plain else _numbers(weights, "weights")
         endog, exog = _readable(endog, exog)
-        if "missing_idx" not in kwargs:
+        if "missing_idx" not in kwargs and not is_single(weights):
+            if len(weights) != len(endog):
+                raise SmmixError(f"weights has {len(weights)} values for {len(endog)} rows.")
             _refuse_other_index(weights, "weights", endog if is_pandas(endog) else exog)
         # statsmodels would look for an implicit constant by two singular value decompositions.
         try:
@@ -144,7 +146,7 @@ class NormalEquationOLS(WLS):
         >>> NormalEquationOLS.from_formula("foodexp ~ income", engel).fit().params.round(4).tolist()
         [147.4754, 0.4852]
         """
-        frame = as_frame(data)
+        frame = _with_plain_columns(as_frame(data))
         if isinstance(weights, str):
             if weights not in frame.columns:
                 raise SmmixError(f"weights: the data have no column {shown(weights)}.")
@@ -430,21 +432,37 @@ class NormalEquationOLS(WLS):
         self.normalized_cov_params = fit.inverse
         self.solution = fit
         try:
-            results = NormalEquationResults(
-                self,
-                fit.coef,
-                fit.inverse,
-                fit.rss / self._df_resid,
-                cov_type=cov_type,
-                cov_kwds=cov_kwds,
-                use_t=use_t,
-            )
+            # Robust covariances square scores, which may be beyond doubles where `fit` is not.
+            with np.errstate(over="raise"):
+                results = NormalEquationResults(
+                    self,
+                    fit.coef,
+                    fit.inverse,
+                    fit.rss / self._df_resid,
+                    cov_type=cov_type,
+                    cov_kwds=cov_kwds,
+                    use_t=use_t,
+                )
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise SmmixError(
                 f"The covariance cannot be computed with cov_type={shown(cov_type)}, "
                 f"cov_kwds={shown(cov_kwds)} and use_t={shown(use_t)}: {reason(error)}."
             ) from error
         return RegressionResultsWrapper(results)
+
+
+def _with_plain_columns(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with columns that patsy misreads, such as pd.NA among objects, in plain types."""
+    if not any(_is_odd(column) for _, column in frame.items()):
+        return frame
+    columns = [plain(column) if _is_odd(column) else column for _, column in frame.items()]
+    return pd.concat(columns, axis=1).set_axis(frame.columns, axis=1)
+
+
+def _is_odd(column: pd.Series) -> bool:
+    if isinstance(column.dtype, np.dtype):
+        return column.dtype == np.dtype(object)
+    return not isinstance(column.dtype, pd.CategoricalDtype) and bool(column.isna().any())
 
 
 def _readable(endog: Any, exog: Any) -> tuple[Any, Any]:

@@ -26,7 +26,7 @@ from smmix.resampling.samples import members, resampling
 from smmix.results import MixtureResults, MixtureResultsWrapper
 from smmix.search.policy import ORDER_TEST
 from smmix.support.arguments import refuses_unknown
-from smmix.support.checks import check_flag, check_whole, generator, listed
+from smmix.support.checks import MOST_RUNS, check_flag, check_whole, generator, listed
 
 __all__ = ["em_test"]
 
@@ -105,8 +105,8 @@ def em_test(
     0.05
     """
     null = checked_null(results, "em_test")
-    check_whole("n_boot", n_boot)
-    check_whole("n_steps", n_steps)
+    check_whole("n_boot", n_boot, most=MOST_RUNS)
+    check_whole("n_steps", n_steps, most=MOST_RUNS)
     checked_fraction("alpha", alpha)
     check_flag("stop_early", stop_early)
     if threads is not None:

@@ -21,7 +21,7 @@ from smmix.results import FitRecord, MixtureResults, MixtureResultsWrapper
 from smmix.search.control import SearchControl
 from smmix.search.policy import ORDER_TEST
 from smmix.support.arguments import refuses_unknown
-from smmix.support.checks import check_flag, check_whole, generator
+from smmix.support.checks import MOST_RUNS, check_flag, check_whole, generator
 
 __all__ = ["bootstrap_lrt", "sequential_lrt"]
 
@@ -107,8 +107,8 @@ def bootstrap_lrt(
     0.05
     """
     null = checked_null(results, "bootstrap_lrt")
-    check_whole("n_boot", n_boot)
-    check_whole("n_starts", n_starts)
+    check_whole("n_boot", n_boot, most=MOST_RUNS)
+    check_whole("n_starts", n_starts, most=MOST_RUNS)
     checked_fraction("alpha", alpha)
     check_flag("stop_early", stop_early)
     if threads is not None:

@@ -22,7 +22,7 @@ from smmix.search.modes import Modes
 from smmix.search.policy import FIT
 from smmix.search.search import find_modes
 from smmix.support.arguments import refuses_unknown
-from smmix.support.checks import check_whole, generator
+from smmix.support.checks import MOST_RUNS, check_whole, generator
 from smmix.support.progress import progress_bar
 
 __all__ = ["ConfidenceSetK", "confidence_set_k"]
@@ -152,8 +152,8 @@ def confidence_set_k(
     _check_model(model)
     check_whole("max_k", max_k)
     checked_fraction("alpha", alpha)
-    check_whole("n_splits", n_splits)
-    check_whole("n_starts", n_starts)
+    check_whole("n_splits", n_splits, most=MOST_RUNS)
+    check_whole("n_starts", n_starts, most=MOST_RUNS)
     if threads is not None:
         check_whole("threads", threads)
     halves = _Halves(model, max_k, SearchControl(replace(FIT, n_starts=n_starts)), generator(rng))

@@ -12,7 +12,8 @@ from scipy.optimize import isotonic_regression
 from smmix.core.family_list import members
 from smmix.mixture.evaluate import posterior_at
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
-from smmix.mixture.prediction import Law, seen
+from smmix.mixture.prediction import Law
+from smmix.mixture.response import seen
 from smmix.mixture.rows import own_rows
 from smmix.plots.partial import Effect, effects, is_positive
 from smmix.plots.style import GREY, certainty, faded, look, open_panels, sample_rows

@@ -16,7 +16,8 @@ from smmix.errors import SmmixError
 from smmix.formula import NewRows
 from smmix.inference.surface import component_surface
 from smmix.mixture.fitted import Fitted
-from smmix.mixture.prediction import Law, seen
+from smmix.mixture.prediction import Law
+from smmix.mixture.response import seen
 from smmix.mixture.rows import Rows
 
 __all__ = ["Effect", "MeanDesign", "effects", "is_positive", "shares"]

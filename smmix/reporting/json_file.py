@@ -21,12 +21,14 @@ from smmix.inference.criteria import Criteria
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.reporting.saved import SavedFit
 from smmix.reporting.summary import summarize
-from smmix.support.checks import reason, write_text
+from smmix.support.checks import reason, shown, write_text
 
 __all__ = ["read_json", "to_json"]
 
 FORMAT = "smmix-fit"
 VERSION = 1
+#: Characters of a path that messages write out.
+LONGEST_NAME = 255
 
 
 def to_json(results: Fit, path: str | Path | None = None) -> str | None:
@@ -132,7 +134,9 @@ def _text(path_or_text: str | Path) -> tuple[str, str]:
         raise SmmixError(
             f"read_json needs a path or the text itself, not {type(path_or_text).__name__}."
         )
-    name = repr(str(path_or_text))
+    name = str(path_or_text)
+    # Longer than a file's name can be: a text that has lost its beginning.
+    name = repr(name) if len(name) <= LONGEST_NAME else shown(name)
     try:
         return f"The file {name}", Path(path_or_text).read_text(encoding="utf-8")
     except OSError as error:

@@ -70,7 +70,7 @@ def _model_note(model: Specification) -> str:
         parts.append(f"equal in all components: {', '.join(_common_terms(model))}")
     parts += _kind_parts(model)
     text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}."
+    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
 def _kind_parts(model: Specification) -> list[str]:

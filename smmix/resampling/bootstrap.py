@@ -18,7 +18,7 @@ from smmix.mixture.fitted import Fit, fitted_of
 from smmix.resampling.replicates import Outcome, Replicator, Stop, batch_size, run_batches
 from smmix.resampling.samples import Redraw, Resample, drawn_on_each_pass, resampling
 from smmix.support.callers import user_level
-from smmix.support.checks import check_alpha, check_whole, generator, shown
+from smmix.support.checks import MOST_RUNS, check_alpha, check_whole, generator, shown
 from smmix.support.progress import progress_bar
 
 __all__ = ["Replicates", "bootstrap", "counted_reasons", "needed"]
@@ -298,8 +298,8 @@ def bootstrap(
     >>> bool(abs(robust.bse / boot.bse - 1).max() < 1e-12)
     True
     """
-    check_whole("n_boot", n_boot, 2)
-    check_whole("n_starts", n_starts, 0)
+    check_whole("n_boot", n_boot, 2, MOST_RUNS)
+    check_whole("n_starts", n_starts, 0, MOST_RUNS)
     threads = (os.cpu_count() or 1) if threads is None else threads
     check_whole("threads", threads, 1)
     fitted = fitted_of(results)

@@ -20,7 +20,8 @@ from smmix.inference.table import parameter_table
 from smmix.mixture import effects
 from smmix.mixture.fitted import FitRecord, Fitted
 from smmix.mixture.observed import Observed
-from smmix.mixture.prediction import component_means, labels_of, predict_rows, seen
+from smmix.mixture.prediction import component_means, labels_of, predict_rows
+from smmix.mixture.response import seen
 from smmix.mixture.rows import own_rows
 from smmix.mixture.specification import Specification
 from smmix.reporting.components import ComponentView, component_views

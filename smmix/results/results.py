@@ -247,7 +247,7 @@ class MixtureResults(MixtureUncertainty):
         if exog is None and which == "label" and endog is None:
             return self.labels
         if exog is None:
-            rows = with_response(own_rows(self.model.observed), endog)
+            rows = with_response(self.model.specification, own_rows(self.model.observed), endog)
         else:
             rows = new_rows(
                 self.model.specification,

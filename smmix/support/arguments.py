@@ -7,7 +7,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from smmix.errors import ArgumentError
+from smmix.errors import ArgumentError, SmmixError
+from smmix.support.checks import reason
 from smmix.support.frames import similar_names
 
 __all__ = ["refuses_unknown", "unknown"]
@@ -84,7 +85,12 @@ def refuses_unknown(function: Callable[P, R]) -> Callable[P, R]:
             signature.bind(*args, **kwargs)
         except TypeError as error:
             raise ArgumentError(f"{called}(): {error}; it takes {', '.join(names)}.") from None
-        return function(*args, **kwargs)
+        try:
+            return function(*args, **kwargs)
+        except MemoryError as error:
+            raise SmmixError(
+                f"{called}() needs more memory than there is ({reason(error)})."
+            ) from error
 
     return checked
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence, Sized
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,15 @@ import numpy as np
 from smmix.errors import SmmixError
 
 __all__ = [
-    "check_alpha", "check_choice", "check_flag", "check_whole", "generator", "listed", "reason",
-    "shown", "write_text",
+    "MOST_RUNS", "check_alpha", "check_choice", "check_flag", "check_whole", "generator", "listed",
+    "reason", "shown", "write_text",
 ]  # fmt: skip
 
 #: What is longer is described in messages rather than written out.
 LONGEST_SHOWN = 80
+#: Rows, and runs over them, that a call may ask for.
+MOST_ROWS = 10**9
+MOST_RUNS = 10**6
 
 
 def shown(value: Any) -> str:
@@ -52,6 +56,7 @@ def reason(error: Exception) -> str:
     "'x.'"
     """
     text = " ".join(str(error).split()) or type(error).__name__
+    text = re.sub(r" at 0x[0-9a-f]+", "", text)
     return f"{text[:LONGEST_SHOWN]} .." if len(text) > 1.2 * LONGEST_SHOWN else text.rstrip(".")
 
 
@@ -103,10 +108,12 @@ def listed(name: str, value: Any, what: str) -> list[Any]:
     return list(value)
 
 
-def check_whole(name: str, value: Any, least: int = 1) -> int:
-    """A whole number of at least ``least``, refused when it is none."""
+def check_whole(name: str, value: Any, least: int = 1, most: int = MOST_ROWS) -> int:
+    """A whole number from ``least`` to ``most``, refused when it is none."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise SmmixError(f"{name} must be a whole number of at least {least}, not {shown(value)}.")
+    if value > most:
+        raise SmmixError(f"{name} must be at most {most:,}, not {shown(value)}.")
     return int(value)
 
 

@@ -271,12 +271,6 @@ def test_malformed_csv_names_file_and_place(tmp_path, capsys, content):
         assert part in message
 
 
-def test_bytes_that_are_not_utf8_are_refused(tmp_path, capsys):
-    path = tmp_path / "latin.csv"
-    path.write_bytes("town,y\nKöln,1\n".encode("latin-1"))
-    assert "not UTF-8 text (byte 0xf6)" in refusal(capsys, "fit", "y ~ town", str(path))
-
-
 def test_a_column_marked_as_factor_may_mix_numbers_and_text(tmp_path, capsys):
     path = tmp_path / "codes.csv"
     rng = np.random.default_rng(0)

@@ -56,6 +56,7 @@ STYLES = {
     "american": (written(american, ","), "read with ',' for thousands"),
     "utf-16": (written(str, "\t", "utf-16"), "UTF-16, tabs between fields"),
     "spreadsheet": (b"sep=;\r\n" + written(european, ";"), "';' between fields"),
+    "windows": (written(european, ";", "cp1252"), "western Europe (cp1252), ';' between fields"),
     "mark": (b"\xef\xbb\xbf" + written(european, ";"), "';' between fields"),
     "bars": (written(str, "|"), "read with '|' between fields"),
     "plain": (written(str, ","), ""),
@@ -74,21 +75,24 @@ def test_a_table_is_the_same_in_every_style(style, tmp_path):
     assert bool(note) == bool(found)
 
 
-def test_a_european_file_is_fitted_by_one_command(tmp_path, capsys):
-    messy = FRAME.assign(note="a; b", empty="").assign(y=FRAME["y"].mask(FRAME["size"] == 33))
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252"])
+def test_a_european_file_is_fitted_by_one_command(encoding, tmp_path, capsys):
+    messy = FRAME.assign(note="a; b – €", empty="").assign(y=FRAME["y"].mask(FRAME["size"] == 33))
+    messy = messy.rename(columns={"size": "Größe"})
     lines = messy.to_csv(sep=";", decimal=",", index=False, na_rep=" ").splitlines()
     path = tmp_path / "umfrage.csv"
-    path.write_text("\r\n".join(line + ";" for line in lines), encoding="utf-8-sig")
-    call = ["fit", "y ~ size + town", str(path), "-k", "1", "--json"]
-    assert main([*call, "--test", "size[0] = 0"]) == 0
+    path.write_text("\r\n".join(line + ";" for line in lines), encoding=encoding)
+    call = ["fit", "y ~ Größe + town", str(path), "-k", "1", "--json"]
+    assert main([*call, "--test", "Größe[0] = 0"]) == 0
     out, err = capsys.readouterr()
     assert "note: " in err
-    assert "read with ';' between fields, ',' for decimals." in err
+    assert "';' between fields, ',' for decimals." in err
+    assert ("cp1252" in err) == (encoding == "cp1252")
     found = json.loads(out)
     kept = messy.dropna(subset=["y"])
-    fit = smmix.from_formula("y ~ size + town", kept, k=1).fit()
+    fit = smmix.from_formula("y ~ Größe + town", kept, k=1).fit()
     assert found["params"] == pytest.approx(fit.params.to_dict(), rel=1e-10)
-    test = fit.wald_test("size[0] = 0")
+    test = fit.wald_test("Größe[0] = 0")
     assert found["tests"][0]["statistic"] == pytest.approx(float(np.squeeze(test.statistic)))
     assert found["tests"][0]["pvalue"] == pytest.approx(float(test.pvalue))
 
@@ -139,13 +143,39 @@ def test_options_decide_what_is_in_doubt(tmp_path, capsys):
 
 def test_missing_values_and_encodings_are_told_by_options(tmp_path):
     path = tmp_path / "data.csv"
-    path.write_bytes("Größe;y\n1,5;-9\n2,5;?\n3,5;4\n".encode("cp1252"))
-    with pytest.raises(SmmixError, match=r"not UTF-8 text \(byte 0xf6\); .*--encoding"):
-        read_table(str(path))
-    said = Dialect.of_options(None, None, None, "-9,?", "cp1252")
-    frame, _ = read_table(str(path), said)
+    path.write_bytes("Größe;y\n1,5;-9\n2,5;?\n3,5;4\n".encode("cp1250"))
+    said = Dialect.of_options(None, None, None, "-9,?", "cp1250")
+    frame, note = read_table(str(path), said)
     assert frame["Größe"].tolist() == [1.5, 2.5, 3.5]
     assert frame["y"].isna().tolist() == [True, True, False]
+    assert "cp125" not in note
+
+
+DOUBTFUL = {
+    "cyrillic": "Цена;y\n1;2\n".encode("cp1251"),
+    "greek": "Τιμή;Βάρος\n1;2\n".encode("cp1253"),
+    "chinese": "价格;y\n1;2\n".encode("gbk"),
+    "no mark": "Größe;y\n1;2\n".encode("utf-16-le"),
+    "half a character": "\ufeffx;y\n1;2\n".encode("utf-16-le")[:-1],
+    "no text": bytes(range(256)),
+    "a picture": b"\x89PNG\r\n\x1a\n\x00\x00",
+}
+
+
+@pytest.mark.parametrize("content", DOUBTFUL)
+def test_an_encoding_in_doubt_is_asked_for(content, tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_bytes(DOUBTFUL[content])
+    with pytest.raises(SmmixError, match=r"not (UTF-8|utf-16) text \(byte 0x..\); .*--encoding"):
+        read_table(str(path))
+
+
+def test_a_byte_far_behind_decides_the_encoding_of_all(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_bytes(b"x,town\n" + b"1,Bonn\n" * 50_000 + "2,Köln\n".encode("cp1252"))
+    frame, note = read_table(str(path))
+    assert frame["town"].iloc[-1] == "Köln"
+    assert "cp1252" in note
 
 
 def test_spaces_may_stand_between_fields(tmp_path):
@@ -160,6 +190,10 @@ WRONG = {
     ("--decimal", "x"): "--decimal: 'x' is no single sign",
     ("--decimal", ",", "--thousands", ","): "are both ','",
     ("--encoding", "klingon"): "'klingon' is unknown",
+    ("--encoding", "hex"): "'hex' is unknown",
+    ("--encoding", "\0"): "is unknown",
+    ("--encoding", "utf-16"): "not utf-16 text",
+    ("--encoding", "punycode"): "not punycode text",
     ("--dataset", "engel", "--sep", ";"): "are for CSV files",
 }
 

@@ -658,6 +658,7 @@ def test_which_families_are_equivariant_in_the_response():
         (lambda: StudentT(df=-1), "df is -1; give a positive finite number, or None"),
         (lambda: StudentT(df=np.inf), "df is inf"),
         (lambda: StudentT(df="many"), "df is 'many'"),
+        (lambda: StudentT(df=1e30), r"df is 1e\+30; that is Gaussian\(\)"),
         (lambda: CensoredGaussian(upper="ten"), "The limit upper is 'ten'; give a finite number"),
         (CensoredGaussian, "needs a limit; give lower, upper or both"),
         (lambda: CensoredGaussian(lower=np.nan), "The limit lower is nan"),

@@ -135,6 +135,15 @@ class TestValuesPerRow:
             refused(f"{argument} is {word} in row 5", "y ~ x1", frame, **{argument: weights})
         refused(f"All {argument} are zero", "y ~ x1", frame, **{argument: np.zeros(40)})
         refused(f"{argument} is not numeric: row 0 holds", "y ~ x1", frame, **{argument: "g"})
+        for value in (1e300, 1e-320):
+            weights = np.full(40, value)
+            refused(f"{argument} run from .* rescale them", "y ~ x1", frame, **{argument: weights})
+        refused(f"{argument}=slice.* is not a column", "y ~ x1", frame, **{argument: slice(5)})
+
+    def test_weights_that_count_more_rows_than_doubles_do(self, frame):
+        weights = np.full(40, 1e15)
+        refused("add up to 4.0e\\+16 rows", "y ~ x1", frame, freq_weights=weights)
+        assert build_design("y ~ x1", frame, prob_weights=weights).n_used == 40
 
     def test_weights_that_exclude_each_other(self, frame):
         even = (np.arange(40) % 2).astype(float)

@@ -14,6 +14,7 @@ from helpers_model import engel, engel_fit, refusal
 import smmix
 from smmix import families, from_formula
 from smmix.errors import ArgumentError, SmmixError
+from smmix.support.arguments import refuses_unknown
 
 X = sm.add_constant(engel()["income"])
 NO_VALUES = [pd.NA, pd.NaT, np.nan, {}, np.array([1, 2]), object(), ""]
@@ -232,3 +233,11 @@ def test_more_components_than_rows_are_refused_before_memory_is_asked_for(option
 def test_a_file_that_cannot_be_written_is_named(path):
     refusal(lambda: engel_fit().to_json(path))
     refusal(lambda: engel_fit().report(path))
+
+
+def test_a_want_of_memory_is_told_in_a_sentence():
+    @refuses_unknown
+    def greedy():
+        np.empty(2**46)
+
+    assert refusal(greedy).startswith("greedy() needs more memory than there is (Unable to")

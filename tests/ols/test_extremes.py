@@ -99,6 +99,12 @@ REFUSED = {
     "x large": (lambda: fit(Y, X * [1, 1e200]), "column 'x1' is too large .* divide"),
     "x small": (lambda: fit(Y, X * [1, 1e-300]), "column 'x1' is too small .* multiply"),
     "x subnormal": (lambda: fit(Y, X * [1, 1e-320]), "coefficient of column 1 of X is beyond"),
+    "robust": (
+        lambda: NormalEquationOLS(Y, X, weights=np.full(N, 1e300)).fit(
+            cov_type="cluster", cov_kwds={"groups": np.arange(N) // 2}
+        ),
+        "cov_type='cluster', .*: overflow encountered",
+    ),
     "both": (lambda: fit(Y * 1e100, X * [1, 1e-100]), "column 'x1' is too small"),
 }
 

@@ -102,6 +102,22 @@ def test_columns_of_another_byte_order_fit_in_formulas(dtype):
         np.testing.assert_allclose(found.predict(strange), wanted.predict(frame), rtol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [object, "Float64"])
+def test_missing_numbers_of_every_kind_are_missing_in_formulas(dtype):
+    gaps = FRAME.assign(y=Y, x=FRAME["x"].mask(FRAME.index < 2))
+    wanted = sm.OLS.from_formula("y ~ x + C(h)", gaps).fit()
+    strange = gaps.assign(x=gaps["x"].astype(dtype).where(FRAME.index >= 2, pd.NA))
+    found = NormalEquationOLS.from_formula("y ~ x + C(h)", strange).fit()
+    assert found.nobs == N - 2
+    np.testing.assert_allclose(found.params, wanted.params, rtol=1e-9)
+
+
+@pytest.mark.parametrize("missing", ["none", "drop"])
+def test_weights_of_another_length_are_refused(missing):
+    with pytest.raises(SmmixError, match=f"weights has 3 values for {N} rows"):
+        NormalEquationOLS(Y, FRAME, weights=range(3), missing=missing)
+
+
 def shift(x):
     return x + 1.0
 

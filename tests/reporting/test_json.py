@@ -354,6 +354,11 @@ class TestDamage:
         with pytest.raises(smmix.SmmixError, match="not JSON"):
             read_json(text[: int(share * len(text))])
 
+    def test_without_its_beginning(self, text):
+        with pytest.raises(smmix.SmmixError, match="cannot be read") as caught:
+            read_json(text[1:])
+        assert len(str(caught.value)) < 300
+
     def test_edited_number(self, text):
         at = text.index('"params"')
         digit = next(i for i in range(at, len(text)) if text[i] in "12345678")

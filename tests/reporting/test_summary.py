@@ -214,6 +214,11 @@ class TestNotes:
     def test_formulas(self, fit):
         assert f"Formula: {FORMULA}; mixing: ~ z; variance: free." in notes_of(fit)
 
+    def test_arrays_of_a_family_without_anything_to_tell(self):
+        exog = np.column_stack([np.ones(len(DATA)), DATA["x1"]])
+        results = smmix.MixtureGLM(DATA["y"], exog, k=1, family="laplace").fit()
+        assert notes_of(results).startswith("[1] Covariance: ")
+
     @pytest.mark.parametrize(
         ("common", "named"),
         [

@@ -500,6 +500,7 @@ def test_results_survive_pickling():
     [
         ({"n_boot": 1}, "n_boot must be a whole number of at least 2, not 1"),
         ({"n_boot": 9.5}, r"n_boot must be a whole number of at least 2, not 9\.5"),
+        ({"n_boot": 10**12}, "n_boot must be at most 1,000,000, not 10"),
         ({"threads": 0}, "threads must be a whole number of at least 1, not 0"),
         ({"n_starts": -1}, "n_starts must be a whole number of at least 0, not -1"),
         ({"kind": "residual"}, "kind must be 'parametric', 'rows' or 'groups', not 'residual'"),

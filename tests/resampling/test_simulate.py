@@ -100,7 +100,9 @@ BAD = {
     "k - 1 = 2": {"coef": COEF, "mixing": [[0.0, 1.0]]},
     "11 groups of 10 rows": {"n": 10, "n_groups": 11},
     "n must be a whole number": {"n": 0},
+    "n must be at most 1,000,000,000, not 10": {"n": 10**30},
     "rng='x' cannot seed": {"rng": "x"},
+    "SeedSequence expects [^@]* not <object object>": {"rng": object()},
 }
 
 
@@ -184,6 +186,8 @@ def test_models_of_arrays_are_simulated(engel):
 def test_requests_that_make_no_sense_are_refused(engel_fit):
     with pytest.raises(SmmixError, match="nobs must be a whole number"):
         simulate(engel_fit, nobs=2.5)
+    with pytest.raises(SmmixError, match="nobs must be at most"):
+        simulate(engel_fit, nobs=10**12)
     with pytest.raises(SmmixError, match="go with the rows of exog"):
         simulate(engel_fit, offset=1.0)
     sim = simulate_mixture(n=60, coef=[[0, 1]], n_groups=20)

@@ -35,7 +35,7 @@ def _fit(call: Any) -> str:
     results = fits.fitted(*call)
     if isinstance(results, Refused):
         return "refused"
-    fits.check_fit(results)
+    fits.check_fit(results, call[0][2])
     return "answered"
 
 
