@@ -42,6 +42,8 @@ class MixtureSpec:
     least_rows : float
         Rows below which a component is no estimate, whatever its coefficients need: those of as
         many groups as it has random effects and one besides.
+    rounding : float
+        Standard deviation of the errors that rounding the response has made.
     """
 
     family: Family
@@ -52,6 +54,7 @@ class MixtureSpec:
     shared: frozenset[str] = frozenset()
     start: np.ndarray | None = None
     least_rows: float = 0.0
+    rounding: float = 0.0
     gram: np.ndarray | None = None
 
     @cached_property

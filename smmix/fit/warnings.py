@@ -16,7 +16,8 @@ __all__ = ["warn_of"]
 def warn_of(fitted: Fitted) -> None:
     """The warnings that a fit may deserve, pointing at the caller of fit()."""
     mode, modes = fitted.mode, fitted.modes.modes
-    lost, hits = sum(m.hits for m in modes if m.degenerate), sum(m.hits for m in modes)
+    hits = sum(m.hits for m in modes)
+    lost = sum(m.hits for m in modes if m.degenerate and not m.chance)
     advice = "Use fewer components or variance='equal'."
     told = ""
     if mode.degenerate:

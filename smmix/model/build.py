@@ -50,9 +50,7 @@ def build_parts(
             "out."
         )
     if is_large(data):
-        return Parts(
-            *build_large(whole, parts, data, k, kind, environment(eval_env, 2), options, given)
-        )
+        return Parts(*build_large(whole, parts, data, k, kind, env, options, given))
     read = read_response(whole, as_frame(data), kind.family)
     if read.trials is not None:
         if options.get("trials") is not None:

@@ -26,6 +26,8 @@ from smmix.core.source import Source
 from smmix.search.em import Objective
 from smmix.search.single import with_start
 
+#: First rows that show to what the response was rounded.
+ROUNDED_ROWS = 2000
 #: Smallest eigenvalue of the column-scaled Gram matrix that Newton's step is trusted with.
 SMALLEST_EIGENVALUE = 1e-8
 
@@ -93,6 +95,18 @@ def pooled_fit(source: Source, n_refinements: int = 2) -> PooledFit:
     stats = source.reduce(lambda b: pooled_statistics(b, coef))
     scale = column_scale(stats.weight, stats.sums, np.diag(stats.xwx))
     return PooledFit(coef, float(np.sqrt(stats.rwr / stats.weight)), stats.xwx, scale)
+
+
+def rounding(source: Source) -> float:
+    """Standard deviation of the errors that rounding has made of the response; zero where few tie.
+
+    Errors of a number rounded to multiples of d are spread evenly over d.
+    """
+    block = next(iter(source.blocks()))
+    values = np.unique(block.y[:ROUNDED_ROWS])
+    if not 1 < values.size <= min(block.y.size, ROUNDED_ROWS) / 2:
+        return 0.0
+    return float(np.diff(values).min() / np.sqrt(12.0))
 
 
 def column_scale(count: np.ndarray, sums: np.ndarray, squares: np.ndarray) -> np.ndarray:
@@ -343,5 +357,7 @@ def working_setting(spec: MixtureSpec, source: Source, pooled: PooledFit | None 
     stages = spec.family.stages
     curved = replace(spec, family=stages[-1]) if stages else spec
     started = with_start(coordinates.spec(curved), working)
+    if spec.family.location_scale:
+        started = replace(started, rounding=rounding(source) / coordinates.scale)
     objective = Objective(started, working, x_scale, z_scale)
     return Setting(coordinates, objective, float(sums.rows))

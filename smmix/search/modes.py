@@ -23,6 +23,8 @@ COMPARED_UNITS = 20000
 NOTHING = rule.Clause()
 #: Share of a component's squared spread that is the penalty's, beyond which nothing else holds it.
 HELD = 0.5
+#: Rows of a component that has none.
+EMPTY = 0.1
 
 
 @dataclass
@@ -126,19 +128,23 @@ def judged(spec: MixtureSpec, params: MixtureParams, sizes: np.ndarray) -> rule.
     """What the rule on sharp components says of parameter sets, by their sizes in rows (S, K)."""
     width = spread(spec.family, params.nuisance)
     p, least = spec.layout.p, spec.least_rows
-    return rule.judged(width, sizes, p, spec.reference, spec.bounded, least)
+    return rule.judged(width, sizes, p, spec.reference, spec.bounded, least, spec.rounding)
 
 
 def is_degenerate(
     spec: MixtureSpec, params: MixtureParams, sizes: np.ndarray, penalty: float
 ) -> np.ndarray:
-    """Which parameter sets (S,) have a component that makes the likelihood grow without limit.
+    """Which parameter sets (S,) a search is not to rest on.
 
-    Those count that only the penalty keeps from it: of the m sigma^2 of a component of m rows, its
-    weighted sum of squares, 2 a s^2 stems from a penalty of strength a.
+    Those that have a component that makes the likelihood grow without limit, or that only the
+    penalty keeps from it: of the m sigma^2 of a component of m rows, its weighted sum of squares,
+    2 a s^2 stems from a penalty of strength a. And, where there is a limit, those that leave a
+    component without rows: there may be a better use for it.
     """
     found = judged(spec, params, sizes).degenerate
-    if not spec.bounded:
+    if spec.bounded:
+        found = found | (sizes < EMPTY)
+    else:
         relative = spread(spec.family, params.nuisance) / spec.reference
         found = found | (2.0 * penalty > HELD * sizes * relative**2)
     return np.asarray(found.any(axis=1))

@@ -77,6 +77,7 @@ def judged(
     reference: Any = 1.0,
     bounded: bool = False,
     least: float = 0.0,
+    rounding: float = 0.0,
 ) -> Judged:
     """Judge components by their spreads and sizes: a price for sharpness that chance can make.
 
@@ -95,6 +96,8 @@ def judged(
         nor is a single component.
     least : float
         Rows that a component needs for its random effects.
+    rounding : float
+        Spread of the errors that rounding the response has made.
 
     Returns
     -------
@@ -117,7 +120,9 @@ def judged(
     What sharpness alone adds to the log-likelihood is G_c = m_c log(r_c / s_c) - n_c H(m_c / n_c),
     where n_c are the rows of c and of the wider components, H is the entropy of a share and 1 / r_c
     the mean of 1 / s_j over the rows of the wider components: at m_c rows the density rises from
-    1 / r_c, at most, to 1 / s_c, once it is told which m_c of the n_c they are. The log of the
+    1 / r_c, at most, to 1 / s_c, once it is told which m_c of the n_c they are. Rows that agree
+    beyond what the response was rounded to show nothing by it: no s_j here is less than the
+    ``rounding``. The log of the
     number of such components that chance is expected to make of the rows of wider ones is no more
     than [2]_
 
@@ -152,12 +157,13 @@ def judged(
     n = sizes.sum(axis=1, keepdims=True)
     wider = spread[:, None, :] > spread[:, :, None]
     rest = np.where(wider, sizes[:, None, :], 0.0)
-    density = (rest / spread[:, None, :]).sum(axis=2)
+    blunt = np.maximum(spread, rounding)
+    density = (rest / blunt[:, None, :]).sum(axis=2)
     rest = rest.sum(axis=2)
     # An empty component costs nothing, and beside it nothing is sharp.
     with np.errstate(divide="ignore", invalid="ignore"):
         price = 0.5 * (p + 1) * np.log(sizes / n * (reference / spread) ** 2)
-        gain = sizes * np.log(rest / (density * spread)) - _which(sizes, rest)
+        gain = sizes * np.log(rest / (density * blunt)) - _which(sizes, rest)
         beyond_chance = 0.5 * (p + 2) * np.log(n) + price - gain < np.log(CHANCE)
     price = np.where((price > 0.0) & ~(beyond_chance & (rest > 0.0)), price, 0.0)
     return Judged(

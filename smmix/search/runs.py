@@ -57,7 +57,7 @@ class Runs:
         """Chance that one more start would end in a sound run not among these (Good, Turing)."""
         assert self.degenerate is not None, "distinct runs know it"
         hits = self.hits[~self.degenerate]
-        return float((hits == 1).sum() / max(hits.sum(), 1))
+        return float((hits == 1).sum() / hits.sum()) if hits.size else 1.0
 
     def best_share(self) -> float:
         """Share of the starts that have met in the best sound run."""

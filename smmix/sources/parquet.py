@@ -246,8 +246,7 @@ def reading(path: str) -> Iterator[None]:
     except (_pyarrow().ArrowException, OSError, ValueError) as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         raise SmmixError(
-            f"The Parquet file {shown(path)} cannot be read; it is damaged, cut short or no "
-            "Parquet "
+            f"The Parquet file '{path}' cannot be read; it is damaged, cut short or no Parquet "
             f"file ({first})."
         ) from error
 

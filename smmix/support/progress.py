@@ -50,7 +50,7 @@ class _Bar:
         if stage != self.stage:
             self.stage = stage
             self.bar.reset(total)
-            self.bar.set_description(stage, refresh=False)
+            self.bar.set_description(stage)
         self.bar.total = total
         if not math.isnan(best):
             self.bar.set_postfix_str(f"log-likelihood {best:.6g}", refresh=False)

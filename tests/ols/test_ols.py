@@ -364,7 +364,7 @@ def test_bad_input_is_named(arguments, message):
 
 
 def test_an_unknown_method_is_named():
-    with pytest.raises(SmmixError, match="method is 'inverse'"):
+    with pytest.raises(SmmixError, match="not 'inverse'"):
         solve_normal_equations(GOOD_X, GOOD_Y, method="inverse")
 
 

@@ -149,10 +149,10 @@ def test_fits_of_a_batch_are_those_of_the_models_by_themselves(one, two, k):
     """Fits to drawn data reach the mode that most starts of the full search reach, or a higher."""
     null = (one if k == 1 else two)._results
     search = BatchSearch(null, ORDER_TEST)
-    generators = np.random.default_rng(1).spawn(6)
+    generators = np.random.default_rng(1).spawn(4)
     source = resampling(null, "parametric")(generators)
     pairs = search.pair_fits(source, generators)
-    for b in range(6):
+    for b in range(4):
         rows = member_rows(source, b)
         small = smmix.MixtureOLS(rows.y, rows.x, k=k).fit()
         large = smmix.MixtureOLS(rows.y, rows.x, k=k + 1).fit()

@@ -104,11 +104,11 @@ def test_slabs_and_partitions_do_not_matter(folder):
     ],
 )
 def test_errors_are_those_of_the_bootstrap_in_memory(folder, formula, options):
-    large = fitted(folder, formula, **options).bootstrap(200, "rows")
-    small = smmix.from_formula(formula, table(), **options).fit().bootstrap(200, "rows", rng=1)
+    large = fitted(folder, formula, **options).bootstrap(100, "rows")
+    small = smmix.from_formula(formula, table(), **options).fit().bootstrap(100, "rows", rng=1)
     assert large.kind == small.kind
     assert large.n_failed == 0
-    np.testing.assert_allclose(np.log(large.bse / small.bse), 0.0, atol=4.5 / np.sqrt(200))
+    np.testing.assert_allclose(np.log(large.bse / small.bse), 0.0, atol=4.5 / np.sqrt(100))
 
 
 def test_bootstrap_errors_enter_the_summary(folder):

@@ -133,4 +133,4 @@ def test_means_that_a_link_cannot_have_are_refused():
         smmix.simulate_mixture(50, [[90.0, 1.0]], family="poisson")
     falling = {"below.b": 1.0, "below.c": -1.0}
     with pytest.raises(SmmixError, match="no distribution"):
-        smmix.simulate_mixture(50, [[1.0]], family=Ordered(levels="abc"), nuisance=falling)
+        smmix.simulate_mixture(50, [[1.0]], family=Ordered(levels=list("abc")), nuisance=falling)

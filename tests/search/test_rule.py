@@ -8,6 +8,8 @@ import pytest
 from helpers_reference import load_frame
 
 import smmix
+from smmix.core.memory import MemorySource
+from smmix.search.coordinates import rounding
 from smmix.search.rule import judged
 
 
@@ -47,6 +49,25 @@ def test_what_chance_does_not_make_costs_nothing():
         found = judged(np.array([[1.0, ratio]]), np.array([[n - m, m]]), p=2).price[0, 1]
         assert found == pytest.approx(price if chance > math.log(0.05) else 0.0)
     assert expected(20.0)[1] > math.log(0.05) > expected(120.0)[1]
+
+
+def test_rows_that_agree_beyond_their_rounding_show_nothing_by_it():
+    # Eight of 51 whole numbers on one line: sharp by their rounding, as the aphids' are.
+    sharp, sizes = np.array([[1.0, 0.002]]), np.array([[43.0, 8.0]])
+    assert judged(sharp, sizes, p=2).price[0, 1] == 0.0
+    price = 1.5 * math.log(8.0 / 51.0 / 0.002**2)
+    assert judged(sharp, sizes, p=2, rounding=0.05).price[0, 1] == pytest.approx(price)
+
+
+@pytest.mark.parametrize("step", [1.0, 0.1, 1e-7])
+def test_rounding_is_read_off_a_response_that_ties(step):
+    rng = np.random.default_rng(0)
+    raw = 40.0 * rng.random(500)
+    for y, expected in ((np.round(raw), 1.0), (raw, 0.0)):
+        found = rounding(MemorySource(step * y, np.ones((500, 1))))
+        assert found == pytest.approx(step * expected / math.sqrt(12.0), rel=1e-6)
+    errors = raw - np.round(raw)
+    assert errors.std() == pytest.approx(1.0 / math.sqrt(12.0), rel=0.05)
 
 
 def test_units_do_not_count_nor_the_order_of_components():

@@ -386,9 +386,9 @@ def test_known_components_are_kept(npreg):
 def test_no_fit_is_below_the_plain_fit_with_the_same_seed():
     # Lines through 28 countries: most starts end in a mode that is not the highest.
     data = load_frame("CO2data.csv")
-    for rng in range(3):
-        found = select_k("CO2 ~ GNP", data, k=range(1, 5), rng=rng, n_starts=3).table["llf"]
-        for k in (2, 3, 4):
+    for rng in range(2):
+        found = select_k("CO2 ~ GNP", data, k=range(1, 4), rng=rng, n_starts=3).table["llf"]
+        for k in (2, 3):
             model = smmix.from_formula("CO2 ~ GNP", data, k=k)
             assert found[k] >= model.fit(rng=rng, n_starts=3).llf - 1e-8
 
@@ -396,9 +396,9 @@ def test_no_fit_is_below_the_plain_fit_with_the_same_seed():
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::smmix.errors.DegenerateComponentWarning")
 def test_the_chosen_fit_of_many_rows_is_not_below_the_plain_fit():
-    coef = [[0, 1], [2, -1], [4, 2], [6, 0], [8, 1]]
-    frame = simulate_mixture(4000, coef=coef, weights=[0.2] * 5, rng=3).frame
-    found = select_k("y ~ x1", frame, k=range(1, 7), criterion="aic", rng=1, n_starts=10)
+    coef = [[0, 1], [2, -1], [4, 2], [6, 0]]
+    frame = simulate_mixture(2500, coef=coef, weights=[0.25] * 4, rng=3).frame
+    found = select_k("y ~ x1", frame, k=range(1, 6), criterion="aic", rng=1, n_starts=10)
     assert found.best_k > 3
     plain = smmix.from_formula("y ~ x1", frame, k=found.best_k).fit(rng=1, n_starts=10)
     assert found.best.llf >= plain.llf - 1e-6
