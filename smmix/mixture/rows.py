@@ -266,13 +266,20 @@ def _matrix(values: Any, names: list[str], what: str) -> np.ndarray:
 
 def _response(model: Specification, endog: Any, index: pd.Index) -> np.ndarray:
     """A response that comes beside the rows, in the numbers that the family computes with."""
-    values = [endog] * len(index) if is_single(endog) else endog
-    column = per_row({"endog": values}, index)[0]["endog"]
-    return _vector(coded(column.rename("endog"), model.family), index, "endog")
+    column = _per_row(endog, index, "endog").rename("endog")
+    return _finite(coded(column, model.family), index, "endog")
 
 
 def _vector(values: Any, index: pd.Index, what: str) -> np.ndarray:
-    column = per_row({what: [values] * len(index) if is_single(values) else values}, index)[0][what]
+    return _finite(_per_row(values, index, what), index, what)
+
+
+def _per_row(values: Any, index: pd.Index, what: str) -> pd.Series:
+    """One value for each row, by label or position; a single one is that of all rows."""
+    return per_row({what: [values] * len(index) if is_single(values) else values}, index)[0][what]
+
+
+def _finite(column: pd.Series, index: pd.Index, what: str) -> np.ndarray:
     array = numbers(column, what, index, booleans=what == "offset")
     if np.isinf(array).any():
         raise SmmixError(
