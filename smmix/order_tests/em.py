@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,12 @@ from smmix.order_tests.batches import BatchSearch, NullFits
 from smmix.order_tests.checks import checked_fraction, checked_null
 from smmix.order_tests.monte_carlo import MonteCarloTest, null_statistics
 from smmix.resampling.replicates import BatchObjective
-from smmix.resampling.samples import members, resampling
+from smmix.resampling.samples import Resample, members, resampling
 from smmix.results import MixtureResults, MixtureResultsWrapper
 from smmix.search.policy import ORDER_TEST
 from smmix.support.arguments import refuses_unknown
 from smmix.support.checks import MOST_RUNS, check_flag, check_whole, generator, listed
+from smmix.support.processes import processes_for
 
 __all__ = ["em_test"]
 
@@ -109,8 +111,7 @@ def em_test(
     check_whole("n_steps", n_steps, most=MOST_RUNS)
     checked_fraction("alpha", alpha)
     check_flag("stop_early", stop_early)
-    if threads is not None:
-        check_whole("threads", threads)
+    processes = processes_for(threads)
     if null.fitted.specification.spec.random is not None:
         raise SmmixError(
             "em_test is not known for components with random effects; use bootstrap_lrt."
@@ -131,22 +132,24 @@ def em_test(
     rng = generator(rng)
     with one_blas_thread():
         statistic = float(test.statistics(test.search.observed(), rng.spawn(1))[0])
-    make = resampling(null.fitted, "parametric")
-
-    def draw(generators: Sequence[np.random.Generator]) -> np.ndarray:
-        return test.statistics(make(generators), generators)
-
     replicates = null_statistics(
         statistic,
-        draw,
+        partial(_statistics, test, resampling(null.fitted, "parametric")),
         n_boot,
         test.search.batch_size,
         alpha if stop_early else None,
         rng,
-        threads,
+        processes,
         progress,
     )
     return MonteCarloTest.of(TITLE, statistic, replicates, int(null.k), alpha, n_boot)
+
+
+def _statistics(
+    test: _Splits, make: Resample, generators: Sequence[np.random.Generator]
+) -> np.ndarray:
+    """Statistics of data sets drawn."""
+    return test.statistics(make(generators), generators)
 
 
 class _Splits:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,13 @@ from smmix.fit.run import one_blas_thread
 from smmix.order_tests.batches import BatchSearch
 from smmix.order_tests.checks import checked_fraction, checked_null
 from smmix.order_tests.monte_carlo import MonteCarloTest, null_statistics
-from smmix.resampling.samples import resampling
+from smmix.resampling.samples import Resample, resampling
 from smmix.results import FitRecord, MixtureResults, MixtureResultsWrapper
 from smmix.search.control import SearchControl
 from smmix.search.policy import ORDER_TEST
 from smmix.support.arguments import refuses_unknown
 from smmix.support.checks import MOST_RUNS, check_flag, check_whole, generator
+from smmix.support.processes import processes_for
 
 __all__ = ["bootstrap_lrt", "sequential_lrt"]
 
@@ -64,7 +66,8 @@ def bootstrap_lrt(
     rng : int, Generator, SeedSequence or None
         Seed; with the same seed the outcome is the same, whatever ``threads``.
     threads : int, optional
-        Threads that share the data sets.
+        Processes that share the data sets where they last some seconds; by default one for each
+        processor.
     progress : bool, optional
         True and False force a progress bar on and off.
 
@@ -111,29 +114,30 @@ def bootstrap_lrt(
     check_whole("n_starts", n_starts, most=MOST_RUNS)
     checked_fraction("alpha", alpha)
     check_flag("stop_early", stop_early)
-    if threads is not None:
-        check_whole("threads", threads)
+    processes = processes_for(threads)
     search = BatchSearch(null, replace(ORDER_TEST, n_starts=n_starts))
     check_estimable(*search.larger)
     rng = generator(rng)
     alternative = _alternative(null, rng)
     statistic = max(2.0 * (alternative.llf - null.llf), 0.0)
-    make = resampling(null.fitted, "parametric")
-
-    def draw(generators: Sequence[np.random.Generator]) -> np.ndarray:
-        return 2.0 * search.pair_fits(make(generators), generators).gain
-
     replicates = null_statistics(
         statistic,
-        draw,
+        partial(_ratios, search, resampling(null.fitted, "parametric")),
         n_boot,
         search.batch_size,
         alpha if stop_early else None,
         rng,
-        threads,
+        processes,
         progress,
     )
     return MonteCarloTest.of(TITLE, statistic, replicates, int(null.k), alpha, n_boot, alternative)
+
+
+def _ratios(
+    search: BatchSearch, make: Resample, generators: Sequence[np.random.Generator]
+) -> np.ndarray:
+    """Likelihood ratios of data sets drawn."""
+    return 2.0 * search.pair_fits(make(generators), generators).gain
 
 
 def _alternative(null: MixtureResults, rng: np.random.Generator) -> MixtureResultsWrapper:

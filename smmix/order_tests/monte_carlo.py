@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ from smmix.fit.run import one_blas_thread
 from smmix.reporting.tables import MixtureSummary
 from smmix.support.checks import generator
 from smmix.support.frames import counted
+from smmix.support.processes import shared
 from smmix.support.progress import progress_bar
 
 __all__ = ["MonteCarloTest", "exceedances_needed", "null_statistics"]
@@ -142,7 +142,7 @@ def null_statistics(
     batch_size: int,
     alpha: float | None,
     rng: Any,
-    threads: int | None,
+    processes: int,
     progress: bool | None,
 ) -> np.ndarray:
     """Statistics of up to ``n_boot`` data sets drawn from the null fit.
@@ -150,7 +150,7 @@ def null_statistics(
     With ``alpha``, and ``n_boot`` large enough to refuse at it, they end when so many are at or
     above ``statistic`` that the p-value of all ``n_boot`` would exceed ``alpha``, whatever the
     others are [1]_. Each data set has a generator of its own, so that the outcome depends neither
-    on the threads nor on the size of a batch.
+    on the processes that share the batches nor on the size of a batch.
 
     References
     ----------
@@ -161,23 +161,26 @@ def null_statistics(
     # Where even the smallest p-value is above alpha there is no decision to wait for.
     decided = 0 if alpha is None else exceedances_needed(alpha, n_boot)
     enough = decided or n_boot + 1
-    workers = min(threads or os.cpu_count() or 1, n_boot)
     if decided:
         # Small batches first: the decision may fall after few replicates.
         batch_size = min(batch_size, enough)
+    batches = [generators[i : i + batch_size] for i in range(0, n_boot, batch_size)]
+    waiting: dict[int, np.ndarray] = {}
     found: list[float] = []
     with (
         progress_bar(progress) as report,
         one_blas_thread(),
-        ThreadPoolExecutor(workers, thread_name_prefix="smmix-test") as pool,
+        closing(shared(draw, batches, processes)) as drawn,
     ):
-        batches = [generators[i : i + batch_size] for i in range(0, n_boot, batch_size)]
-        for i in range(0, len(batches), workers):
-            for values in pool.map(draw, batches[i : i + workers]):
-                found.extend(float(value) for value in values)
+        coming = 0
+        for number, values in drawn:
+            waiting[number] = values
+            while coming in waiting:
+                found.extend(waiting.pop(coming).tolist())
+                coming += 1
             if report is not None:
                 report("replicates", len(found), n_boot, np.nan)
             above = np.cumsum(np.array(found) >= statistic)
-            if above[-1] >= enough:
+            if above.size and above[-1] >= enough:
                 return np.array(found[: int(np.argmax(above >= enough)) + 1])
     return np.array(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from smmix.resampling.replicates import Outcome, Replicator, Stop, batch_size, r
 from smmix.resampling.samples import Redraw, Resample, drawn_on_each_pass, resampling
 from smmix.support.callers import user_level
 from smmix.support.checks import MOST_RUNS, check_alpha, check_whole, generator, shown
+from smmix.support.processes import processes_for
 from smmix.support.progress import progress_bar
 
 __all__ = ["Replicates", "bootstrap", "counted_reasons", "needed"]
@@ -240,8 +240,8 @@ def bootstrap(
     rng : int, Generator, SeedSequence or None
         Seed. A replicate depends on the seed and its number alone.
     threads : int, optional
-        Threads that share the replicates; by default one for each processor. The result does not
-        depend on it.
+        Processes that share the replicates where they last some seconds; by default one for each
+        processor. The result does not depend on it.
     progress : bool, optional
         As in `MixtureOLS.fit`.
     n_starts : int
@@ -300,8 +300,7 @@ def bootstrap(
     """
     check_whole("n_boot", n_boot, 2, MOST_RUNS)
     check_whole("n_starts", n_starts, 0, MOST_RUNS)
-    threads = (os.cpu_count() or 1) if threads is None else threads
-    check_whole("threads", threads, 1)
+    processes = processes_for(threads)
     fitted = fitted_of(results)
     data = fitted.data
     seeds = _seeds(generator(rng), n_boot)
@@ -310,7 +309,7 @@ def bootstrap(
     if data.in_memory:
         make = resampling(fitted, kind)
     else:
-        make, threads = drawn_on_each_pass(data, kind), 1
+        make, processes = drawn_on_each_pass(data, kind), 1
         if n_starts:
             raise SmmixError(
                 "n_starts searches every replicate, which needs the rows in memory; leave it out."
@@ -319,7 +318,7 @@ def bootstrap(
     size = batch_size(fitted)
     batches = [seeds[i : i + size] for i in range(0, n_boot, size)]
     with progress_bar(progress) as report, one_blas_thread():
-        outcomes = run_batches(replicator.run, batches, threads, stop, report)
+        outcomes = run_batches(replicator.run, batches, processes, stop, report)
     kind = "groups" if kind != "parametric" and fitted.specification.grouped else kind
     params = pd.Series(fitted.params, fitted.specification.param_names)
     transforms = tuple(row.transform for row in fitted.specification.parameters.rows)

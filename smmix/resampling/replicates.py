@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
@@ -30,6 +30,7 @@ from smmix.search.modes import COMPARED_UNITS, judged, unit_loglike
 from smmix.search.policy import FIT, LOST, PENALTY
 from smmix.search.search import find_modes
 from smmix.sources.reweighted import ReweightedSource
+from smmix.support.processes import shared
 from smmix.support.progress import Report
 
 __all__ = ["Outcome", "Replicator", "Stop", "batch_size", "run_batches"]
@@ -315,7 +316,7 @@ class StoppedError(Exception):
 
 
 class Stop:
-    """A flag that ends the batches under way after their current pass."""
+    """A flag that ends the batches under way in this process after their current pass."""
 
     def __init__(self) -> None:
         self.event = threading.Event()
@@ -324,24 +325,25 @@ class Stop:
         if self.event.is_set():
             raise StoppedError
 
+    def __reduce__(self) -> tuple[type[Stop], tuple[()]]:
+        return Stop, ()
+
 
 def run_batches(
     work: Callable[[list[np.random.SeedSequence]], Outcome],
     batches: list[list[np.random.SeedSequence]],
-    threads: int,
+    processes: int,
     stop: Stop,
     report: Report | None,
 ) -> dict[int, Outcome]:
     """Outcomes by the number of their batch; those that Ctrl-C left undone are missing."""
     outcomes: dict[int, Outcome] = {}
     total, done = sum(map(len, batches)), 0
-    with ThreadPoolExecutor(threads, thread_name_prefix="smmix-bootstrap") as pool:
-        futures: dict[Future[Outcome], int] = {}
+    with closing(shared(work, batches, processes)) as found:
         try:
-            futures.update((pool.submit(work, batch), i) for i, batch in enumerate(batches))
-            for future in as_completed(futures):
-                outcomes[futures[future]] = future.result()
-                done += len(batches[futures[future]])
+            for number, outcome in found:
+                outcomes[number] = outcome
+                done += len(batches[number])
                 if report is not None:
                     report("replicates", done, total, np.nan)
         except KeyboardInterrupt:
@@ -349,6 +351,4 @@ def run_batches(
                 raise
         finally:
             stop.event.set()
-            for future in futures:
-                future.cancel()
     return outcomes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -62,11 +63,13 @@ def _drawn_from_fit(fitted: Fitted) -> Resample:
     """
     base, positions = _observations(fitted.data)
     law = ResponseLaw.of(fitted, take_rows(own_rows(fitted.data), positions))
+    return partial(_with_responses, base, law)
 
-    def make(generators: Sequence[np.random.Generator]) -> MemorySource:
-        return replace(base, y=np.stack([law.draw(g)[0] for g in generators])[:, None])
 
-    return make
+def _with_responses(
+    base: MemorySource, law: ResponseLaw, generators: Sequence[np.random.Generator]
+) -> MemorySource:
+    return replace(base, y=np.stack([law.draw(g)[0] for g in generators])[:, None])
 
 
 def _observations(data: Observed) -> tuple[MemorySource, np.ndarray]:
@@ -104,15 +107,20 @@ def _drawn_from_units(data: Observed) -> Resample:
     if frequency is None or source.group is not None:
         frequency = np.ones(source.n_units)
     number, chances = round(float(frequency.sum())), frequency / frequency.sum()
-    sampling = _sampling_weight(data)
+    return partial(_with_counts, source, number, chances, _sampling_weight(data))
 
-    def make(generators: Sequence[np.random.Generator]) -> MemorySource:
-        weight = np.stack([g.multinomial(number, chances) for g in generators]).astype(float)
-        if sampling is not None:
-            weight *= sampling
-        return replace(source, weight=weight[:, None])
 
-    return make
+def _with_counts(
+    source: MemorySource,
+    number: int,
+    chances: np.ndarray,
+    sampling: np.ndarray | None,
+    generators: Sequence[np.random.Generator],
+) -> MemorySource:
+    weight = np.stack([g.multinomial(number, chances) for g in generators]).astype(float)
+    if sampling is not None:
+        weight *= sampling
+    return replace(source, weight=weight[:, None])
 
 
 def _sampling_weight(data: Observed) -> np.ndarray | None:

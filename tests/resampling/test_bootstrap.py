@@ -20,7 +20,7 @@ from scipy import stats
 import smmix
 from smmix.errors import SmmixError
 from smmix.resampling import bootstrap, replicates
-from smmix.resampling.replicates import Replicator, best_order
+from smmix.resampling.replicates import Replicator, Stop, best_order
 from smmix.resampling.samples import resampling
 from smmix.search.newton import diagonalise
 
@@ -224,6 +224,15 @@ def test_a_replicate_depends_on_the_seed_and_its_number_alone():
     assert (other.params != few.params).all(axis=None)
     generator = results.bootstrap(7, rng=np.random.default_rng(0))
     pd.testing.assert_frame_equal(generator.params, few.params, check_exact=True)
+
+
+@pytest.mark.parametrize("kind", ["parametric", "rows"])
+def test_another_process_gets_what_it_needs_for_the_same_digits(kind):
+    results = separated_fit(300)
+    replicator = Replicator(results, resampling(results, kind), 0, Stop().check)
+    seeds = np.random.SeedSequence(1).spawn(5)
+    here, there = replicator.run(seeds), pickle.loads(pickle.dumps(replicator)).run(seeds)
+    np.testing.assert_array_equal(here.params, there.params)
 
 
 def test_the_size_of_a_batch_does_not_matter(monkeypatch):
