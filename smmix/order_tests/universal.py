@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import pandas as pd
 from scipy.special import logsumexp
 
 from smmix.core.memory import MemorySource
+from smmix.core.mixture import MixtureSpec
 from smmix.errors import SmmixError
 from smmix.fit.held_out import check_part, held_out
 from smmix.fit.run import one_blas_thread
@@ -19,10 +22,11 @@ from smmix.reporting.tables import MixtureSummary, Section
 from smmix.resampling.draws import observations
 from smmix.search.control import SearchControl
 from smmix.search.modes import Modes
-from smmix.search.policy import FIT
+from smmix.search.policy import CONFIDENCE_SET
 from smmix.search.search import find_modes
 from smmix.support.arguments import refuses_unknown
 from smmix.support.checks import MOST_RUNS, check_whole, generator
+from smmix.support.processes import processes_for, shared
 from smmix.support.progress import progress_bar
 
 __all__ = ["ConfidenceSetK", "confidence_set_k"]
@@ -114,8 +118,11 @@ def confidence_set_k(
         One minus the confidence level.
     n_splits : int
         Halvings; each is used both ways, and the e-values are averaged, which keeps the level.
-    n_starts, rng, threads, progress
+    n_starts, rng, progress
         As for `MixtureOLS.fit`.
+    threads : int, optional
+        Processes that share the halves where they last some seconds; by default one for each
+        processor. The result does not depend on it.
 
     Returns
     -------
@@ -154,15 +161,24 @@ def confidence_set_k(
     checked_fraction("alpha", alpha)
     check_whole("n_splits", n_splits, most=MOST_RUNS)
     check_whole("n_starts", n_starts, most=MOST_RUNS)
-    if threads is not None:
-        check_whole("threads", threads)
-    halves = _Halves(model, max_k, SearchControl(replace(FIT, n_starts=n_starts)), generator(rng))
-    logs = []
-    with progress_bar(progress) as report, one_blas_thread():
-        for i in range(n_splits):
-            logs += halves.log_evidence()
+    halves = _Halves(model, max_k, n_splits, generator(rng))
+    search = partial(
+        _searched,
+        halves.source,
+        [larger.spec for larger in halves.models],
+        SearchControl(replace(CONFIDENCE_SET, n_starts=n_starts)),
+    )
+    fits: dict[int, list[Modes]] = {}
+    with (
+        progress_bar(progress) as report,
+        one_blas_thread(),
+        closing(shared(search, halves.tasks, processes_for(threads))) as searched,
+    ):
+        for number, found in searched:
+            fits[number] = found
             if report is not None:
-                report("halvings", i + 1, n_splits, np.nan)
+                report("halves", len(fits), len(halves.tasks), np.nan)
+    logs = halves.log_evidence([fits[number] for number in range(len(fits))])
     evidence = logsumexp(np.array(logs), axis=0) - np.log(len(logs))
     inside = evidence <= -np.log(alpha)
     table = pd.DataFrame(
@@ -201,42 +217,55 @@ def _observations(model: MixtureRegression) -> MemorySource:
     return replace(source.take_units(observations(frequency, frequency.size)), weight=None)
 
 
+def _searched(
+    source: MemorySource,
+    specs: list[MixtureSpec],
+    control: SearchControl,
+    half: tuple[np.ndarray, np.random.Generator],
+) -> list[Modes]:
+    """Modes with 1, 2, .. components in some units, each from those with one component fewer."""
+    units, rng = half
+    rows, found = source.take_units(units), list[Modes]()
+    for spec in specs:
+        fewer = found[-1].modes[found[-1].selected].params if found else None
+        found.append(find_modes(spec, rows, control, rng, fewer=fewer))
+    return found
+
+
 class _Halves:
-    """Random halves of a model's units and the fits to them."""
+    """Random halves of a model's units, one after the other, and what fits to them say."""
 
     def __init__(
-        self, model: MixtureRegression, max_k: int, control: SearchControl, rng: np.random.Generator
+        self, model: MixtureRegression, max_k: int, n_splits: int, rng: np.random.Generator
     ):
         self.models = [model.specification.with_k(k) for k in range(1, max_k + 1)]
-        self.source, self.control, self.rng = _observations(model), control, rng
+        self.source = _observations(model)
+        orders = [rng.permutation(self.source.n_units) for _ in range(n_splits)]
+        units = [np.sort(part) for order in orders for part in np.array_split(order, 2)]
+        self.tasks = list(zip(units, rng.spawn(len(units)), strict=True))
+        for number in range(len(units)):
+            rows = self.rows(number)
+            for larger in self.models:
+                check_part(larger, rows, "Half of the data")
 
-    def log_evidence(self) -> list[np.ndarray]:
-        """Log e-values (max_k,) against at most 1, 2, .. components, from either half."""
-        n_units = self.source.n_units
-        order = self.rng.permutation(n_units)
-        halves = [np.sort(part) for part in np.array_split(order, 2)]
-        fits = [self._fits(half) for half in halves]
+    def rows(self, number: int) -> MemorySource:
+        """One of the halves."""
+        return self.source.take_units(self.tasks[number][0])
+
+    def log_evidence(self, fits: list[list[Modes]]) -> list[np.ndarray]:
+        """Log e-values (max_k,) against at most 1, 2, .. components, from each half."""
         out = []
-        for one, other in ((0, 1), (1, 0)):
-            chosen = self._chosen(fits[one], halves[one])
-            rows = self.source.take_units(halves[other])
-            k = chosen.modes[0].params.k
+        for one in range(len(fits)):
+            other = one ^ 1
+            chosen = self._chosen(fits[one], self.rows(one).n_rows)
             params = chosen.modes[chosen.selected].params
-            alternative = held_out(self.models[k - 1], params, rows)
+            alternative = held_out(self.models[params.k - 1], params, self.rows(other))
             largest = [max(mode.loglike for mode in fit.modes) for fit in fits[other]]
             out.append(alternative - np.maximum.accumulate(largest))
         return out
 
-    def _fits(self, units: np.ndarray) -> list[Modes]:
-        """Modes with 1, 2, .. components in some units."""
-        source = self.source.take_units(units)
-        for model in self.models:
-            check_part(model, source, "Half of the data")
-        return [find_modes(model.spec, source, self.control, self.rng) for model in self.models]
-
-    def _chosen(self, fits: list[Modes], units: np.ndarray) -> Modes:
+    def _chosen(self, fits: list[Modes], n_rows: int) -> Modes:
         """The fit of smallest BIC among those that are not degenerate."""
-        n_rows = self.source.take_units(units).n_rows
         best, lowest = fits[0], np.inf
         for model, fit in zip(self.models, fits, strict=True):
             mode = fit.modes[fit.selected]

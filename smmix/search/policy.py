@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["FIT", "LOST", "ORDER_TEST", "PENALTY", "SearchPolicy"]
+__all__ = ["CONFIDENCE_SET", "FIT", "LOST", "ORDER_TEST", "PENALTY", "SearchPolicy"]
 
 #: Strength of the penalty on small spreads that keeps runs going, times the rows: so little that
 #: it shapes no mode.
@@ -34,11 +34,14 @@ class SearchPolicy:
     rounds: int = 6
 
 
-#: `fit`, `select_k`, cross-validation and `confidence_set_k`.
+#: `fit`, `select_k` and cross-validation.
 FIT = SearchPolicy()
 #: A replicate of a bootstrap whose climb from the fit failed: most of its modes are degenerate,
 #: and moves from them would take many times as long as all other replicates together.
 LOST = SearchPolicy(rounds=0)
+#: Fits with 1, 2, .. components to halves of the data, each from the one before: spikes in a few
+#: rows, for which most rounds go on, count for the null hypothesis as they are.
+CONFIDENCE_SET = SearchPolicy(rounds=1)
 #: Fits with one component more to data drawn from a fit, many data sets at once: the same round of
 #: ``n_starts`` moves for each of them.
 ORDER_TEST = SearchPolicy(n_starts=100, short_passes=15, rounds=1)

@@ -79,6 +79,7 @@ def find_modes(
     rng: np.random.Generator,
     starts: np.ndarray | None = None,
     pooled: PooledFit | None = None,
+    fewer: MixtureParams | None = None,
 ) -> Modes:
     """Find the modes of a mixture's likelihood.
 
@@ -92,12 +93,15 @@ def find_modes(
         Posteriors to start from; by default starts of all kinds together.
     pooled : PooledFit, optional
         One regression of all rows, when it is known already.
+    fewer : MixtureParams, optional
+        The best mode with one component fewer (natural coordinates), from which some starts are
+        made; by default it is searched for.
 
     Returns
     -------
     Modes
     """
-    return _Search(SearchState(spec, source, control, rng, pooled)).run(starts)
+    return _Search(SearchState(spec, source, control, rng, pooled), fewer).run(starts)
 
 
 def climb(
@@ -121,8 +125,9 @@ def climb(
 class _Search:
     """One search: the stages on ever more rows."""
 
-    def __init__(self, state: SearchState):
+    def __init__(self, state: SearchState, fewer: MixtureParams | None = None):
         self.state, self.ending = state, Ending(state)
+        self.fewer = None if fewer is None else state.coordinates.to_working(fewer)
 
     def run(self, starts: np.ndarray | None) -> Modes:
         if self.state.spec.layout.k == 1:
@@ -164,11 +169,12 @@ class _Search:
         if k > 2 and not isinstance(spec.family, FamilyList):
             smaller = replace(spec.free(), layout=replace(spec.layout, k=k - 1))
             free = replace(pilot, membership=None)
-            half = max(n_starts // 2, 10)
-            best = self.pilot_modes(free, smaller, half, self.state.policy.followed).take(
-                np.arange(1)
-            )
-            fewer = posteriors(smaller, best.params, free)[0], best.params.coef[0]
+            best = self.fewer
+            if best is None:
+                half = max(n_starts // 2, 10)
+                runs = self.pilot_modes(free, smaller, half, self.state.policy.followed)
+                best = runs.params.take(slice(0, 1))
+            fewer = posteriors(smaller, best, free)[0], best.coef[0]
         labels = default_starts(data, k, n_starts, fewer, self.state.rng)
         runs = self.short(self.begin(labels, pilot, spec), pilot, spec)
         # Whether the end of the search may come next, whose Newton steps settle the same runs.
