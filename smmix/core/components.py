@@ -135,16 +135,19 @@ class RowComponents:
     def update(
         self, params: MixtureParams, stats: ComponentStats, strength: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        if self.coef_basis is None:
-            step, _ = solve_gram(stats.xwx, stats.xwr)
-        else:
-            step = self._restricted_step(params, stats, self.coef_basis)
+        step = self.step(params, stats)
         fitted = np.vecdot(step, stats.xwr)
         deviance = np.maximum(stats.rwr - fitted, 0.0)
         penalty = Penalty(strength, self.reference)
         return params.coef + step, self.family.update_nuisance(
             stats, deviance, params.nuisance, penalty, self.shared
         )
+
+    def step(self, params: MixtureParams, stats: ComponentStats) -> np.ndarray:
+        """Increment of the coefficients, (S, K, p)."""
+        if self.coef_basis is None:
+            return solve_gram(stats.xwx, stats.xwr)[0]
+        return self._restricted_step(params, stats, self.coef_basis)
 
     def _restricted_step(
         self, params: MixtureParams, stats: ComponentStats, coef_basis: np.ndarray

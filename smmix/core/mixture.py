@@ -13,9 +13,11 @@ from smmix.core.components import Components, Evaluated, RowComponents
 from smmix.core.family import Family
 from smmix.core.group_components import GroupComponents
 from smmix.core.mixing import Mixing, Prior
+from smmix.core.outcome_components import OutcomeComponents
+from smmix.core.outcome_families import OutcomeFamilies
 from smmix.core.params import LinearMap, MixtureParams, ParamLayout
 from smmix.core.random_effects import RandomEffects
-from smmix.core.scale import is_bounded, penalty, penalty_value, predictor_unit, spread
+from smmix.core.scale import is_bounded, penalty, penalty_value, references, spread
 from smmix.core.statistics import EStats
 
 
@@ -60,6 +62,9 @@ class MixtureSpec:
     @cached_property
     def components(self) -> Components:
         """What the engine knows of the components."""
+        if isinstance(self.family, OutcomeFamilies):
+            by_outcome = self.family.reference_by_outcome(self.references)
+            return OutcomeComponents(self.family, self.shared, self.coef_basis, by_outcome)
         rows = RowComponents(self.family, self.shared, self.coef_basis, self.reference, self.gram)
         return rows if self.random is None else GroupComponents(rows, self.random)
 
@@ -75,26 +80,26 @@ class MixtureSpec:
         return 1.0 if self.start is None else spread(self.family, self.start[None])
 
     @cached_property
+    def references(self) -> list[Any]:
+        """The same of each outcome that has a spread; of one response alone where it has one."""
+        return references(self.family, self.start)
+
+    @cached_property
     def bounded(self) -> bool:
         """Whether the likelihood has an upper bound."""
         return is_bounded(self.family, self.shared)
 
-    @cached_property
-    def predictor_unit(self) -> np.ndarray:
-        """Power (K,) of its spread in which each component's linear predictor is measured."""
-        return predictor_unit(self.family, self.layout.k)
-
     def penalty_value(self, params: MixtureParams, strength: float) -> np.ndarray:
         """Penalty on small scales, (S,)."""
         strength = 0.0 if self.bounded else strength
-        return np.asarray(penalty_value(self.family, params.nuisance, strength, self.reference))
+        return np.asarray(penalty_value(self.family, params.nuisance, strength, self.references))
 
     def penalty(
         self, params: MixtureParams, strength: float
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Penalty on small scales (S,), and its derivatives (S, K, d) in working coordinates."""
         strength = 0.0 if self.bounded else strength
-        return penalty(self.family, params.nuisance, strength, self.reference)
+        return penalty(self.family, params.nuisance, strength, self.references)
 
     def base(self, size: int) -> MixtureParams:
         """Parameters of no effect, (size, ..): all coefficients and logits zero."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from smmix.core.family import Family
 from smmix.core.family_list import FamilyList
+from smmix.core.outcome_families import Outcome, OutcomeFamilies
 from smmix.errors import SmmixError
 from smmix.families.beta import Beta
 from smmix.families.binomial import Binomial
@@ -189,6 +190,13 @@ def family_from_plain(plain: dict[str, Any]) -> Family:
     options = {key: value for key, value in plain.items() if key != "name"}
     if plain["name"] == FamilyList.name:
         return FamilyList(tuple(map(family_from_plain, options["families"])))
+    if plain["name"] == OutcomeFamilies.name:
+        return OutcomeFamilies(tuple(map(_outcome_from_plain, options["outcomes_of"])))
     if plain["name"] == MixedGaussian.name:
         return MixedGaussian.of(**options)
     return _maker(plain["name"])(**options)
+
+
+def _outcome_from_plain(plain: dict[str, Any]) -> Outcome:
+    family, columns = family_from_plain(plain["family"]), tuple(map(int, plain["columns"]))
+    return Outcome(**{**plain, "family": family, "columns": columns})

@@ -35,6 +35,8 @@ def check_estimable(specification: Specification, observed: Observed) -> None:
     SmmixError
         For collinear columns, too few rows, a constant response, or an exact linear fit.
     """
+    for one, own in zip(specification.outcomes, observed.outcomes, strict=True):
+        check_estimable(one, own)
     name, layout = specification.endog_name, specification.layout
     for x, names, what in designs_to_check(specification, observed):
         refuse_collinear(x, names, what)

@@ -11,7 +11,7 @@ import numpy as np
 
 from smmix.core.mixture import MixtureSpec, project
 from smmix.core.params import MixtureParams, concatenate
-from smmix.core.scale import predictor_unit, spread
+from smmix.core.scale import predictor_scale
 from smmix.core.source import Source
 from smmix.fit.estimable import check_estimable
 from smmix.fit.options import FitOptions
@@ -165,8 +165,9 @@ def moved_apart(
     """
     coef, nuisance = doubled.coef.copy(), doubled.nuisance.copy()
     step = APART * noise[:, :-1] / x_scale
-    unit = predictor_unit(spec.family, coef.shape[1])[c]
-    step *= spread(spec.family, nuisance)[:, c, None] ** unit
+    unit = predictor_scale(spec.family, nuisance)
+    if unit is not None:
+        step *= unit[:, c]
     if spec.family.scale is not None:
         place, power = (np.ravel(part)[0] for part in spec.family.scale)
         ratio = np.exp(APART * noise[:, -1] / power)

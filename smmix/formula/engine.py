@@ -25,6 +25,7 @@ __all__ = [
     "Parsed",
     "by_role",
     "caller_names",
+    "captured",
     "common_columns",
     "design_infos",
     "design_matrices",
@@ -61,6 +62,11 @@ def environment(given: Any, frames: int) -> Any:
             f"of patsy, not {shown(given)}."
         )
     return EvalEnvironment([{}]) if given == -1 else given + frames
+
+
+def captured(given: Any, frames: int) -> EvalEnvironment:
+    """The names seen ``frames`` further down from the caller of the calling function."""
+    return EvalEnvironment.capture(environment(given, frames), reference=1)
 
 
 def caller_names(env: Any) -> Any:

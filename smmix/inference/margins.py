@@ -21,6 +21,7 @@ from smmix.errors import SmmixError
 from smmix.formula.slopes import design_slopes
 from smmix.inference.surface import STEP, mean_slopes, mean_surface
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
+from smmix.mixture.outcomes import one_response
 from smmix.mixture.prediction import Law, of_units, unit_concomitant
 from smmix.mixture.rows import Rows, own_rows
 from smmix.support.checks import check_alpha, check_flag, shown
@@ -98,7 +99,7 @@ def margins(
     """
     check_alpha(alpha)
     check_flag("dummy", dummy)
-    fitted = fitted_of(results)
+    fitted = one_response(fitted_of(results), "margins")
     place = _Place.of(fitted, at)
     of_formulas = fitted.specification.formulas is not None
     effects = (_formula_effects if of_formulas else _array_effects)(place, dummy)

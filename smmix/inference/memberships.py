@@ -7,7 +7,6 @@ import pandas as pd
 
 from smmix.inference.covariance import proportions
 from smmix.inference.criteria import classification_table
-from smmix.mixture.evaluate import posterior_at
 from smmix.mixture.fitted import Fit, fitted_of
 
 __all__ = ["adequacy_table", "membership_table"]
@@ -59,7 +58,7 @@ def adequacy_table(results: Fit, alpha: float = 0.05) -> pd.DataFrame:
     fitted = fitted_of(results)
     interval = proportions(fitted, alpha)
     told = classification_table(fitted.separation, fitted.mixing_weights.to_numpy())
-    posterior = posterior_at(fitted.specification, fitted.data, fitted.params)
+    posterior = fitted.posterior
     largest, label = pd.Series(posterior.max(axis=1)), posterior.argmax(axis=1)
     assigned = told["assigned_n"] / fitted.separation.n_units
     broken = {
@@ -114,7 +113,7 @@ def membership_table(results: Fit) -> pd.DataFrame:
     """
     fitted = fitted_of(results)
     data = fitted.data
-    posterior = posterior_at(fitted.specification, data, fitted.params)
+    posterior = fitted.posterior
     design, units = data.rows(), data.units
     label = posterior.argmax(axis=1)
     columns = {"component": label, "probability": posterior[np.arange(len(label)), label]}

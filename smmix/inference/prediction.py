@@ -11,6 +11,7 @@ from smmix.errors import SmmixError
 from smmix.inference.runs import shortest_runs
 from smmix.inference.surface import component_surface, mean_surface
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
+from smmix.mixture.outcomes import one_response
 from smmix.mixture.prediction import Law
 from smmix.mixture.rows import Rows, new_rows, own_rows
 from smmix.support.checks import check_alpha, check_flag, shown
@@ -194,7 +195,7 @@ def get_prediction(
     >>> frame["mean"].round(1).tolist()
     [368.4, 589.9]
     """
-    fitted = fitted_of(results)
+    fitted = one_response(fitted_of(results), "get_prediction")
     if exog is not None:
         rows = new_rows(
             fitted.specification,

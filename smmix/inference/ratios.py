@@ -12,6 +12,7 @@ from smmix.core.family_list import members
 from smmix.errors import SmmixError
 from smmix.inference.table import parameter_table
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
+from smmix.mixture.outcomes import one_response
 from smmix.mixture.parameters import COEF
 
 __all__ = ["ratios"]
@@ -52,7 +53,7 @@ def ratios(results: Fit, alpha: float = 0.05) -> pd.DataFrame:
     >>> results.ratios()["of"].tolist()[:2]
     ['mean at zero', 'mean']
     """
-    fitted = fitted_of(results)
+    fitted = one_response(fitted_of(results), "ratios")
     of = [_ratio_of(one) for one in members(fitted.specification.family, fitted.k)]
     if not any(of):
         raise _refusal(fitted)

@@ -14,11 +14,11 @@ from smmix.core.family_list import FamilyList
 from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import MixtureParams
-from smmix.core.scale import spread
+from smmix.core.scale import relative_spread
 from smmix.core.statistics import InfoStats
 from smmix.errors import SmmixError
 from smmix.mixture.boundary import Boundary
-from smmix.mixture.evaluate import mean_prior, mixing_shares
+from smmix.mixture.evaluate import mean_prior, mixing_shares, posterior_at
 from smmix.mixture.numbering import component_order
 from smmix.mixture.observed import Observed, refuse_rows
 from smmix.mixture.separation import Separation, separation
@@ -91,6 +91,8 @@ class Fitted:
         The same in coordinates that are well-conditioned, and where parameters are free.
     boundary : tuple of Boundary
         Parameters whose maximum lies at the end of their range.
+    whole : Fitted or None
+        The fit of several outcomes that this is one of.
     """
 
     specification: Specification
@@ -113,6 +115,7 @@ class Fitted:
     info: InfoStats | None = None
     directions: Directions | None = None
     boundary: tuple[Boundary, ...] = ()
+    whole: Fitted | None = None
 
     # -- how it is inferred from ----------------------------------------------------------------
 
@@ -240,8 +243,8 @@ class Fitted:
     @property
     def spread(self) -> pd.Series:
         """Spread of the errors of each component, relative to the largest; ones without a scale."""
-        values = spread(self.specification.family, self.unpacked.nuisance)[0]
-        return pd.Series(values / values.max(), self.components, name="spread")
+        values = relative_spread(self.specification.family, self.unpacked.nuisance)[0]
+        return pd.Series(values, self.components, name="spread")
 
     @cached_property
     def mean_prior(self) -> tuple[np.ndarray, np.ndarray]:
@@ -259,6 +262,19 @@ class Fitted:
         else:
             weights = self.mean_prior[0]
         return pd.Series(weights, self.components, name="weight")
+
+    @cached_property
+    def posterior(self) -> np.ndarray:
+        """Posterior probabilities of the units, (u, k); of one outcome those by all outcomes."""
+        if self.whole is None:
+            return posterior_at(self.specification, self.data, self.params)
+        rows, units = self.data.rows(), self.data.units
+        every = self.whole.data
+        of_all = every.units.codes
+        assert of_all is not None, "outcomes of a row form a unit"
+        known, first = np.unique(every.rows().positions, return_index=True)
+        unit = of_all[first][np.searchsorted(known, rows.positions)]
+        return self.whole.posterior[unit if units.first is None else unit[units.first]]
 
     # -- rows and search ------------------------------------------------------------------------
 

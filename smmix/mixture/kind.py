@@ -17,7 +17,7 @@ from smmix.formula import Design
 from smmix.support.checks import check_choice, check_whole, listed, shown
 from smmix.support.frames import placed, row_name
 
-__all__ = ["Kind", "as_read", "measured", "suited"]
+__all__ = ["Kind", "as_read", "measured", "shared_names", "suited"]
 
 #: Covariances of random effects: one for each component, one for all, or independent effects.
 RANDOM_COV = ("free", "equal", "diagonal")
@@ -49,20 +49,14 @@ class Kind(NamedTuple):
             If a name is unknown, the family has no such parameter, or needs a design beside.
         """
         check_whole("k", k)
-        check_choice("variance", variance, ("free", "equal"))
+        given = shared_names(variance, shared)
         found = read_family(family, k)
         names = list(dict.fromkeys(parameter.name for parameter in found.nuisance))
-        given = listed("shared", shared, "names of parameters")
-        for name in given:
-            if not isinstance(name, str):
-                raise SmmixError(f"shared must be names of parameters, not {shown(name)}.")
-        if variance == "equal":
-            if "sigma" not in names:
-                has = f"use shared={names!r}" if names else "leave it out"
-                raise SmmixError(
-                    f"variance='equal' ties sigma, which {found.label} do not have; {has}."
-                )
-            given.append("sigma")
+        if variance == "equal" and "sigma" not in names:
+            has = f"use shared={names!r}" if names else "leave it out"
+            raise SmmixError(
+                f"variance='equal' ties sigma, which {found.label} do not have; {has}."
+            )
         return cls(found, frozenset(given))
 
     def check_shared(self, family: Family) -> None:
@@ -117,6 +111,22 @@ class Kind(NamedTuple):
         if self.random_cov == "equal" and isinstance(family, MixedGaussian):
             return self.shared.union(family.random.parameters)
         return self.shared
+
+
+def shared_names(variance: Any, shared: Any) -> list[str]:
+    """Names of the parameters that components are to share.
+
+    Raises
+    ------
+    SmmixError
+        If ``variance`` is neither "free" nor "equal", or something is no name.
+    """
+    check_choice("variance", variance, ("free", "equal"))
+    given = listed("shared", shared, "names of parameters")
+    for name in given:
+        if not isinstance(name, str):
+            raise SmmixError(f"shared must be names of parameters, not {shown(name)}.")
+    return [*given, "sigma"] if variance == "equal" else list(given)
 
 
 def measured(family: Any, error_variance: str) -> Any:

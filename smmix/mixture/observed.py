@@ -45,6 +45,8 @@ class Observed:
         What the rows were made from; not pickled, for it holds columns that were never used.
     removed : bool
         Whether the rows were taken away.
+    outcomes : tuple of Observed
+        The rows of each outcome by itself, where there are several.
     """
 
     design: Design
@@ -55,6 +57,7 @@ class Observed:
     slab_source: Source | None = None
     table: pd.DataFrame | None = field(default=None, repr=False)
     removed: bool = False
+    outcomes: tuple[Observed, ...] = ()
 
     @classmethod
     def of(cls, design: Design, k: int, table: pd.DataFrame | None = None) -> Observed:
@@ -149,7 +152,8 @@ class Observed:
         """
         if self.slabs is not None and self.slabs.learnt.findings.known:
             raise SmmixError("known belongs to one number of components; leave it out.")
-        return self if self.k in (None, k) else replace(self, k=k)
+        outcomes = tuple(one.with_k(k) for one in self.outcomes)
+        return self if self.k in (None, k) else replace(self, k=k, outcomes=outcomes)
 
     def without_rows(self) -> Observed:
         """What is left when the rows are taken away: how many they were, and their names."""
@@ -157,7 +161,13 @@ class Observed:
         if units.labels is not None:
             units = Units(labels=pd.RangeIndex(len(units.labels)))
         return Observed(
-            without_rows(self.design), units, self.nobs, self.k, self.slabs, removed=True
+            without_rows(self.design),
+            units,
+            self.nobs,
+            self.k,
+            self.slabs,
+            removed=True,
+            outcomes=tuple(one.without_rows() for one in self.outcomes),
         )
 
     def __getstate__(self) -> dict[str, Any]:

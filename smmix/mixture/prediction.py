@@ -26,8 +26,10 @@ __all__ = [
     "component_means",
     "labels_of",
     "of_units",
+    "posterior_given",
     "predict_rows",
     "prior_probabilities",
+    "response_densities",
     "unit_concomitant",
 ]
 
@@ -223,32 +225,44 @@ def _of_rank(ranks: np.ndarray) -> np.ndarray:
 
 def posterior_probabilities(model: Specification, params: MixtureParams, rows: Rows) -> np.ndarray:
     """P(component | y, x, z), (m, k); the prior where y is not known."""
+    prior, told = prior_probabilities(model, params, rows), response_densities(model, params, rows)
+    if model.spec.random is not None:
+        told, rows = group_densities(model, params, rows), replace(rows, group_codes=None)
+    return posterior_given(told, prior, rows, model.endog_name)
+
+
+def response_densities(model: Specification, params: MixtureParams, rows: Rows) -> np.ndarray:
+    """Log-densities of the responses (m, k), zero where y is not known."""
     law = Law.of(model, params, rows)
-    prior = law.prior
     y = np.full(len(rows.index), np.nan) if rows.endog is None else rows.endog
     unknown = np.isnan(y)
-    _refuse_impossible(model, rows, y, unknown | np.isnan(prior).any(axis=1))
-    together = model.spec.random is not None
-    if together:
-        told = group_densities(model, params, rows)
-    else:
-        told = law.log_density(np.where(unknown, START, y))
-        told[unknown] = 0.0
-    told[np.isnan(prior).any(axis=1)] = np.nan
-    if rows.group_codes is not None and rows.repeat is not None and not together:
+    _refuse_impossible(model, rows, y, unknown | np.isnan(law.prior).any(axis=1))
+    told = law.log_density(np.where(unknown, START, y))
+    told[unknown] = 0.0
+    told[np.isnan(law.prior).any(axis=1)] = np.nan
+    return told
+
+
+def posterior_given(told: np.ndarray, prior: np.ndarray, rows: Rows, name: str) -> np.ndarray:
+    """P(component | what the rows tell), (m, k), from log-densities and priors (m, k).
+
+    ``name`` is that of the response, for messages.
+    """
+    told = np.where(np.isnan(prior).any(axis=1)[:, None], np.nan, told)
+    if rows.group_codes is not None and rows.repeat is not None:
         told *= rows.repeat[:, None]
     if rows.membership is not None:
         told += rows.membership
     with np.errstate(divide="ignore"):
         log_prior = np.log(prior)
-    if rows.group_codes is not None and not together:
+    if rows.group_codes is not None:
         told = _shared(told, rows.group_codes)
     joint = told + log_prior
     highest = joint.max(axis=1, keepdims=True)
     if (highest == -np.inf).any():
         where = row_name(rows.index, int(np.argmax(highest == -np.inf)))
         raise SmmixError(
-            f"The response {model.endog_name!r} is so far from all components in {where} that its "
+            f"The response {name!r} is so far from all components in {where} that its "
             "density is zero in double precision; check its units."
         )
     joint -= highest

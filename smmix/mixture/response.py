@@ -11,6 +11,7 @@ import pandas as pd
 
 from smmix.core.family import Family
 from smmix.core.family_list import FamilyList, members
+from smmix.core.outcome_families import OutcomeFamilies, outcome_rows
 from smmix.errors import SmmixError
 from smmix.mixture.specification import Specification
 from smmix.support.checks import shown
@@ -85,8 +86,17 @@ def with_trials(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     return frame.assign(**{name: successes + failures})
 
 
-def seen(specification: Specification, endog: np.ndarray) -> np.ndarray:
+def seen(
+    specification: Specification, endog: np.ndarray, aux: np.ndarray | None = None
+) -> np.ndarray:
     """The response (n,) as it was given: a time that was cut off without its sign."""
+    if isinstance(specification.family, OutcomeFamilies):
+        out = endog.copy()
+        for part in specification.family.parts:
+            if "event" in part.family.takes:
+                rows = outcome_rows(aux, part.number)
+                out[rows] = np.abs(endog[rows])
+        return out
     return np.abs(endog) if is_timed(specification) else endog
 
 

@@ -78,6 +78,8 @@ class Specification:
         Parameters held, and their values.
     equalities : Equalities or None
         All further linear equalities of the parameters.
+    outcomes : tuple of Specification
+        Each outcome by itself, where there are several.
     """
 
     family: Family
@@ -103,6 +105,7 @@ class Specification:
     k_constant: int = 0
     fixed: Mapping[str, float] = field(default_factory=dict)
     equalities: Equalities | None = None
+    outcomes: tuple[Specification, ...] = ()
 
     @classmethod
     def of(
@@ -310,7 +313,8 @@ class Specification:
                 "The model lists a family for each component, which means nothing for another "
                 "number of components."
             )
-        return self._laid_out(k, present)
+        outcomes = tuple(one.with_k(k) for one in self.outcomes)
+        return replace(self._laid_out(k, present), outcomes=outcomes)
 
     def with_present(self, present: np.ndarray, formulas: list[str]) -> Specification:
         """The same where other components have other columns, as a formula for each says."""
@@ -360,6 +364,7 @@ class Specification:
             "restrictions": None if held is None else (held.matrix, held.values),
             "formulas": None if self.formulas is None else self.formulas.to_plain(),
             **({"formula": self.formula} if isinstance(self.formula, list) else {}),
+            **({"outcomes": [one.to_plain() for one in self.outcomes]} if self.outcomes else {}),
         }
 
     @classmethod
@@ -405,6 +410,7 @@ class Specification:
             concomitant=None if formulas is None else formulas.concomitant_formula,
             grouped=bool(given["grouped"]),
             told_apart=frozenset(given.get("told_apart", ())),
+            outcomes=tuple(cls.from_plain(one, trust=trust) for one in given.get("outcomes", ())),
             **{name: given[name] for name in ALSO if name in given},
         )
         if given.get("restrictions") is None:

@@ -25,7 +25,7 @@ from smmix.mixture.units import warn_of_varying_concomitants
 from smmix.search.coordinates import PooledFit
 from smmix.support.checks import check_flag
 
-__all__ = ["MixtureModel", "Parts"]
+__all__ = ["MixtureModel", "Parts", "handled"]
 
 
 class Parts:
@@ -70,12 +70,7 @@ class Parts:
         refuse_more(k, len(design.endog) if weights is None else float(weights.sum()))
         design, family = suited(design, kind.family)
         kind.check_shared(family)
-        data = handle_data(
-            pd.Series(design.endog, design.index, name=design.endog_name, copy=False),
-            pd.DataFrame(design.exog, design.index, design.exog_names, copy=False),
-            "none",
-            hasconst,
-        )
+        data = handled(design, hasconst)
         known, frame = design.known, design.frame
         specification = Specification.of(
             design,
@@ -99,6 +94,16 @@ class Parts:
         observed = Observed.of(design, int(k), table)
         warn_of_varying_concomitants(design, observed.units)
         return cls(specification, observed, data)
+
+
+def handled(design: Design, hasconst: bool | None) -> Any:
+    """The rows as statsmodels holds them."""
+    return handle_data(
+        pd.Series(design.endog, design.index, name=design.endog_name, copy=False),
+        pd.DataFrame(design.exog, design.index, design.exog_names, copy=False),
+        "none",
+        hasconst,
+    )
 
 
 class NamesOnly(PandasData):

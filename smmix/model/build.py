@@ -25,7 +25,7 @@ def build_parts(
     kind: Kind,
     fixed: Any,
     hasconst: bool | None,
-    eval_env: int,
+    eval_env: Any,
     **options: Any,
 ) -> Parts:
     """The parts of a model; ``eval_env`` counts from the caller of the calling function.

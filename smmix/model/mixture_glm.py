@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from smmix.core.family import Family
-from smmix.families.gaussian import Gaussian
 from smmix.formula import validate_arrays
-from smmix.mixture.kind import Kind, measured
+from smmix.mixture.kind import Kind
 from smmix.model.base import Parts
-from smmix.model.build import build_parts
 from smmix.model.mixture_ols import MixtureOLS
+from smmix.model.outcomes import parts_of_formulas
 from smmix.model.regression import MixtureRegression
 from smmix.support.arguments import refuses_unknown
 
@@ -200,6 +199,7 @@ def from_formula(
     missing: str = "drop",
     eval_env: int = 0,
     hasconst: bool | None = None,
+    outcomes: bool = False,
 ) -> MixtureOLS | MixtureGLM:
     """Build a model from formulas and a table.
 
@@ -244,6 +244,13 @@ def from_formula(
         refuse them.
     eval_env : int
         Where functions in the formulas are looked up: 0 is the caller, 1 its caller, ..
+    outcomes : bool
+        Whether ``formula`` lists outcomes, not components: each has a formula and a family of its
+        own (``family`` is one for all, or a list with one for each), and given the component they
+        are independent [1]_. Rows of a group, or the outcomes of one row, share the component. A
+        row in which an outcome is missing still counts with the others. Parameters are called
+        "bp:age[0]"; ``exposure``, ``trials``, ``event`` and ``offset`` are dicts, as
+        {"visits": "years"}.
 
     Returns
     -------
@@ -253,6 +260,11 @@ def from_formula(
     ------
     SmmixError
         For bad input, in one sentence that names the column, row or argument.
+
+    References
+    ----------
+    .. [1] Nagin, D. S., Jones, B. L., Passos, V. L. and Tremblay, R. E. (2018). Group-based
+       multi-trajectory modeling. Statistical Methods in Medical Research 27, 2015-2023.
 
     Examples
     --------
@@ -264,14 +276,15 @@ def from_formula(
     >>> smmix.from_formula("foodexp ~ income", data, k=2, family="gamma").param_names[-3]
     'scale[0]'
     """
-    if error_variance is not None:
-        family = measured(family, error_variance)
-    kind = Kind.of(family, k, variance, shared)
-    parts = build_parts(
+    parts, gaussian = parts_of_formulas(
         formula,
         data,
         k,
-        kind=kind,
+        outcomes=outcomes,
+        family=family,
+        error_variance=error_variance,
+        variance=variance,
+        shared=shared,
         fixed=fixed,
         hasconst=hasconst,
         eval_env=eval_env,
@@ -290,8 +303,7 @@ def from_formula(
         subset=subset,
         missing=missing,
     )
-    face = MixtureOLS if kind.family == Gaussian() else MixtureGLM
-    model: MixtureOLS | MixtureGLM = face._of_parts(parts)
+    model: MixtureOLS | MixtureGLM = (MixtureOLS if gaussian else MixtureGLM)._of_parts(parts)
     return model
 
 

@@ -116,6 +116,8 @@ def em_test(
         raise SmmixError(
             "em_test is not known for components with random effects; use bootstrap_lrt."
         )
+    if null.fitted.specification.outcomes:
+        raise SmmixError("em_test is not known for several outcomes; use bootstrap_lrt.")
     if null.fitted.specification.concomitant_names is not None:
         raise SmmixError(
             "em_test is not known for component probabilities that depend on concomitant "

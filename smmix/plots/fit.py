@@ -10,8 +10,8 @@ import numpy as np
 from scipy.optimize import isotonic_regression
 
 from smmix.core.family_list import members
-from smmix.mixture.evaluate import posterior_at
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
+from smmix.mixture.outcomes import one_response
 from smmix.mixture.prediction import Law
 from smmix.mixture.response import seen
 from smmix.mixture.rows import own_rows
@@ -93,7 +93,7 @@ def plot_fit(
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('income', 'foodexp')
     """
-    fitted = fitted_of(results)
+    fitted = one_response(fitted_of(results), "plot_fit")
     design, k = fitted.data.rows(), fitted.k
     n = len(design.endog)
     rng = generator(rng)
@@ -107,7 +107,7 @@ def plot_fit(
         draw_density(fitted, panels.axes[0], rng)
         panels.legend(_handles(fitted, "density"))
         return panels.result()
-    units = posterior_at(fitted.specification, fitted.data, fitted.params)
+    units = fitted.posterior
     posterior = fitted.data.units.to_rows(units)[picked]
     label, strength = posterior.argmax(axis=1), certainty(posterior)
     spread = rng.uniform(-_SPREAD, _SPREAD, len(picked))

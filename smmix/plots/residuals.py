@@ -9,6 +9,7 @@ from scipy.special import betaincinv, ndtr, ndtri
 
 from smmix.inference.residuals import quantile_residuals
 from smmix.mixture.fitted import Fit, fitted_of
+from smmix.mixture.outcomes import one_response
 from smmix.mixture.prediction import predict_rows
 from smmix.mixture.rows import own_rows
 from smmix.plots.style import GREY, open_panels
@@ -71,7 +72,7 @@ def plot_residuals(
     >>> [ax.get_xlabel() for ax in results.plot_residuals()]
     ['fitted mean of foodexp', 'normal quantile']
     """
-    fitted = fitted_of(results)
+    fitted = one_response(fitted_of(results), "plot_residuals")
     residual = quantile_residuals(fitted, rng).to_numpy()
     check_whole("max_points", max_points)
     check_alpha(alpha)

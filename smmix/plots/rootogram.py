@@ -8,6 +8,7 @@ import numpy as np
 
 from smmix.errors import SmmixError
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
+from smmix.mixture.outcomes import one_response
 from smmix.mixture.prediction import Law
 from smmix.mixture.rows import own_rows
 from smmix.plots.style import GREY, open_panels
@@ -58,7 +59,7 @@ def plot_rootogram(results: Fit, ax: Any = None) -> Any:
     >>> results.plot_rootogram().get_xlabel()
     'y'
     """
-    fitted = fitted_of(results)
+    fitted = one_response(fitted_of(results), "plot_rootogram")
     if not fitted.specification.family.discrete:
         raise SmmixError(
             f"A rootogram is for whole numbers, which {fitted.specification.family.label} do not "

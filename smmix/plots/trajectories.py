@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from smmix.errors import SmmixError
-from smmix.mixture.evaluate import posterior_at
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
+from smmix.mixture.outcomes import marginal, one_response
 from smmix.plots.fit import draw_lines, response_name
 from smmix.plots.partial import Effect, MeanDesign, effects
 from smmix.plots.style import look, open_panels
@@ -36,6 +36,7 @@ def plot_trajectories(
     alpha: float = 0.05,
     max_lines: int = 60,
     rng: Any = 0,
+    outcome: str | None = None,
 ) -> Any:
     """Draw the mean of each component over time, what was observed, and lines of some groups.
 
@@ -60,6 +61,8 @@ def plot_trajectories(
         Most groups whose lines are drawn; 0 draws none.
     rng : int, Generator, SeedSequence or None
         Seed of their sample.
+    outcome : str, optional
+        Which of several outcomes to draw.
 
     Returns
     -------
@@ -85,11 +88,14 @@ def plot_trajectories(
     'year'
     """
     fitted = fitted_of(results)
+    if outcome is not None:
+        fitted = marginal(fitted, outcome)
+    one_response(fitted, "plot_trajectories", "outcome")
     check_whole("max_lines", max_lines, 0)
     effect = _effect_of_time(fitted, by, alpha)
     axes = open_panels(1, ax, (6.4, 4.8))
     drawing = axes.axes[0]
-    units = posterior_at(fitted.specification, fitted.data, fitted.params)
+    units = fitted.posterior
     codes = fitted.data.units.codes
     assert codes is not None, "refused without groups"
     rng = generator(rng)

@@ -61,6 +61,11 @@ def _model_note(model: Specification) -> str:
     formula = model.formula
     if isinstance(formula, str):
         parts.append(f"formula: {formula}")
+    elif model.outcomes:
+        parts += [
+            f"outcome {own} ({one.family.name.replace('_', ' ')})"
+            for own, one in zip(formula, model.outcomes, strict=True)
+        ]
     elif formula is not None:
         parts += [f"formula of component {c}: {own}" for c, own in enumerate(formula)]
     if model.concomitant:
@@ -77,9 +82,8 @@ def _kind_parts(model: Specification) -> list[str]:
     """Links, and what of the distributions the components share."""
     names = {parameter.name for parameter in model.family.nuisance}
     parts = []
-    links = {one.link.name for one in members(model.family, model.k) if one.link is not None} - {
-        "identity"
-    }
+    families = [one.family for one in model.outcomes] or members(model.family, model.k)
+    links = {one.link.name for one in families if one.link is not None} - {"identity"}
     if links:
         parts.append(f"link: {', '.join(sorted(links))}")
     if "sigma" in names:
@@ -167,6 +171,16 @@ def _label_note(fitted: Fitted) -> str:
 
 def _dropped_note(fitted: Fitted) -> str:
     dropped = fitted.data.design.n_dropped
+    own = [
+        f"{one.design.endog_name} ({one.design.n_dropped})"
+        for one in fitted.data.outcomes
+        if one.design.n_dropped
+    ]
+    if own:
+        return (
+            f"Rows with missing values left out, of each outcome by itself: {', '.join(own)}; "
+            f"{dropped} of them of all outcomes."
+        )
     if not dropped:
         return ""
     return f"{dropped} row{'s' * (dropped > 1)} with missing values left out."

@@ -8,6 +8,7 @@ import io
 import platform
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pandas as pd
 from smmix import plots
 from smmix.errors import SmmixError
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
+from smmix.mixture.outcomes import marginal
 from smmix.reporting.summary import summarize
 from smmix.support.checks import write_text
 
@@ -148,7 +150,8 @@ def _lead(fitted: Fitted) -> str:
     groups = fitted.data.n_groups
     size = f"{fitted.nobs:,.10g} observations"
     if groups is not None:
-        size = f"{size} in {groups:,} groups"
+        units = "groups" if fitted.specification.grouped else "rows"
+        size = f"{size} in {groups:,} {units}"
     if fitted.k == 1:
         return f"{size}; log-likelihood {fitted.llf:.2f}."
     return f"{size}; components of {weights}; log-likelihood {fitted.llf:.2f}."
@@ -182,12 +185,12 @@ def _pictures(fitted: Fitted, alpha: float) -> Iterator[tuple[str, str, str]]:
     if not fitted.data.in_memory:
         text = "The rows are not in memory, so neither they nor their residuals are drawn."
         yield "fit", "Fit", f"<p>{text}</p>"
-    else:
+    for key, name, one in _responses(fitted):
         yield (
-            "fit",
-            "Fit",
+            f"fit{key}",
+            f"Fit{name}",
             _figure(
-                lambda: plots.plot_fit(fitted, alpha=alpha),
+                partial(plots.plot_fit, one, alpha=alpha),
                 "Rows and regression lines of the components",
                 f"The regressions of the components with {level} confidence bands. Each row is "
                 "marked by its most probable component, the paler the less certain that is. With "
@@ -216,17 +219,26 @@ def _pictures(fitted: Fitted, alpha: float) -> Iterator[tuple[str, str, str]]:
                 "to the component.",
             ),
         )
-    if fitted.data.in_memory:
+    for key, name, one in _responses(fitted):
         yield (
-            "residuals",
-            "Residuals",
+            f"residuals{key}",
+            f"Residuals{name}",
             _figure(
-                lambda: plots.plot_residuals(fitted, alpha=alpha),
+                partial(plots.plot_residuals, one, alpha=alpha),
                 "Quantile residuals against the fitted mean, and their normal QQ plot",
                 "Quantile residuals, which are standard normal if the model holds: without pattern "
                 "against the fitted mean, and on the line within the band.",
             ),
         )
+
+
+def _responses(fitted: Fitted) -> Iterator[tuple[str, str, Fitted]]:
+    """Key, name and fit of each response whose rows are in memory."""
+    names = [one.endog_name for one in fitted.specification.outcomes]
+    if not names and fitted.data.in_memory:
+        yield "", "", fitted
+    for number, name in enumerate(names):
+        yield f"-{number}", f" of {name}", marginal(fitted, name)
 
 
 def _figure(draw: Callable[[], Any], alt: str, caption: str) -> str:

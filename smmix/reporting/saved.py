@@ -14,9 +14,12 @@ from smmix.inference.prediction import MixturePrediction, get_prediction
 from smmix.inference.table import parameter_table
 from smmix.mixture import effects
 from smmix.mixture.fitted import Fitted
+from smmix.mixture.outcome_prediction import predict_outcomes, refuse_arrays
+from smmix.mixture.outcomes import checked_outcome
 from smmix.mixture.prediction import predict_rows
 from smmix.mixture.rows import new_rows
 from smmix.mixture.specification import Specification
+from smmix.reporting.outcome import OutcomeFit, outcome_fit
 from smmix.reporting.publication import glance, publication_table, tidy
 from smmix.support.docstrings import documented_by
 
@@ -245,6 +248,7 @@ class SavedFit:
         exog_concomitant: Any = None,
         offset: Any = None,
         groups: Any = None,
+        outcome: str | None = None,
     ) -> pd.Series | pd.DataFrame:
         """Predict for new rows, as `MixtureResults.predict` does.
 
@@ -252,7 +256,7 @@ class SavedFit:
         ----------
         exog : DataFrame or array_like, (m, p)
             New rows: for a model of formulas a table with their variables.
-        which, endog, transform, q, exog_concomitant, offset, groups : optional
+        which, endog, transform, q, exog_concomitant, offset, groups, outcome : optional
             As in `MixtureResults.predict`.
 
         Returns
@@ -274,6 +278,13 @@ class SavedFit:
         >>> saved.predict({"income": [1000]}).round(2).tolist()
         [645.31]
         """
+        if self.fitted.specification.outcomes:
+            refuse_arrays(
+                endog=endog, exog_concomitant=exog_concomitant, offset=offset, transform=transform
+            )
+            return predict_outcomes(self.fitted, exog, which, q, outcome, groups)
+        if outcome is not None:
+            checked_outcome(self.fitted.specification, outcome)
         rows = new_rows(
             self.fitted.specification,
             exog,
@@ -284,6 +295,10 @@ class SavedFit:
             transform=transform,
         )
         return predict_rows(self.fitted.specification, self.fitted.unpacked, rows, which, q)
+
+    @documented_by(outcome_fit)
+    def outcome(self, name: str) -> OutcomeFit:
+        return outcome_fit(self.fitted, name)
 
     @documented_by(get_prediction)
     def get_prediction(

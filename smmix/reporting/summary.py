@@ -119,7 +119,8 @@ def _header(
         ("Covariance Type:", fitted.cov_type),
     ]
     if groups is not None:
-        left.insert(6, ("No. Groups:", str(groups)))
+        units = "Groups" if specification.grouped else "Rows"
+        left.insert(6, (f"No. {units}:", str(groups)))
     starts, value = fitted.starts, criteria.get
     right = [
         ("Log-Likelihood:", f"{fitted.llf:#8.5g}"),
@@ -166,6 +167,7 @@ def _coefficient_sections(
     sections = []
     for c in range(fitted.k):
         own = table[~mixing & (table["component"] == c).fillna(False)]
+        own = own.iloc[_by_outcome(fitted, list(own["term"]))]
         lines = rows(own, own["term"])
         if fitted.k > 1:
             lines.append(weights[c])
@@ -178,6 +180,15 @@ def _coefficient_sections(
         names = [f"{row.term}[{row.component}]" for row in logits.itertuples()]
         sections.append(Section(["Mixing (base 0)", *columns], rows(logits, names)))
     return sections
+
+
+def _by_outcome(fitted: Fitted, terms: list[str]) -> list[int]:
+    """Positions of terms in the order of the outcomes that they are of."""
+    names = [f"{one.endog_name}:" for one in fitted.specification.outcomes]
+    return sorted(
+        range(len(terms)),
+        key=lambda i: next((n for n, name in enumerate(names) if terms[i].startswith(name)), 0),
+    )
 
 
 def _natural_rows(table: pd.DataFrame, name: str) -> list[list[str]]:

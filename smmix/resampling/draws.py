@@ -13,6 +13,8 @@ from smmix.errors import SmmixError
 from smmix.families.mixed_gaussian import MixedGaussian
 from smmix.formula import Design
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
+from smmix.mixture.outcome_prediction import refuse_arrays
+from smmix.mixture.outcomes import marginal
 from smmix.mixture.prediction import Law
 from smmix.mixture.rows import Rows, new_rows, own_rows
 from smmix.mixture.specification import Specification
@@ -67,6 +69,10 @@ class ResponseLaw:
     def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """A response (m,), NaN where the row is incomplete, and a component (m,) for each row."""
         component = pick_component(self.prior, rng.random(len(self.prior)))[self.codes]
+        return self.respond(component, rng), component
+
+    def respond(self, component: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """A response of each row (m,) from its component, NaN where the row is incomplete."""
         eta, nuisance = self.law.eta, self.law.nuisance
         unknown = np.isnan(eta[0]).any(axis=0) | np.isnan(self.prior).any(axis=1)[self.codes]
         response = np.full(component.size, np.nan)
@@ -83,7 +89,7 @@ class ResponseLaw:
             else:
                 drawn = family.sample(aux, where, at, rng)
             response[rows] = drawn[0, 0]
-        return response, component
+        return response
 
 
 def simulate(
@@ -134,6 +140,9 @@ def simulate(
     rng = generator(rng)
     fitted = fitted_of(results)
     specification = fitted.specification
+    if specification.outcomes:
+        refuse_arrays(exog_concomitant=exog_concomitant, offset=offset)
+        return _simulate_outcomes(fitted, exog, nobs, rng, groups)
     if exog is None:
         if any(given is not None for given in (exog_concomitant, offset, groups)):
             raise SmmixError("exog_concomitant, offset and groups go with the rows of exog.")
@@ -151,19 +160,55 @@ def simulate(
         variables = _new_variables(specification, exog, rows)
         positions = np.arange(len(rows.index))
     if nobs is not None:
-        positions = rng.choice(positions, size=_checked_nobs(nobs, rows))
+        positions = rng.choice(positions, size=_checked_nobs(nobs, rows.group_codes is not None))
     response, component = ResponseLaw.of(fitted, take_rows(rows, positions)).draw(rng)
+    drawn = {specification.endog_name: response}
+    return _drawn(fitted, variables.iloc[positions], drawn, component)
+
+
+def _drawn(
+    fitted: Fitted, variables: pd.DataFrame, responses: dict[str, np.ndarray], component: np.ndarray
+) -> pd.DataFrame:
+    """The variables of some rows, responses drawn for them, and their components."""
     if "component" in _names_used(fitted):
         raise SmmixError(
             "The model has a variable called 'component', the name of the column that tells where "
             "a response was drawn from; rename the variable."
         )
-    frame = variables.drop(columns="component", errors="ignore").iloc[positions].copy()
-    frame[specification.endog_name] = response
+    frame = variables.drop(columns="component", errors="ignore").assign(**responses)
     label = pd.Series(component, frame.index)
-    unknown = np.isnan(response)
+    unknown = np.all([np.isnan(drawn) for drawn in responses.values()], axis=0)
     frame["component"] = label.astype("Int64").mask(unknown) if unknown.any() else label
     return frame
+
+
+def _simulate_outcomes(
+    fitted: Fitted, exog: Any, nobs: Any, rng: np.random.Generator, groups: Any
+) -> pd.DataFrame:
+    """All outcomes of rows, those of the fit by default, from one component for each group."""
+    specification, table = fitted.specification, exog
+    if exog is None:
+        if groups is not None:
+            raise SmmixError("groups goes with the rows of exog.")
+        data = fitted.data.rows()
+        first = np.unique(data.positions, return_index=True)[1]
+        assert data.frame is not None, "models of formulas keep the columns that these use"
+        table, groups = data.frame.iloc[first], None if data.groups is None else data.groups[first]
+    table = as_frame(table, "the new data")
+    if nobs is not None:
+        table = table.iloc[rng.choice(len(table), _checked_nobs(nobs, specification.grouped))]
+    variables = table.drop(columns=specification.response_columns, errors="ignore")
+    laws = [
+        ResponseLaw.of(own, new_rows(own.specification, variables, groups=groups))
+        for own in (marginal(fitted, one.endog_name) for one in specification.outcomes)
+    ]
+    codes, prior = laws[0].codes, np.fmax.reduce([law.prior for law in laws])
+    component = pick_component(prior, rng.random(len(prior)))[codes]
+    responses = {
+        one.endog_name: law.respond(component, rng)
+        for one, law in zip(specification.outcomes, laws, strict=True)
+    }
+    return _drawn(fitted, variables, responses, component)
 
 
 def observations(freq_weights: np.ndarray | None, n_rows: int) -> np.ndarray:
@@ -183,9 +228,9 @@ def take_rows(rows: Rows, positions: np.ndarray) -> Rows:
     return replace(rows, **{field.name: cut(getattr(rows, field.name)) for field in fields(rows)})
 
 
-def _checked_nobs(nobs: Any, rows: Rows) -> int:
+def _checked_nobs(nobs: Any, grouped: bool) -> int:
     check_whole("nobs", nobs)
-    if rows.group_codes is not None:
+    if grouped:
         raise SmmixError(
             "Rows that form groups cannot be taken one by one; pass the groups that you want as "
             "exog, without nobs."

@@ -16,7 +16,7 @@ from smmix.core.linalg import solve_gram
 from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import MixtureParams, concatenate
-from smmix.core.scale import spread
+from smmix.core.scale import relative_spread
 from smmix.core.source import Source
 from smmix.core.statistics import ComponentStats
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
@@ -215,9 +215,10 @@ class Replicator:
     ) -> Candidates:
         """What the replicates' fits are worth."""
         stats = objective.expectations(params)
-        sizes, width = stats.component.nobs, spread(objective.spec.family, params.nuisance)
+        sizes = stats.component.nobs
+        ratio = relative_spread(objective.spec.family, params.nuisance)
         told = judged(objective.spec, params, sizes)
-        reasons = [str(rule.reason(told, width, sizes, s)) for s in range(params.size)]
+        reasons = [str(rule.reason(told, ratio, sizes, s)) for s in range(params.size)]
         identified = is_identified(objective.spec, params, stats.component)
         words = []
         for how, reason, good in zip(status, reasons, identified, strict=True):

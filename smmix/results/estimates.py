@@ -20,6 +20,7 @@ from smmix.inference.table import parameter_table
 from smmix.mixture import effects
 from smmix.mixture.fitted import FitRecord, Fitted
 from smmix.mixture.observed import Observed
+from smmix.mixture.outcomes import of_each_row
 from smmix.mixture.prediction import component_means, labels_of, predict_rows
 from smmix.mixture.response import seen
 from smmix.mixture.rows import own_rows
@@ -174,8 +175,8 @@ class MixtureEstimates(GenericLikelihoodModelResults):
     @property
     def posterior(self) -> pd.DataFrame:
         """Posterior probabilities of the components, n x k, for the rows used."""
-        rows = self.model.units.to_rows(self.model.posterior(self.params))
-        return pd.DataFrame(rows, self.model.kept_design.index, self.fitted.components)
+        posterior = self.model.posterior(self.params)
+        return pd.DataFrame(*of_each_row(self.model.observed, posterior), self.fitted.components)
 
     @property
     def labels(self) -> pd.Series:
@@ -197,7 +198,8 @@ class MixtureEstimates(GenericLikelihoodModelResults):
 
     @property
     def _response(self) -> np.ndarray:
-        return seen(self.model.specification, self.model.kept_design.endog)
+        design = self.model.kept_design
+        return seen(self.model.specification, design.endog, design.aux)
 
     @property
     def resid_component(self) -> pd.DataFrame:
@@ -370,8 +372,11 @@ class MixtureEstimates(GenericLikelihoodModelResults):
         alpha: float = 0.05,
         max_lines: int = 60,
         rng: Any = 0,
+        outcome: str | None = None,
     ) -> Any:
-        return plots.plot_trajectories(self, ax, by=by, alpha=alpha, max_lines=max_lines, rng=rng)
+        return plots.plot_trajectories(
+            self, ax, by=by, alpha=alpha, max_lines=max_lines, rng=rng, outcome=outcome
+        )
 
     @documented_by(plots.plot_posterior)
     def plot_posterior(self, ax: Any = None, *, bins: int = 20, threshold: float = 1e-4) -> Any:

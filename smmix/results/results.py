@@ -20,10 +20,13 @@ from smmix.large.predict import predict_large
 from smmix.mixture.fitted import FitRecord
 from smmix.mixture.hypotheses import positions
 from smmix.mixture.observed import refuse_rows
+from smmix.mixture.outcome_prediction import predict_outcomes, refuse_arrays
+from smmix.mixture.outcomes import checked_outcome
 from smmix.mixture.prediction import predict_rows
 from smmix.mixture.rows import new_rows, own_rows, with_response
 from smmix.reporting import json_file, publication
 from smmix.reporting.bootstrap import BootstrapResults
+from smmix.reporting.outcome import OutcomeFit, outcome_fit
 from smmix.reporting.summary import summarize
 from smmix.reporting.tables import MixtureSummary
 from smmix.resampling import draws
@@ -89,6 +92,8 @@ class MixtureResults(MixtureUncertainty):
         hidden = INTERNAL
         if self.fitted.specification.spec.random is None:
             hidden = hidden | {"random_cov", "random_effects"}
+        if not self.fitted.specification.outcomes:
+            hidden = hidden | {"outcome"}
         return sorted(set(super().__dir__()) - hidden)
 
     def mode(self, i: int) -> MixtureResultsWrapper:
@@ -189,6 +194,7 @@ class MixtureResults(MixtureUncertainty):
         exog_concomitant: Any = None,
         offset: Any = None,
         groups: Any = None,
+        outcome: str | None = None,
     ) -> pd.Series | pd.DataFrame:
         """Predict for new rows, or for the rows of the fit.
 
@@ -216,6 +222,10 @@ class MixtureResults(MixtureUncertainty):
             Offset of the new rows; by default the model's offset column, else zero.
         groups : array_like, (m,), optional
             Groups of the new rows: rows of a group share their posterior.
+        outcome : str, optional
+            One of several outcomes. Without it each of them has a column (or, where a prediction
+            has a column per component or level, these below it); "prob", "posterior" and "label"
+            are of a row with all its outcomes.
 
         Returns
         -------
@@ -246,6 +256,13 @@ class MixtureResults(MixtureUncertainty):
             return self.posterior
         if exog is None and which == "label" and endog is None:
             return self.labels
+        if self.model.specification.outcomes:
+            refuse_arrays(
+                endog=endog, exog_concomitant=exog_concomitant, offset=offset, transform=transform
+            )
+            return predict_outcomes(self.fitted, exog, which, q, outcome, groups)
+        if outcome is not None:
+            checked_outcome(self.model.specification, outcome)
         if exog is None:
             rows = with_response(self.model.specification, own_rows(self.model.observed), endog)
         else:
@@ -260,6 +277,10 @@ class MixtureResults(MixtureUncertainty):
             )
         model = self.model
         return predict_rows(model.specification, self.unpacked, rows, which, q, model.observed)
+
+    @documented_by(outcome_fit)
+    def outcome(self, name: str) -> OutcomeFit:
+        return outcome_fit(self.fitted, name)
 
     @documented_by(prediction.get_prediction)
     @refuses_unknown

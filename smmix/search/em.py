@@ -13,7 +13,7 @@ from smmix.core.blocks import Block
 from smmix.core.information import information
 from smmix.core.mixture import MixtureSpec, project
 from smmix.core.params import MixtureParams
-from smmix.core.scale import spread
+from smmix.core.scale import relative_spread
 from smmix.core.source import Source
 from smmix.core.statistics import EStats, InfoStats
 from smmix.search.boundary import LONGEST_DRIFT, drift, emptied
@@ -394,8 +394,7 @@ class _NewtonState:
         """Stop members whose smallest spread has fallen out of all proportion."""
         if self.spec.bounded:
             return
-        width = spread(self.spec.family, self.params.nuisance)
-        vanished = width.min(axis=1) < 1e-5 * width.max(axis=1)
-        for i in np.flatnonzero(vanished & ~self.finished):
+        smallest = relative_spread(self.spec.family, self.params.nuisance).min(axis=1)
+        for i in np.flatnonzero((smallest < 1e-5) & ~self.finished):
             self.finished[i] = True
             self.status[i] = EMStatus.COLLAPSED

@@ -11,7 +11,7 @@ from smmix.core.blocks import Block
 from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import MixtureParams
-from smmix.core.scale import spread
+from smmix.core.scale import relative_spread, shares, spread, widths
 from smmix.core.source import Source
 from smmix.search import rule
 from smmix.search.em import EMStatus
@@ -128,7 +128,11 @@ def judged(spec: MixtureSpec, params: MixtureParams, sizes: np.ndarray) -> rule.
     """What the rule on sharp components says of parameter sets, by their sizes in rows (S, K)."""
     width = spread(spec.family, params.nuisance)
     p, least = spec.layout.p, spec.least_rows
-    return rule.judged(width, sizes, p, spec.reference, spec.bounded, least, spec.rounding)
+    told = rule.judged(width, sizes, p, spec.reference, spec.bounded, least, spec.rounding)
+    if spec.bounded or params.k == 1:
+        return told
+    collapsed = relative_spread(spec.family, params.nuisance) < rule.VANISHING
+    return told._replace(collapsed=collapsed)
 
 
 def is_degenerate(
@@ -143,10 +147,10 @@ def is_degenerate(
     """
     found = judged(spec, params, sizes).degenerate
     if spec.bounded:
-        found = found | (sizes < EMPTY)
-    else:
-        relative = spread(spec.family, params.nuisance) / spec.reference
-        found = found | (2.0 * penalty > HELD * sizes * relative**2)
+        return np.asarray((found | (sizes < EMPTY)).any(axis=1))
+    found_of = widths(spec.family, params.nuisance), spec.references, shares(spec.family)
+    for width, reference, share in zip(*found_of, strict=True):
+        found = found | (2.0 * penalty > HELD * share * sizes * (width / reference) ** 2)
     return np.asarray(found.any(axis=1))
 
 
@@ -295,10 +299,11 @@ def describe(
         if sample is not source:
             loglike, sizes = mode_sums(spec, runs.params, source)
         leader = leaders(loglike, signature, tolerance)
-    told, width = judged(spec, runs.params, sizes), spread(spec.family, runs.params.nuisance)
+    told = judged(spec, runs.params, sizes)
+    ratio = relative_spread(spec.family, runs.params.nuisance)
     modes = []
     for i in np.flatnonzero(leader == np.arange(leader.size)).tolist():
-        why = rule.reason(told, width, sizes, i)
+        why = rule.reason(told, ratio, sizes, i)
         if status[i] is EMStatus.COLLAPSED and not why.words:
             why = rule.Clause("collapsed: a component shrinks without limit")
         modes.append(
@@ -307,9 +312,9 @@ def describe(
                 loglike=float(loglike[i]),
                 hits=int(runs.hits[leader == i].sum()),
                 min_size=float(sizes[i].min()),
-                spread_ratio=float(width[i].min() / width[i].max()),
+                spread_ratio=float(ratio[i].min()),
                 price=float(told.total[i]),
-                sharpest=rule.sharpest(told, width, sizes, i),
+                sharpest=rule.sharpest(told, ratio, sizes, i),
                 degenerate=bool(why.words),
                 reason=why,
                 status=status[i],

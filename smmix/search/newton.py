@@ -17,7 +17,7 @@ import scipy.linalg.lapack
 from smmix.core.linalg import diagonals
 from smmix.core.mixture import MixtureSpec
 from smmix.core.params import LinearMap, MixtureParams
-from smmix.core.scale import spread
+from smmix.core.scale import predictor_scale
 from smmix.core.statistics import InfoStats
 from smmix.core.transforms import IDENTITY, LOGIT
 
@@ -93,9 +93,9 @@ def score_units(
     size, others = params.size, spec.layout.k - 1
     coef = np.empty(params.coef.shape)
     coef[:] = 1.0 / x_scale
-    unit = spec.predictor_unit
-    if unit.any():
-        coef *= (spread(spec.family, params.nuisance) ** unit)[:, :, None]
+    scale = predictor_scale(spec.family, params.nuisance)
+    if scale is not None:
+        coef *= scale
     mixing = np.empty((size, others, spec.layout.q))
     mixing[:] = 1.0 / z_scale
     units = spec.layout.pack(MixtureParams(coef, nuisance_slopes(spec, params), mixing))

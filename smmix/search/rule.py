@@ -179,22 +179,24 @@ def _which(some: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.asarray(xlogy(both, both) - xlogy(some, some) - xlogy(others, others))
 
 
-def reason(told: Judged, spread: np.ndarray, sizes: np.ndarray, s: int) -> Clause:
-    """The clause that rejects parameter set ``s``, with its figure; empty when none does."""
+def reason(told: Judged, ratio: np.ndarray, sizes: np.ndarray, s: int) -> Clause:
+    """The clause that rejects parameter set ``s``, with its figure; empty when none does.
+
+    ``ratio`` (S, K) holds the spreads over the largest.
+    """
     if not told.degenerate[s].any():
         return Clause()
     c = int(np.argmin(np.where(told.degenerate[s], sizes[s], np.inf)))
     if told.too_few[s, c]:
         return Clause(f"too few rows: component {{c}} rests on {sizes[s, c]:.1f}", c)
-    ratio = spread[s, c] / spread[s].max()
-    return Clause(f"collapsed: component {{c}} has a spread {ratio:.2g} times the largest", c)
+    size = f"{ratio[s, c]:.2g} times the largest"
+    return Clause(f"collapsed: component {{c}} has a spread {size}", c)
 
 
-def sharpest(told: Judged, spread: np.ndarray, sizes: np.ndarray, s: int) -> Clause:
+def sharpest(told: Judged, ratio: np.ndarray, sizes: np.ndarray, s: int) -> Clause:
     """The component of parameter set ``s`` that is priced most, in words; empty without any."""
     c = int(np.argmax(told.price[s]))
     if not told.price[s, c] > 0.0:
         return Clause()
-    ratio = spread[s, c] / spread[s].max()
-    share = f"a spread {ratio:.2g} times the largest"
+    share = f"a spread {ratio[s, c]:.2g} times the largest"
     return Clause(f"component {{c}} holds {sizes[s, c]:.1f} rows with {share}", c)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from smmix.core.family_list import members
 from smmix.core.linalg import solve_gram
 from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec
+from smmix.core.outcome_families import OutcomeFamilies, outcome_rows
 from smmix.core.params import MixtureParams
 from smmix.core.possible import possible_rows
 from smmix.core.source import Source
@@ -57,13 +60,29 @@ def with_start(spec: MixtureSpec, source: Source) -> MixtureSpec:
     rows = replace(sample, y=y, weight=None, membership=None, threads=1)
     target = linear_target(spec, rows)
     coef = solve_gram(rows.x.T @ rows.x, rows.x.T @ target)[0]
-    for c, member in enumerate(members(family, len(begin))):
-        slots = [family.nuisance.index(parameter) for parameter in member.nuisance]
-        possible = possible_rows(member, y, sample.aux) if slots else None
-        own = rows if possible is None else _only(rows, possible)
-        if slots and own.y.size:
-            begin[c, slots] = _single_nuisance(spec, member, own, coef, begin[c, slots])
+    for c, slots, member, own, at in _members(family, rows, len(begin)):
+        if len(slots) and own.y.size:
+            begin[c, slots] = _single_nuisance(spec, member, own, coef[at], begin[c, slots])
     return replace(spec, start=begin)
+
+
+def _members(
+    family: Family, rows: MemorySource, k: int
+) -> Iterator[tuple[int, Sequence[int], Family, MemorySource, Any]]:
+    """Component, nuisance parameters, family, rows and columns of each single regression."""
+    if isinstance(family, OutcomeFamilies):
+        for part in family.parts:
+            kept = outcome_rows(rows.aux, part.number)
+            assert rows.aux is not None
+            own, columns = _only(rows, kept), list(part.outcome.columns)
+            own = replace(own, x=own.x[:, columns], aux=part.own_aux(rows.aux, kept))
+            yield 0, range(part.slots.start, part.slots.stop), part.family, own, columns
+        return
+    for c, member in enumerate(members(family, k)):
+        slots = [family.nuisance.index(parameter) for parameter in member.nuisance]
+        possible = possible_rows(member, rows.y, rows.aux) if slots else None
+        own = rows if possible is None else _only(rows, possible)
+        yield c, slots, member, own, slice(None)
 
 
 def _only(rows: MemorySource, kept: np.ndarray) -> MemorySource:
@@ -79,7 +98,7 @@ def _single_nuisance(
     spec: MixtureSpec, family: Family, rows: MemorySource, coef: np.ndarray, begin: np.ndarray
 ) -> np.ndarray:
     """Nuisance parameters (d,) of one family after a few steps towards a fit to all rows."""
-    layout = replace(spec.layout, k=1, d=len(begin))
+    layout = replace(spec.layout, k=1, p=rows.n_columns, d=len(begin))
     one = replace(spec.free(), family=family, layout=layout, shared=frozenset(), start=None)
     ones = np.ones(layout.p), np.ones(layout.q)
     params = MixtureParams(coef[None, None], begin[None, None], np.zeros((1, 0, layout.q)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -20,6 +20,7 @@ from smmix.core.grams import weighted_grams
 from smmix.core.linalg import solve_gram
 from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec, given_posterior
+from smmix.core.outcome_families import OutcomeFamilies, outcome_rows
 from smmix.core.params import MixtureParams
 from smmix.core.source import Source
 from smmix.search.single import linear_target
@@ -46,12 +47,16 @@ class Pilot:
         The target less its pooled fit.
     response : ndarray, (n,)
         The response as observed, in any units.
+    units : float or ndarray, (p,)
+        What target and residual are measured in, of each column of coefficients: of several
+        outcomes each has its own.
     """
 
     source: MemorySource
     target: np.ndarray
     residual: np.ndarray
     response: np.ndarray
+    units: Any = 1.0
 
     @classmethod
     def of(
@@ -65,7 +70,15 @@ class Pilot:
         if spec.family.location_scale:
             return cls(source, target, target, target if response is None else response)
         pooled = solve_gram(source.x.T @ source.x, source.x.T @ target)[0]
-        return cls(source, target, target - source.x @ pooled, np.ravel(source.y))
+        residual, y = target - source.x @ pooled, np.ravel(source.y)
+        if not isinstance(spec.family, OutcomeFamilies):
+            return cls(source, target, residual, y)
+        sizes, units = np.ones(y.size), np.ones(source.n_columns)
+        for part in spec.family.parts:
+            rows = outcome_rows(source.aux, part.number)
+            spread = np.sqrt(np.mean(residual[rows] ** 2)) if rows.size else 0.0
+            sizes[rows] = units[list(part.outcome.columns)] = spread if spread > 0.0 else 1.0
+        return cls(source, target / sizes, residual / sizes, y / sizes, units)
 
     def to_units(self, rows: np.ndarray) -> np.ndarray:
         """Mean over each unit of values (.., n) of rows."""
@@ -195,7 +208,7 @@ def extension_starts(
     x, y = pilot.source.x, pilot.target
     new = coef.shape[0]
     label = posterior.argmax(axis=0)
-    residual = y - (coef @ x.T)[pilot.to_rows(label), np.arange(y.size)]
+    residual = y - (coef / pilot.units @ x.T)[pilot.to_rows(label), np.arange(y.size)]
     n_lines = n_starts // 2
     lines = random_lines(x, y, draw_rows(y.size, (n_lines, x.shape[1]), rng))
     distance = pilot.to_units((y - lines @ x.T) ** 2)

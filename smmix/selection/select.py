@@ -197,7 +197,8 @@ def select_k(
     if isinstance(formula, MixtureRegression):
         base = checked_base(formula, data, build_with)
     else:
-        refuse_parts(formula)
+        if not build_with.get("outcomes"):
+            refuse_parts(formula)
         build_with["eval_env"] = build_with.get("eval_env", 0) + 1
         whole = formula if polynomials is None else polynomials.highest
         base = from_formula(whole, data, numbers[0], **build_with)

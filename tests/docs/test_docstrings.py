@@ -20,6 +20,7 @@ from smmix.ols.results import NormalEquationResults
 from smmix.reporting import components, saved
 from smmix.reporting import tables as summary_format
 from smmix.reporting.bootstrap import BootstrapResults
+from smmix.reporting.outcome import OutcomeFit
 from smmix.selection import Selection
 
 CONTENTS = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
@@ -36,6 +37,7 @@ OTHERS = {
     components.ComponentView: set(),
     prediction.MixturePrediction: set(),
     lazy.LazyPrediction: set(),
+    OutcomeFit: set(),
     order_tests.ConfidenceSetK: set(),
     order_tests.MonteCarloTest: {"of"},
     order_tests.VLMRTest: set(),
