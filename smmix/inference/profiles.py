@@ -77,7 +77,7 @@ def profiles(
     >>> data = sm.datasets.grunfeld.load_pandas().data
     >>> results = smmix.from_formula("invest ~ value", data, k=2, groups="firm").fit()
     >>> results.profiles("capital")["mean"].round(0).tolist()
-    [179.0, 471.0]
+    [209.0, 472.0]
     """
     fitted = fitted_of(results)
     if method not in METHODS:
