@@ -121,8 +121,9 @@ def starting_posteriors(
             "starts must be 'default' for rows that are not in memory; climb from parameters with "
             "start_params instead."
         )
-    values = _matched(starts, observed.rows().index)
-    n, k = observed.design.endog.shape[0], specification.k
+    index, _, which = observed.rows_of_data()
+    values = _matched(starts, index)
+    n, k = len(index), specification.k
     if values.ndim not in (1, 2) or values.shape[0] != n:
         raise SmmixError(
             f"starts has the shape {values.shape}; it must have one row for each of the {n} rows "
@@ -132,7 +133,7 @@ def starting_posteriors(
     codes = observed.units.codes
     if codes is not None:
         sums = np.zeros((codes.max() + 1, k))
-        np.add.at(sums, codes, posterior)
+        np.add.at(sums, codes, posterior[which])
         posterior = sums / sums.sum(axis=1, keepdims=True)
     return np.ascontiguousarray(posterior.T)[None]
 

@@ -61,19 +61,19 @@ def _cluster_labels(observed: Observed, groups: Any) -> np.ndarray:
                 "column or an array of labels."
             )
         return np.asarray(column, dtype=object)
-    design = observed.rows()
-    index, n_rows = design.index, len(design.index)
+    design, (index, first, which) = observed.rows(), observed.rows_of_data()
+    positions, n_rows = design.positions[first], len(index)
     n_given = n_rows + design.n_dropped
     if isinstance(groups, pd.Series):
-        whole = len(groups) == n_given and design.positions.max() < n_given
-        if not (whole and groups.index[design.positions].equals(index)):
+        whole = len(groups) == n_given and positions.max() < n_given
+        if not (whole and groups.index[positions].equals(index)):
             groups = by_label(groups, index, "cov_kwds['groups']")
     labels = np.asarray(groups, dtype=object)
-    if labels.ndim == 1 and len(labels) == n_given and design.positions.max() < n_given:
-        return labels[design.positions]
+    if labels.ndim == 1 and len(labels) == n_given and positions.max() < n_given:
+        return labels[positions][which]
     if labels.ndim != 1 or len(labels) != n_rows:
         raise SmmixError(
             f"cov_kwds['groups'] has the shape {labels.shape}; it needs one label for each of the "
             f"{n_rows} rows used."
         )
-    return labels
+    return labels[which]

@@ -120,7 +120,9 @@ def membership_table(results: Fit) -> pd.DataFrame:
     index = design.index
     if units.codes is not None:
         assert units.labels is not None
-        index = units.labels.rename(design.column_names.get("groups", "group"))
+        index = units.labels
+        if fitted.specification.grouped:
+            index = index.rename(design.column_names.get("groups", "group"))
         columns["n_rows"] = np.bincount(units.codes)
     own = {f"posterior[{c}]": posterior[:, c] for c in range(fitted.k)}
     return pd.DataFrame(columns | own, index=index)

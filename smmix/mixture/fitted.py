@@ -268,12 +268,11 @@ class Fitted:
         """Posterior probabilities of the units, (u, k); of one outcome those by all outcomes."""
         if self.whole is None:
             return posterior_at(self.specification, self.data, self.params)
-        rows, units = self.data.rows(), self.data.units
-        every = self.whole.data
-        of_all = every.units.codes
+        units, every = self.data.units, self.whole.data
+        of_all, first = every.units.codes, every.rows_of_data()[1]
         assert of_all is not None, "outcomes of a row form a unit"
-        known, first = np.unique(every.rows().positions, return_index=True)
-        unit = of_all[first][np.searchsorted(known, rows.positions)]
+        known = every.rows().positions[first]
+        unit = of_all[first][np.searchsorted(known, self.data.rows().positions)]
         return self.whole.posterior[unit if units.first is None else unit[units.first]]
 
     # -- rows and search ------------------------------------------------------------------------

@@ -82,6 +82,20 @@ class Observed:
             raise refuse_rows(removed=self.removed)
         return self.design
 
+    def rows_of_data(self) -> tuple[pd.Index, np.ndarray, np.ndarray]:
+        """Labels of the rows of the data that are used, their first rows here, and whose each is.
+
+        With several outcomes a row of the data is one here for each of them.
+        """
+        design = self.rows()
+        if not self.outcomes:
+            every = np.arange(len(design.index))
+            return design.index, every, every
+        _, first, which = np.unique(design.positions, return_index=True, return_inverse=True)
+        index = design.index[first]
+        assert isinstance(index, pd.MultiIndex), "rows tell their outcome"
+        return index.droplevel([index.nlevels - 1]), first, which
+
     @property
     def in_memory(self) -> bool:
         """Whether the rows are, or were, in memory."""

@@ -11,7 +11,7 @@ import pandas as pd
 
 from smmix.errors import SmmixError
 from smmix.mixture.fitted import Fitted
-from smmix.mixture.outcomes import checked_outcome, marginal, row_labels
+from smmix.mixture.outcomes import checked_outcome, marginal
 from smmix.mixture.prediction import (
     WHICH,
     labels_of,
@@ -117,12 +117,10 @@ def _new_rows(own: Fitted, exog: Any, groups: Any) -> Rows:
 
 def _placed(fitted: Fitted, own: Fitted, table: Any) -> Any:
     """Predictions for an outcome's rows among all rows of the fit, missing where it is."""
-    whole = fitted.data.rows()
-    rows, first = np.unique(whole.positions, return_index=True)
-    values = table.to_numpy()
+    index, first, _ = fitted.data.rows_of_data()
+    rows, values = fitted.data.rows().positions[first], table.to_numpy()
     full = np.full((len(rows), *values.shape[1:]), np.nan)
     full[np.searchsorted(rows, own.data.rows().positions)] = values
-    index = row_labels(whole.index[first])
     if isinstance(table, pd.Series):
         return pd.Series(full, index, name=table.name)
     return pd.DataFrame(full, index, table.columns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from smmix.formula import Design
 from smmix.mixture.fitted import Fitted
 from smmix.mixture.observed import Observed
 from smmix.mixture.parameters import MIXING
+from smmix.mixture.response import with_trials
 from smmix.mixture.specification import Specification
 from smmix.mixture.units import Units
 from smmix.support.frames import quoted
@@ -24,9 +26,7 @@ __all__ = [
     "checked_outcome",
     "joint_rows",
     "marginal",
-    "of_each_row",
     "one_response",
-    "row_labels",
     "stacked",
 ]
 
@@ -71,6 +71,7 @@ def stacked(
         terms |= {f"{name}:{t}": [start + j for j in at] for t, at in one.exog_terms.items()}
         names += [f"{name}:{column}" for column in one.exog_names]
         common += [f"{name}:{column}" for column in one.common]
+    trials = [one.column_names["trials"] for one in outcomes if "trials" in one.column_names]
     used = dict.fromkeys(c for one in designs if one.frame is not None for c in one.frame.columns)
     design = replace(
         designs[0],
@@ -87,7 +88,7 @@ def stacked(
         index=_index(designs, [one.endog_name for one in outcomes], order),
         missing_rows=np.setdiff1d(np.concatenate([one.missing_rows for one in designs]), position),
         positions=position[order],
-        frame=table[list(used)].iloc[position[order]],
+        frame=reduce(with_trials, trials, table)[list(used)].iloc[position[order]],
         formulas=None,
         ancillary=None,
         ancillary_names=None,
@@ -153,31 +154,16 @@ def joint_rows(design: Design, observed: Sequence[Observed], k: int, table: Any)
             "Beside several outcomes freq_weights count rows of groups; name the groups, or repeat "
             "the rows in the data."
         )
-    _, first, codes = np.unique(design.positions, return_index=True, return_inverse=True)
-    order = np.argsort(codes, kind="stable")
-    units = Units(codes, row_labels(design.index[first]), order, order[group_starts(codes[order])])
     known = None if design.known is None else k
     made = Observed(
-        design, units, float(design.endog.size), known, table=table, outcomes=tuple(observed)
+        design, Units(), float(design.endog.size), known, table=table, outcomes=tuple(observed)
     )
+    labels, _, codes = made.rows_of_data()
+    order = np.argsort(codes, kind="stable")
+    units = Units(codes, labels, order, order[group_starts(codes[order])])
+    made = replace(made, units=units)
     assert made.source is not None
     return made
-
-
-def row_labels(index: pd.Index) -> pd.Index:
-    """Labels of rows without the outcome that each is."""
-    assert isinstance(index, pd.MultiIndex), "rows tell their outcome"
-    return index.droplevel([index.nlevels - 1])
-
-
-def of_each_row(observed: Observed, units: np.ndarray) -> tuple[np.ndarray, pd.Index]:
-    """Values of units (u, ..) for each row of the data, and the labels of these."""
-    design = observed.rows()
-    rows, index = observed.units.to_rows(units), design.index
-    if not observed.outcomes:
-        return rows, index
-    first = np.unique(design.positions, return_index=True)[1]
-    return rows[first], row_labels(index[first])
 
 
 def checked_outcome(specification: Specification, name: Any) -> int:

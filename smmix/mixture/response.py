@@ -17,7 +17,7 @@ from smmix.mixture.specification import Specification
 from smmix.support.checks import shown
 from smmix.support.frames import numbers, row_name
 
-__all__ = ["Response", "coded", "is_timed", "read_response", "seen", "with_trials"]
+__all__ = ["TWO_COLUMNS", "Response", "coded", "is_timed", "read_response", "seen", "with_trials"]
 
 #: A left-hand side of two columns, as in "s + f ~ x".
 TWO_COLUMNS = re.compile(r"^\s*([^\W\d]\w*)\s*\+\s*([^\W\d]\w*)\s*$")

@@ -110,6 +110,11 @@ def new_rows(
         If a column is absent or a length does not fit.
     """
     check_flag("transform", transform)
+    if model.outcomes:
+        raise SmmixError(
+            "The rows of several outcomes are made one outcome at a time: use results.predict(..) "
+            "or results.outcome(..)."
+        )
     formulas = model.formulas
     if formulas is not None and transform:
         return _from_frame(model, formulas, exog, exog_concomitant, endog, offset, groups)

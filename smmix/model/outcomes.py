@@ -13,6 +13,7 @@ from smmix.formula.engine import captured, parse
 from smmix.large.build import is_large
 from smmix.mixture.kind import Kind, measured, shared_names
 from smmix.mixture.outcomes import joint_rows, stacked
+from smmix.mixture.response import TWO_COLUMNS
 from smmix.mixture.specification import Specification
 from smmix.model.base import Parts, handled
 from smmix.model.build import build_parts
@@ -93,7 +94,8 @@ def _parts_of_outcomes(
         [[n.name for n in one.nuisance] for one in families],
         "shared",
     )
-    terms = [[term.name() for term in parse(one, None, None).exog] for one in formulas]
+    parsed = [parse(_of_successes(one), None, None) for one in formulas]
+    terms = [[term.name() for term in one.exog] for one in parsed]
     commons = _split(listed("common", common, "names of terms"), names, terms, "common")
     parts = [
         build_parts(
@@ -149,6 +151,15 @@ def _together(
     return Parts(specification, joint_rows(design, observed, k, table), handled(design, hasconst))
 
 
+def _of_successes(formula: Any) -> Any:
+    """A formula whose response is two columns, successes and failures, with the first alone."""
+    if not isinstance(formula, str):
+        return formula
+    left, tilde, right = formula.partition("~")
+    pair = TWO_COLUMNS.match(left)
+    return formula if pair is None else f"{pair.group(1)} {tilde}{right}"
+
+
 def _names(formulas: Any) -> list[str]:
     """The response of each formula."""
     if isinstance(formulas, str | Mapping) or not isinstance(formulas, Sequence):
@@ -158,7 +169,7 @@ def _names(formulas: Any) -> list[str]:
         )
     if not formulas:
         raise SmmixError("formula lists no outcome; give at least one, as in ['bp ~ age'].")
-    names = [parse(one, None, None).response[0].name() for one in formulas]
+    names = [parse(_of_successes(one), None, None).response[0].name() for one in formulas]
     twice = [name for i, name in enumerate(names) if name in names[:i]]
     if twice:
         raise SmmixError(f"The outcome {twice[0]!r} has two formulas; give each outcome one.")

@@ -191,7 +191,7 @@ def _simulate_outcomes(
         if groups is not None:
             raise SmmixError("groups goes with the rows of exog.")
         data = fitted.data.rows()
-        first = np.unique(data.positions, return_index=True)[1]
+        first = fitted.data.rows_of_data()[1]
         assert data.frame is not None, "models of formulas keep the columns that these use"
         table, groups = data.frame.iloc[first], None if data.groups is None else data.groups[first]
     table = as_frame(table, "the new data")

@@ -20,7 +20,6 @@ from smmix.inference.table import parameter_table
 from smmix.mixture import effects
 from smmix.mixture.fitted import FitRecord, Fitted
 from smmix.mixture.observed import Observed
-from smmix.mixture.outcomes import of_each_row
 from smmix.mixture.prediction import component_means, labels_of, predict_rows
 from smmix.mixture.response import seen
 from smmix.mixture.rows import own_rows
@@ -175,8 +174,9 @@ class MixtureEstimates(GenericLikelihoodModelResults):
     @property
     def posterior(self) -> pd.DataFrame:
         """Posterior probabilities of the components, n x k, for the rows used."""
-        posterior = self.model.posterior(self.params)
-        return pd.DataFrame(*of_each_row(self.model.observed, posterior), self.fitted.components)
+        rows = self.model.units.to_rows(self.model.posterior(self.params))
+        index, first, _ = self.model.observed.rows_of_data()
+        return pd.DataFrame(rows[first], index, self.fitted.components)
 
     @property
     def labels(self) -> pd.Series:

@@ -346,7 +346,13 @@ def params_from_posterior(
         base = base._replace(coef=_least_squares(spec, source, part, size * k))
     stats = source.reduce(lambda b: given_posterior(spec, base, b, part(b)), size * k)
     made = spec.m_step(base, stats, penalty, np.ones(size, dtype=bool))
-    return made if spec.family.location_scale else base._replace(mixing=made.mixing)
+    if spec.family.location_scale:
+        return made
+    if isinstance(spec.family, OutcomeFamilies):
+        for own in spec.family.parts:
+            if own.family.location_scale:
+                base.nuisance[..., own.slots] = made.nuisance[..., own.slots]
+    return base._replace(mixing=made.mixing)
 
 
 class _NormalEquations(NamedTuple):

@@ -6,6 +6,7 @@ import json
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.api as sm
 import statsmodels.formula.api as smf
@@ -254,3 +255,46 @@ def test_no_warnings():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model(with_gaps()).fit().summary()
+
+
+def test_one_outcome_is_the_model_of_one_response():
+    frame = with_gaps()
+    listed = smmix.from_formula(["bp ~ age"], frame, 2, groups="id", outcomes=True).fit()
+    plain = smmix.from_formula("bp ~ age", frame, 2, groups="id").fit()
+    assert listed.llf == pytest.approx(plain.llf, abs=1e-9)
+    assert listed.params.to_numpy() == pytest.approx(plain.params.to_numpy(), rel=1e-6)
+    assert listed.bse.to_numpy() == pytest.approx(plain.bse.to_numpy(), rel=1e-5)
+
+
+def test_starts_and_clusters_are_given_by_rows_of_the_data():
+    frame = with_gaps()
+    results = model(frame).fit(n_starts=4)
+    for starts in (results.labels, results.labels.to_numpy(), results.posterior):
+        assert model(frame).fit(starts=starts).llf == pytest.approx(results.llf, abs=1e-9)
+    half = frame["id"] // 2
+    named = model(frame.assign(half=half)).fit(n_starts=4)
+    by_name = named.get_robustcov_results("cluster", groups="half").bse
+    for groups in (half, half.to_numpy()):
+        errors = results.get_robustcov_results("cluster", groups=groups).bse
+        assert errors.to_numpy() == pytest.approx(by_name.to_numpy(), rel=1e-9)
+
+
+def test_successes_and_failures():
+    frame = with_gaps().assign(s=lambda d: 1 + d["id"] % 2, f=lambda d: d["age"])
+    frame["t"] = frame["s"] + frame["f"]
+    families = ["binomial", "gaussian"]
+    pair, counted = (
+        smmix.from_formula(
+            [formula, "bp ~ age"], frame, 1, family=families, outcomes=True, **options
+        ).fit()
+        for formula, options in [("s + f ~ age", {}), ("s ~ age", {"trials": {"s": "t"}})]
+    )
+    assert list(pair.params.index) == list(counted.params.index)
+    single = smf.glm("s + f ~ age", frame, family=sm.families.Binomial()).fit()
+    for results in (pair, counted):
+        assert results.coef.loc[["s:Intercept", "s:age"], 0].to_numpy() == pytest.approx(
+            single.params.to_numpy(), rel=1e-7
+        )
+    pd.testing.assert_frame_equal(
+        pair.predict(frame, which="posterior"), counted.predict(frame, which="posterior")
+    )
