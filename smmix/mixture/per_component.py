@@ -70,7 +70,10 @@ def union_formula(formula: Any, k: int) -> tuple[str, list[str] | None]:
     elif isinstance(formula, Sequence):
         parts = list(formula)
         if len(parts) != k:
-            raise SmmixError(f"formula lists {len(parts)} formulas for k={k} components.")
+            raise SmmixError(
+                f"formula lists {len(parts)} formulas for k={k} components; with outcomes=True it "
+                "lists outcomes."
+            )
     else:
         raise SmmixError(f"formula must be text such as 'y ~ x', not {type(formula).__name__}.")
     sides = []
@@ -83,7 +86,8 @@ def union_formula(formula: Any, k: int) -> tuple[str, list[str] | None]:
     responses = list(dict.fromkeys(left for left, _ in sides))
     if len(responses) > 1:
         raise SmmixError(
-            f"The formulas have the responses {quoted(responses)}; all components explain one."
+            f"The formulas have the responses {quoted(responses)}; all components explain one. If "
+            "they are several outcomes of the same components, say outcomes=True."
         )
     right = " + ".join(f"({right})" for right in dict.fromkeys(right for _, right in sides))
     # patsy forgets an intercept that one of several bracketed sums leaves out.

@@ -246,6 +246,10 @@ class MixtureResults(MixtureUncertainty):
         >>> results.predict({"income": [500.0, 900.0]}).shape
         (2,)
         """
+        if self.model.specification.outcomes and is_large(exog):
+            raise SmmixError(
+                "Several outcomes are predicted for tables in memory; read the rows into one first."
+            )
         if is_large(exog) or (exog is None and not self.model.observed.in_memory):
             if any(part is not None for part in (endog, exog_concomitant, offset, groups)):
                 raise refuse_rows()

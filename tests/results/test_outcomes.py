@@ -209,3 +209,18 @@ def test_report(results):
 def test_what_has_no_meaning_is_refused_in_a_sentence(results, call, words):
     with pytest.raises(SmmixError, match=words):
         call(results)
+
+
+def test_rows_that_are_not_in_memory_are_refused(results, tmp_path):
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "new.parquet"
+    DATA.to_parquet(path)
+    with pytest.raises(SmmixError, match="tables in memory"):
+        results.predict(smmix.scan_parquet(path))
+    with pytest.raises(SmmixError, match="rows in memory"):
+        model(smmix.scan_parquet(path))
+
+
+def test_formulas_of_several_responses_are_told_of_outcomes():
+    with pytest.raises(SmmixError, match="say outcomes=True"):
+        smmix.from_formula(["bp ~ age", "visits ~ age"], DATA, 2)
