@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from smmix.mixture.identified import refuse_unidentified
 from smmix.mixture.kind import Kind, suited
 from smmix.mixture.observed import Observed
 from smmix.mixture.per_component import check_k, refuse_more
+from smmix.mixture.response import seen
 from smmix.mixture.rows_away import LargeRows
 from smmix.mixture.specification import Specification
 from smmix.mixture.units import warn_of_varying_concomitants
@@ -132,6 +133,9 @@ class MixtureModel(GenericLikelihoodModel):
     parts : Parts
     """
 
+    #: Arguments of the class that others have not.
+    _own_arguments: ClassVar[tuple[str, ...]] = ()
+
     def __init__(self, parts: Parts):
         refuse_unidentified(parts.specification, parts.observed)
         self.specification: Specification = parts.specification
@@ -139,7 +143,7 @@ class MixtureModel(GenericLikelihoodModel):
         self._data_attr: list[str] = []
         self._init_keys = ["k", "exog_concomitant", "groups", "freq_weights", "prob_weights",
                            "offset", "known", "variance", "common", "fixed", "present",
-                           "hasconst"]  # fmt: skip
+                           "hasconst", *self._own_arguments]  # fmt: skip
 
     @classmethod
     def _of_parts(cls, parts: Parts) -> Any:
@@ -154,6 +158,8 @@ class MixtureModel(GenericLikelihoodModel):
         self.data = copy.copy(data)
         self.data.param_names = list(self.specification.param_names)
         self.endog, self.exog = data.endog, data.exog
+        if self.endog is not None:
+            self.endog = seen(self.specification, self.endog)
         if observed.table is not None:
             self.data.frame = observed.table
         if observed.freq_weights is not None:

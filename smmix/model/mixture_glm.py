@@ -105,6 +105,8 @@ class MixtureGLM(MixtureRegression):
     ['const[0]', 'x1[0]']
     """
 
+    _own_arguments = ("family", "shared", "trials", "event")
+
     @refuses_unknown
     def __init__(
         self,
@@ -149,7 +151,6 @@ class MixtureGLM(MixtureRegression):
         super().__init__(
             Parts.of(design, k, kind=kind, fixed=fixed, present=present, hasconst=hasconst)
         )
-        self._init_keys += ["family", "shared", "trials", "event"]
 
     @property
     def family(self) -> Family:

@@ -10,7 +10,7 @@ import patsy
 import pytest
 import statsmodels.api as sm
 from helpers_model import engel, engel_fit, everything_fit, refusal
-from statsmodels.iolib.summary import summary_params_frame
+from statsmodels.iolib.summary import summary_params, summary_params_frame
 from statsmodels.stats.outliers_influence import MLEInfluence
 
 import smmix
@@ -68,6 +68,27 @@ def test_a_model_is_made_again_with_other_columns():
     assert engel_fit().model._get_init_kwds()["freq_weights"] is None
 
 
+@pytest.mark.parametrize("family", ["weibull", "binomial", "poisson"])
+def test_a_model_of_a_family_is_made_again(family):
+    income = engel()["income"].to_numpy() / 1e3
+    ended = (np.arange(235) % 3 > 0).astype(float)
+    times, counts = engel()["foodexp"].to_numpy() / 1e3, np.arange(235) % 4
+    column, option = {
+        "weibull": (times, {"event": ended}),
+        "binomial": (counts, {"trials": np.full(235, 5)}),
+        "poisson": (counts, {"freq_weights": 1.0 + ended}),
+    }[family]
+    frame = pd.DataFrame({"y": column, "income": income})
+    model = smmix.from_formula("y ~ income", frame, family=family, **option)
+    np.testing.assert_array_equal(model.endog, column)
+    again = type(model)(model.endog, model.exog, **model._get_init_kwds())
+    point = np.linspace(0.2, 0.7, len(model.param_names))
+    assert again.loglike(point) == model.loglike(point)
+    arrays = smmix.MixtureGLM(column, model.exog, 2, family=family, **option)
+    assert arrays.loglike(point) == model.loglike(point)
+    assert arrays._get_init_kwds().keys() == model._get_init_kwds().keys()
+
+
 def test_information_is_minus_the_hessian():
     results = everything_fit()
     information = results.model.information(results.params)
@@ -95,6 +116,12 @@ def test_the_table_of_parameters_of_statsmodels_takes_our_names():
     frame = summary_params_frame(results, xname=results.model.param_names, use_t=False)
     np.testing.assert_allclose(frame["coef"], results.params)
     np.testing.assert_allclose(frame["P>|z|"], results.pvalues)
+    # As with MixedLM, whose parameters are more than its columns, too, it asks for the names.
+    text = str(summary_params(results, xname=results.model.param_names, use_t=False))
+    for name in results.params.index:
+        assert name in text
+    with pytest.raises(ValueError, match="xnames and params do not have the same length"):
+        summary_params(results)
 
 
 def test_names_of_a_formula_come_from_an_environment_of_patsy():

@@ -109,6 +109,12 @@ def run(argv: list[str], given: str = "") -> tuple[int, str, str]:
     return status, out.getvalue(), error.getvalue()
 
 
+@cache
+def folder_of_pages() -> Path:
+    """Where calls write."""
+    return Path(mkdtemp())
+
+
 odd_texts = st.one_of(
     st.sampled_from(
         [
@@ -176,6 +182,8 @@ OPTIONS: dict[str, list[str]] = {
     "--threads": ["1"],
     "--test": ["x1[0] = x1[1]", "x1[0]"],
     "--json": [],
+    "--report": [str(folder_of_pages() / "page.html"), "page.txt", "/no/such/folder/page.html"],
+    "--save": [str(folder_of_pages() / "again.json"), "/"],
     "--latex": [],
     "--html": [],
     "--sep": [";", "tab"],

@@ -155,9 +155,14 @@ def sound(n: int) -> dict[str, list[Any]]:
         "trials": ["t", 20, np.full(n, 30)],
         "event": ["ended", "flag"],
         "eval_env": [0, 1],
+        "random": ["~ 1", "~ 1 + x1", "~ 0 + x1", "x1"],
+        "random_cov": ["free", "equal", "diagonal"],
+        "error_variance": ["~ 0 + v", "x2**2", "months"],
     }
 
 
+#: Arguments that a model of arrays has not.
+FORMULAS_ONLY = ("concomitant", "subset", "eval_env", "random", "random_cov", "error_variance")
 #: Arguments of which a call has some without being refused for it.
 HARMLESS = ("concomitant", "freq_weights", "offset", "known", "common", "missing", "prob_weights")
 
@@ -195,6 +200,12 @@ def model_calls(draw: Any, odd: bool = True) -> tuple[Any, tuple[Any, ...], dict
     if draw(st.booleans()) and "concomitant" not in options and "common" not in options:
         return draw(_array_call(frame, k, options, odd))
     formula = draw(st.sampled_from(FORMULAS))
+    if drawn in ("gaussian", "measured_gaussian") and draw(st.integers(0, 3)) == 0:
+        # Effects of the groups, which no other family can have.
+        options |= {"groups": "id", "random": draw(st.sampled_from(possible["random"]))}
+        options["family"] = draw(st.sampled_from(["gaussian", None]))
+        if options["family"] is None:
+            del options["family"]
     data: Any = frame
     if odd:
         kind = draw(st.integers(0, 11))
@@ -222,7 +233,7 @@ def _array_call(
     n = len(frame)
     given = {}
     for name, value in options.items():
-        if name in ("subset", "eval_env"):
+        if name in FORMULAS_ONLY:
             continue
         given[name] = frame[value] if isinstance(value, str) and value in frame else value
     endog, exog = frame["y"], sm.add_constant(frame[["x1", "x2"]])
@@ -246,7 +257,7 @@ def _array_call(
             arguments[place] = draw(per_row(n))
         else:
             names = [*sound(n), "exog_concomitant", "present", "family"]
-            for name in ("concomitant", "subset", "eval_env"):
+            for name in FORMULAS_ONLY:
                 names.remove(name)
             given = draw(spoiled(given, names, n))
     return face, tuple(arguments), given

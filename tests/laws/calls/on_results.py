@@ -44,6 +44,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "arrays": {},
     "transforms": {"formula": "y ~ bs(x1, df=4) + np.exp(x2 / 3)"},
     "by component": {"formula": {0: "y ~ 1", 1: "y ~ x1"}},
+    "random": {"groups": "id", "random": "~ 1"},
 }
 
 
@@ -139,7 +140,7 @@ def result_calls(draw: Any) -> tuple[str, str, str, dict[str, Any]]:
 
 
 #: Arguments that a call is not made without.
-FIRST = ("r_matrix", "name", "n_boot", "hypotheses", "i", "exog")
+FIRST = ("variables", "r_matrix", "name", "n_boot", "hypotheses", "i", "exog")
 
 
 def _methods(family: str, shape: str, names: list[str]) -> dict[str, dict[str, Any]]:
@@ -210,6 +211,26 @@ def _methods(family: str, shape: str, names: list[str]) -> dict[str, dict[str, A
             "use_t": st.one_of(st.booleans(), things),
             "use_correction": things,
         },
+        "profiles": {
+            "variables": st.one_of(
+                st.sampled_from(["x2", "g", "who", "when", ["z1", "flag"], "nosuch"]), per_row(N)
+            ),
+            "method": st.one_of(st.sampled_from(["bch", "ml", "posterior"]), things),
+            "alpha": ALPHAS,
+        },
+        "tidy": {"alpha": ALPHAS},
+        "glance": {},
+        "table": {
+            "kind": st.one_of(st.sampled_from(["latex", "html", "markdown", "text"]), things),
+            "beside": things,
+            "stars": st.booleans(),
+            "float_format": st.one_of(st.just("%.2f"), things),
+            "names": things,
+        },
+        "adequacy_table": {"alpha": ALPHAS},
+        "membership_table": {},
+        "random_effects": {},
+        "random_cov": {},
         "mode": {"i": st.one_of(st.integers(0, 4), things)},
         "summary": {"alpha": ALPHAS, "title": things},
         "info_criteria": {

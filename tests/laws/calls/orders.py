@@ -38,6 +38,10 @@ def order_calls(draw: Any) -> tuple[str, str, dict[str, Any]]:
             "criterion": st.sampled_from(["bic", "icl", "cv", "aicc", "BIC", "nothing"]),
             "folds": SMALL,
             "concomitant": st.just("~ z1"),
+            "orders": st.one_of(
+                st.sampled_from([(0, 2), (1, 2), {"x1": (1, 2)}, (2, 1), {"x2": (1, 2)}, (1, 99)]),
+                things,
+            ),
             "on_fit": st.just(lambda fit: None),
             "missing": st.just("raise"),
             "cov_type": st.sampled_from(["HC0", "none"]),
