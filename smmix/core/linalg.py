@@ -47,7 +47,8 @@ def solve_gram(gram: np.ndarray, rhs: np.ndarray) -> tuple[np.ndarray, np.ndarra
     Notes
     -----
     The diagonal is scaled to one, which comes within a factor p of the best conditioning that any
-    diagonal scaling gives. Finite input never raises and never yields NaN.
+    diagonal scaling gives. Finite input never raises and never yields NaN; a member that is not
+    finite has no solution but NaN.
 
     Examples
     --------
@@ -62,8 +63,13 @@ def solve_gram(gram: np.ndarray, rhs: np.ndarray) -> tuple[np.ndarray, np.ndarra
     present = diagonal > 0.0
     width = present / np.sqrt(np.where(present, diagonal, 1.0))
     scaled = gram * width[..., :, None] * width[..., None, :]
-    good = _positive_definite(scaled)
     target = rhs * width
+    lost = ~np.isfinite(scaled).all(axis=(-2, -1))
+    if lost.any():
+        # LAPACK may raise at one lost member, and the others would be lost with it.
+        scaled = np.where(lost[..., None, None], np.eye(scaled.shape[-1]), scaled)
+        target = np.where(lost[..., None], np.nan, target)
+    good = _positive_definite(scaled)
     if good.all():
         return np.linalg.solve(scaled, target[..., None])[..., 0] * width, good
     solution = np.empty(np.broadcast_shapes(target.shape, diagonal.shape))

@@ -34,6 +34,7 @@ from smmix.formula.numeric import NumericPlan
 from smmix.formula.rows import check_missing_option, complete_rows
 from smmix.formula.slab_rows import RowRules, located
 from smmix.formula.spec import FormulaSpec
+from smmix.support.checks import shown
 from smmix.support.frames import is_single, quoted, similar_names
 
 __all__ = ["LearntDesign", "SlabDesigner", "TableSlabs", "learn_design"]
@@ -228,7 +229,7 @@ def _extra_columns(given: Mapping[str, Any], table: TableSlabs) -> dict[str, str
             )
         if name not in table.names:
             raise SmmixError(
-                f"{argument}={name!r} is not a column of the data"
+                f"{argument}={shown(name)} is not a column of the data"
                 f"{similar_names(name, table.names)}."
             )
         columns[argument] = str(name)

@@ -15,8 +15,8 @@ from smmix.formula.rows import by_label
 from smmix.inference.three_step import METHODS, Assignment
 from smmix.mixture.fitted import Fit, fitted_of
 from smmix.mixture.observed import Observed
-from smmix.support.checks import shown
-from smmix.support.frames import as_frame, numbers
+from smmix.support.checks import check_choice, shown
+from smmix.support.frames import as_frame, is_single, numbers
 
 __all__ = ["profiles"]
 
@@ -80,10 +80,7 @@ def profiles(
     [209.0, 472.0]
     """
     fitted = fitted_of(results)
-    if method not in METHODS:
-        raise SmmixError(
-            f"method must be one of {', '.join(map(repr, METHODS))}, not {shown(method)}."
-        )
+    check_choice("method", method, list(METHODS))
     reach, at, parts = fitted.quantile(alpha), Assignment.of(fitted), {}
     for name, z in _unit_values(fitted.data, variables):
         known = ~np.isnan(z)
@@ -102,6 +99,8 @@ def profiles(
             },
             index=fitted.components,
         )
+    if not parts:
+        raise SmmixError("variables is empty; name the columns to be described.")
     return pd.concat(parts, names=["variable"])
 
 
@@ -143,14 +142,14 @@ def _frame(data: Observed, variables: Any) -> pd.DataFrame:
     design, labels = data.rows(), data.units.labels
     names = [variables] if isinstance(variables, str) else variables
     if isinstance(names, list | tuple):
-        found = {name: data.column(name) for name in names}
-        absent = [name for name, column in found.items() if column is None]
-        if absent:
-            raise SmmixError(
-                f"The data of the model have no column {absent[0]!r}; pass the variables as a "
-                "frame with the labels of the data."
-            )
-        return pd.DataFrame(found)
+        columns = [data.column(name) if is_single(name) else None for name in names]
+        for name, column in zip(names, columns, strict=True):
+            if column is None:
+                raise SmmixError(
+                    f"The data of the model have no column {shown(name)}; pass the variables as a "
+                    "frame with the labels of the data."
+                )
+        return pd.DataFrame(dict(zip(names, columns, strict=True)))
     frame = (
         variables.to_frame()
         if isinstance(variables, pd.Series)

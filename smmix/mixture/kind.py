@@ -92,7 +92,7 @@ class Kind(NamedTuple):
                 )
             return self
         if not isinstance(random, str):
-            raise SmmixError(f"random must be a formula such as '~ 1 + age', not {random!r}.")
+            raise SmmixError(f"random must be a formula such as '~ 1 + age', not {shown(random)}.")
         if self.family != Gaussian():
             raise SmmixError(
                 "random means nothing beside this family: random effects are those of Gaussian "

@@ -15,6 +15,7 @@ from smmix.inference.table import parameter_table
 from smmix.mixture.fitted import Fit, Fitted, fitted_of
 from smmix.mixture.parameters import MIXING
 from smmix.reporting.tables import latex_escape
+from smmix.support.checks import check_choice, check_flag, listed, shown
 
 __all__ = ["glance", "publication_table", "tidy"]
 
@@ -191,12 +192,21 @@ def publication_table(
     >>> print(two.table("markdown", beside=[one], float_format="%.2f").splitlines()[0])
     |  | foodexp, k=2 [0] | foodexp, k=2 [1] | foodexp, k=1 [0] |
     """
-    if kind not in WRITERS:
-        known = ", ".join(map(repr, WRITERS))
-        raise SmmixError(f"kind must be one of {known}, not {kind!r}.")
-    fits = [fitted_of(fit) for fit in (results, *beside)]
+    check_choice("kind", kind, list(WRITERS))
+    check_flag("intervals", intervals)
+    check_flag("stars", stars)
+    others = listed("beside", beside, "fits")
+    for other in others:
+        if not hasattr(other, "fitted"):
+            raise SmmixError(f"beside must be a list of results of fits, not of {shown(other)}.")
+    fits = [fitted_of(fit) for fit in (results, *others)]
+    names = None if names is None else listed("names", names, "names")
     if names is not None and len(names) != len(fits):
         raise SmmixError(f"names has {len(names)} names for {len(fits)} fits; give one for each.")
+    if not isinstance(float_format, str) or not _formats(float_format):
+        raise SmmixError(
+            f"float_format must format one number, as '%.3f' does, not {shown(float_format)}."
+        )
     titles = [f"{fit.specification.endog_name}, k={fit.k}" for fit in fits]
     columns: list[Column] = []
     labels: dict[tuple[int, str], None] = {}
@@ -221,6 +231,14 @@ def publication_table(
     groups = list(zip(titles if names is None else map(str, names), spans, strict=True))
     grid = Grid(groups, components, body, foot, _note(fits, intervals, stars, alpha))
     return WRITERS[kind](grid)
+
+
+def _formats(form: str) -> bool:
+    """Whether a text takes one number."""
+    try:
+        return bool(form % 0.5)
+    except (TypeError, ValueError):
+        return False
 
 
 def _bic(fit: Fitted) -> float:

@@ -275,6 +275,7 @@ def distinct(
     degenerate = is_degenerate(spec, runs.params, sizes, penalty)
     value = weighted_sum(signature, source) - judged(spec, runs.params, sizes).total
     value += spec.penalty_value(runs.params, penalty)
+    value = np.where(np.isnan(value), -np.inf, value)
     runs, kept = runs.joined(value, leaders(value, signature, tolerance))
     best = np.max(value[kept], where=~degenerate[kept], initial=-np.inf)
     return replace(runs, degenerate=degenerate[kept]), float(best)
@@ -323,4 +324,6 @@ def describe(
                 trace=runs.traces[i],
             )
         )
-    return sorted(modes, key=lambda mode: -mode.loglike)
+    # Where the link has no value at a start there is no likelihood, and no mode.
+    found = [mode for mode in modes if np.isfinite(mode.loglike)]
+    return sorted(found or modes, key=lambda mode: -mode.loglike)

@@ -103,7 +103,7 @@ def listed(name: str, value: Any, what: str) -> list[Any]:
     """
     if value is None or isinstance(value, str):
         return [] if value is None else [value]
-    if not isinstance(value, Iterable):
+    if not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
         raise SmmixError(f"{name} must be a list of {what}, not {shown(value)}.")
     return list(value)
 

@@ -30,6 +30,15 @@ def test_solves_every_member_of_a_batch(batch, p):
     assert np.abs((fitted - rhs) / scale).max() <= 1e-11 * np.abs(rhs / scale).max()
 
 
+def test_a_member_that_is_not_finite_leaves_the_others_alone():
+    gram = np.stack([np.eye(3), np.full((3, 3), np.nan), 4.0 * np.eye(3)])
+    gram[1, 0, 0] = np.inf
+    solution, rank_ok = solve_gram(gram, np.ones((3, 3)))
+    np.testing.assert_array_equal(solution[[0, 2]], [[1.0] * 3, [0.25] * 3])
+    assert np.isnan(solution[1]).all()
+    assert rank_ok[[0, 2]].all()
+
+
 def test_singular_members_get_the_minimum_norm_and_leave_the_others_alone():
     rng = np.random.default_rng(2)
     x = rng.standard_normal((6, 40, 4))

@@ -189,9 +189,11 @@ def test_frequency_weights_are_repeated_units():
 
 def test_profiles_refuse_what_has_no_answer(results):
     assert "no column 'wages'" in refusal(lambda: results.profiles("wages"))
-    assert "'bch', 'ml', 'posterior'" in refusal(lambda: results.profiles("income", method="em"))
+    assert "'bch', 'ml' or 'posterior'" in refusal(lambda: results.profiles("income", method="em"))
     empty = panel("binomial")[["income"]] * np.nan
     assert "has no values" in refusal(lambda: results.profiles(empty))
     twice = panel("binomial").set_index("id")
     assert "several rows of group" in refusal(lambda: results.profiles(twice[["income"]]))
     assert "variables must be" in refusal(lambda: results.profiles(3))
+    assert "variables is empty" in refusal(lambda: results.profiles([]))
+    assert "no column [1, 2]" in refusal(lambda: results.profiles([[1, 2], [3]]))

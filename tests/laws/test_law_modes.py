@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from helpers_reference import load_frame
+from laws.calls.tables import table
 from laws.independent_em import best_mode
 from laws.problems import two_lines
+from scipy import stats
 
 import smmix
 
@@ -85,3 +87,18 @@ def test_more_starts_do_not_lose_a_sound_mode():
     more = model.fit(n_starts=300, rng=1)
     assert more.converged
     assert more.llf >= fit.llf - 1e-6
+
+
+def test_a_start_without_a_likelihood_is_no_mode():
+    """Some starts have means below zero, where the inverse link has no value."""
+    data = table("gamma", 0, 30)
+    options = {"offset": "off", "known": "who", "common": ["x1"]}
+    family = smmix.families.Gamma(link="inverse_power")
+    results = smmix.from_formula("y ~ x1", data, family=family, **options).fit(n_starts=3)
+    assert np.isfinite(results.starts["llf"]).all()
+    means, scales = results.predict(which="components"), results.nuisance.loc["scale"]
+    weights = results.mixing_weights.to_numpy()
+    density = stats.gamma.pdf(data[["y"]], 1 / scales, scale=means * scales.to_numpy())
+    known = data["who"].to_numpy()[:, None]
+    allowed = np.isnan(known) | (known == np.arange(2))
+    assert results.llf == pytest.approx(np.log((allowed * density) @ weights).sum())

@@ -7,6 +7,7 @@ import sys
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.api as sm
 from helpers_model import engel, engel_fit
@@ -177,10 +178,16 @@ def test_great_tables(fits):
 
 
 def test_what_cannot_be_written_is_refused(fits, monkeypatch):
-    with pytest.raises(SmmixError, match=r"kind must be one of 'text', .* not 'docx'"):
+    with pytest.raises(SmmixError, match=r"kind must be 'text', .* not 'docx'"):
         fits[0].table("docx")
     with pytest.raises(SmmixError, match="names has 1 names for 2 fits"):
         fits[0].table(beside=[fits[1]], names=["one"])
+    for option in ({"beside": [3]}, {"beside": np.array(1.0)}, {"names": 2.5}, {"stars": pd.NA}):
+        with pytest.raises(SmmixError, match=f"{next(iter(option))} must be"):
+            fits[0].table(**option)
+    for form in (2.5, "%d%d", "plain"):
+        with pytest.raises(SmmixError, match="float_format must format one number"):
+            fits[0].table(float_format=form)
     monkeypatch.setitem(sys.modules, "great_tables", None)
     with pytest.raises(SmmixError, match="needs the package great_tables"):
         fits[0].table("gt")

@@ -203,26 +203,34 @@ def model_calls(draw: Any, odd: bool = True) -> tuple[Any, tuple[Any, ...], dict
     if drawn in ("gaussian", "measured_gaussian") and draw(st.integers(0, 3)) == 0:
         # Effects of the groups, which no other family can have.
         options |= {"groups": "id", "random": draw(st.sampled_from(possible["random"]))}
-        options["family"] = draw(st.sampled_from(["gaussian", None]))
-        if options["family"] is None:
-            del options["family"]
+        options["family"] = "gaussian"
+    if not odd:
+        return smmix.from_formula, (formula, frame, k), options
+    return draw(_odd_call(formula, frame, k, options))
+
+
+@st.composite
+def _odd_call(
+    draw: Any, formula: Any, frame: pd.DataFrame, k: Any, options: dict[str, Any]
+) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    """A call of a formula, most times with something that does not suit it."""
+    n = len(frame)
     data: Any = frame
-    if odd:
-        kind = draw(st.integers(0, 11))
-        if kind == 0:
-            formula = draw(st.one_of(st.sampled_from(ODD_FORMULAS), things))
-        elif kind == 1:
-            formula = draw(st.sampled_from(BY_COMPONENT))
-        elif kind == 2:
-            options["family"] = draw(st.one_of(st.sampled_from(OTHER_FAMILIES), things))
-        elif kind == 3:
-            k = draw(st.one_of(st.sampled_from([0, 5, 40, 2000, "2", 2.0, [2]]), things))
-        elif kind < 7:
-            data = DAMAGES[draw(st.sampled_from(sorted(DAMAGES)))](frame)
-        elif kind == 7:
-            data = draw(things)
-        elif kind < 11:
-            options = draw(spoiled(options, [*possible, "family"], n))
+    kind = draw(st.integers(0, 11))
+    if kind == 0:
+        formula = draw(st.one_of(st.sampled_from(ODD_FORMULAS), things))
+    elif kind == 1:
+        formula = draw(st.sampled_from(BY_COMPONENT))
+    elif kind == 2:
+        options["family"] = draw(st.one_of(st.sampled_from(OTHER_FAMILIES), things))
+    elif kind == 3:
+        k = draw(st.one_of(st.sampled_from([0, 5, 40, 2000, "2", 2.0, [2]]), things))
+    elif kind < 7:
+        data = DAMAGES[draw(st.sampled_from(sorted(DAMAGES)))](frame)
+    elif kind == 7:
+        data = draw(things)
+    elif kind < 11:
+        options = draw(spoiled(options, [*sound(n), "family"], n))
     return smmix.from_formula, (formula, data, k), options
 
 

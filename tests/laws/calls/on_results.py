@@ -251,13 +251,10 @@ def check_result_call(call: tuple[str, str, str, dict[str, Any]]) -> str:
     """Make the call, and check what is right for any answer of its method."""
     family, shape, name, given = call
     results = fit_of(family, shape)
-    method = getattr(type(results), name, None) or getattr(results, name, None)
+    method = answer(getattr, results, name, None)
     if method is None:
         return "absent"
-    if not callable(method):
-        out = answer(getattr, results, name)
-    else:
-        out = answer(getattr(results, name), **given)
+    out = answer(method, **given) if callable(method) else method
     if isinstance(out, Refused):
         return "refused"
     if name == "predict":
