@@ -62,9 +62,10 @@ def solve_gram(gram: np.ndarray, rhs: np.ndarray) -> tuple[np.ndarray, np.ndarra
     diagonal = np.diagonal(gram, axis1=-2, axis2=-1)
     present = diagonal > 0.0
     width = present / np.sqrt(np.where(present, diagonal, 1.0))
-    scaled = gram * width[..., :, None] * width[..., None, :]
+    with np.errstate(invalid="ignore"):
+        scaled = gram * width[..., :, None] * width[..., None, :]
     target = rhs * width
-    lost = ~np.isfinite(scaled).all(axis=(-2, -1))
+    lost = np.asarray(~np.isfinite(scaled).all(axis=(-2, -1)))
     if lost.any():
         # LAPACK may raise at one lost member, and the others would be lost with it.
         scaled = np.where(lost[..., None, None], np.eye(scaled.shape[-1]), scaled)
