@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from functools import cache, reduce
 from typing import Any, NamedTuple, TypeVar
 
@@ -24,6 +25,9 @@ FEWEST_ROWS = 1 << 10
 BLOCKS_PER_TASK = 4
 #: Below this many entries of X a pass takes less time than the start of threads.
 THREADED_ENTRIES = 1 << 19
+#: Columns of square matrices that the BLAS shares among threads, which take longer to wake than one
+#: of them takes to work.
+MATRICES = 32, 512
 #: Blocks of a source that can be read only once are kept when they have fewer entries together.
 KEPT_ENTRIES = 1 << 20
 #: Rows that the first guess of the coefficients is made from.
@@ -57,6 +61,14 @@ class Rows(NamedTuple):
 @cache
 def _blas() -> ThreadpoolController:
     return ThreadpoolController()
+
+
+@contextmanager
+def threads_for(n_columns: int) -> Iterator[None]:
+    """The BLAS with one thread where matrices of so many columns are slower with several."""
+    slower = MATRICES[0] <= n_columns <= MATRICES[1]
+    with _blas().limit(limits=1, user_api="blas") if slower else nullcontext():
+        yield
 
 
 def _available_cores() -> int:

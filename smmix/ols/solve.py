@@ -13,7 +13,7 @@ from statsmodels.tools.sm_exceptions import PrecisionWarning, SingularMatrixWarn
 from smmix.errors import SmmixError
 from smmix.ols.inputs import block_source, matrix, vector
 from smmix.ols.least_squares import Fit, Method, least_squares
-from smmix.ols.rows import ArrayRows, BlockRows, Rows
+from smmix.ols.rows import ArrayRows, BlockRows, Rows, threads_for
 from smmix.support.checks import check_choice
 
 __all__ = [
@@ -169,7 +169,8 @@ def solve_normal_equations(
 def fit_rows(source: ArrayRows | BlockRows, method: str) -> Fit:
     """Fit, and warn of what the user must know."""
     check_choice("method", method, get_args(Method))
-    fit = least_squares(source, cast(Method, method))
+    with threads_for(source.n_columns):
+        fit = least_squares(source, cast(Method, method))
     lost = ~np.isfinite(fit.coef)
     if lost.any():
         column = int(lost.argmax())
