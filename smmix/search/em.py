@@ -211,11 +211,13 @@ def _em_passes(
                 params = params.where(~cautious, last[1])
                 stats = _where(~cautious, stats, last[2])
                 value = np.where(cautious, last[0], value)
-            share = np.where(cautious, 0.5 * share, np.minimum(2.0 * share, 1.0))
+                share = np.where(cautious, 0.5 * share, np.minimum(2.0 * share, 1.0))
+            else:
+                share = np.minimum(2.0 * share, 1.0)
         last = (value, params, stats)
         yield params, stats.loglike, objective.score_norm(params, stats)
         proposal = spec.m_step(params, stats, control.penalty, cautious)
-        params = proposal if (share == 1.0).all() else partway(spec, params, proposal, share)
+        params = proposal if share.min() == 1.0 else partway(spec, params, proposal, share)
 
 
 def partway(

@@ -116,9 +116,10 @@ class Ending:
         status, norm = np.array(ascent.status), ascent.score_norm
         # Where a run has been left without having settled, there is no mode to tell of.
         slow = (status == EMStatus.LEFT_BEHIND) & (ascent.n_iter >= n_slow) & (norm > RANKING_SCORE)
-        sizes = component_sizes(self.state.spec, after.params, self.state.source)
-        value = ascent.loglike - judged(self.state.spec, after.params, sizes).total
-        slow &= value < np.max(value, where=~degenerate, initial=-np.inf)
+        if slow.any():
+            sizes = component_sizes(self.state.spec, after.params, self.state.source)
+            value = ascent.loglike - judged(self.state.spec, after.params, sizes).total
+            slow &= value < np.max(value, where=~degenerate, initial=-np.inf)
         left = (status == EMStatus.LEFT_BEHIND) & ~degenerate
         if left.any():
             status[left & self.state.degenerate(after, self.state.source, self.state.spec)] = (
