@@ -184,7 +184,8 @@ def _common_entries(common: Any) -> list[str]:
     if common is None:
         return []
     if not isinstance(common, str):
-        entries = list(common) if isinstance(common, Iterable) else [common]
+        several = isinstance(common, Iterable) and getattr(common, "ndim", 1) > 0
+        entries = list(common) if several else [common]
         for entry in entries:
             if not isinstance(entry, str):
                 raise SmmixError(

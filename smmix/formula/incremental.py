@@ -227,7 +227,7 @@ def _extra_columns(given: Mapping[str, Any], table: TableSlabs) -> dict[str, str
             raise SmmixError(
                 f"{argument} must be the name of a column, for the rows are not in memory."
             )
-        if name not in table.names:
+        if not isinstance(name, str) or name not in table.names:
             raise SmmixError(
                 f"{argument}={shown(name)} is not a column of the data"
                 f"{similar_names(name, table.names)}."

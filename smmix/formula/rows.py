@@ -214,7 +214,6 @@ def choose_rows(subset: Any, frame: pd.DataFrame, names: Mapping[str, Any]) -> n
     except SmmixError:
         raise
     except Exception as error:
-        # pandas raises a dozen types here, from KeyError to its own UndefinedVariableError.
         raise SmmixError(
             f"subset={shown(subset)} does not choose rows: {reason(error)}."
         ) from error
@@ -226,7 +225,11 @@ def choose_rows(subset: Any, frame: pd.DataFrame, names: Mapping[str, Any]) -> n
 def query_rows(text: str, frame: pd.DataFrame, names: Mapping[str, Any]) -> np.ndarray:
     """Return the positions of the rows for which a condition holds."""
     own = {word: names[word] for word in re.findall(r"@(\w+)", text) if word in names}
-    mask = frame.eval(text, local_dict=own, global_dict={})
+    try:
+        mask = frame.eval(text, local_dict=own, global_dict={})
+    except Exception as error:
+        # pandas raises a dozen types here, from KeyError to its own UndefinedVariableError.
+        raise SmmixError(f"subset={shown(text)} does not choose rows: {reason(error)}.") from error
     if not isinstance(mask, pd.Series) or not pd.api.types.is_bool_dtype(mask.dtype):
         raise SmmixError(f"subset={shown(text)} must be a condition, such as 'x > 0'.")
     return np.flatnonzero(mask.fillna(False).to_numpy(dtype=bool))

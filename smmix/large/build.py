@@ -14,6 +14,7 @@ from smmix.core.family import Family
 from smmix.core.information import unit_design, unit_scores
 from smmix.core.linalg import merge_r, solve_gram
 from smmix.core.source import Source
+from smmix.errors import SmmixError
 from smmix.formula import environment, refuse_extreme_response
 from smmix.formula.examine import Findings
 from smmix.formula.incremental import LearntDesign, learn_design
@@ -135,7 +136,14 @@ def _bound(family: Family, found: Findings) -> Family:
 
     Levels are the whole numbers from the smallest to the largest.
     """
-    return family if family.intercept else family.bound(np.arange(found.low, found.high + 1.0))
+    if family.intercept:
+        return family
+    if found.low < 0.0:
+        raise SmmixError(
+            f"The response holds numbers from {found.low:g} up; of a table that is not in memory "
+            "an ordered response holds the numbers of its levels, from 0 up."
+        )
+    return family.bound(np.arange(found.low, found.high + 1.0))
 
 
 def table_of(data: Any) -> Any:

@@ -190,12 +190,19 @@ def as_read(design: Design, family: Family) -> Design:
     refusal = family.refuse(y, aux)
     if refusal is not None:
         position, need = refusal
-        with placed(design.positions):
-            where = row_name(design.index, position)
         raise SmmixError(
-            f"The response {design.endog_name!r} is {design.endog[position]:g} in {where}; {need}."
+            f"The response {design.endog_name!r} is {design.endog[position]:g} in "
+            f"{_row(design, position)}; {need}."
         )
     return replace(design, endog=y, aux=aux)
+
+
+def _row(design: Design, position: int) -> str:
+    """What messages call a row; the rows of a slab have their numbers for labels."""
+    if not design.positions.size:
+        return f"row {design.index[position]}"
+    with placed(design.positions):
+        return row_name(design.index, position)
 
 
 def _censored(design: Design, y: np.ndarray) -> np.ndarray:
@@ -205,19 +212,15 @@ def _censored(design: Design, y: np.ndarray) -> np.ndarray:
     wrong = (event != 0.0) & (event != 1.0)
     if wrong.any():
         position = int(np.argmax(wrong))
-        with placed(design.positions):
-            where = row_name(design.index, position)
         raise SmmixError(
-            f"event is {event[position]:g} in {where}; it must be 1 where the time ended with the "
-            "event and 0 where it was cut off."
+            f"event is {event[position]:g} in {_row(design, position)}; it must be 1 where the "
+            "time ended with the event and 0 where it was cut off."
         )
     low = y <= 0.0
     if low.any():
         position = int(np.argmax(low))
-        with placed(design.positions):
-            where = row_name(design.index, position)
         raise SmmixError(
-            f"The response {design.endog_name!r} is {y[position]:g} in {where}; a time must be "
-            "positive."
+            f"The response {design.endog_name!r} is {y[position]:g} in {_row(design, position)}; "
+            "a time must be positive."
         )
     return np.where(event == 1.0, y, -y)

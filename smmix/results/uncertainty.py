@@ -87,7 +87,11 @@ class MixtureUncertainty(MixtureEstimates):
         r_matrix = check_matrix("r_matrix", r_matrix, names)
         other = check_matrix("other", other, names)
         cov_p = check_square("cov_p", cov_p, names)
+        if other is not None and r_matrix is None:
+            raise SmmixError("other goes with r_matrix; give r_matrix, too.")
         if column is not None:
+            if r_matrix is not None:
+                raise SmmixError("Give r_matrix or column, not both.")
             places = positions("column", column, names)
             column = places[0] if np.isscalar(column) else places
         return super().cov_params(r_matrix, column, scale, cov_p, other)

@@ -56,3 +56,23 @@ def test_predictions_of_slabs_are_those_of_memory(frame, tmp_path, formula, opti
         slabs = [slab.to_numpy() for slab in read.predict(which=which)]
         expected = memory.predict(which=which).to_numpy().reshape(ROWS, -1)
         np.testing.assert_allclose(np.concatenate(slabs), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("formula", "options", "message"),
+    [
+        ("bad ~ x", {"family": "poisson"}, "'bad' is -1 in row 350; a Poisson response"),
+        ("bad ~ x", {"family": "gamma"}, "'bad' is -1 in row 350; a gamma response"),
+        ("time ~ x", {"family": "weibull", "event": "n"}, "event is .* in row 0; it must be 1"),
+        ("bad ~ x", {"family": "ordered"}, "The response holds numbers from -1 up; .* from 0 up"),
+        ("time ~ x", {"subset": "nosuch > 1"}, "subset='nosuch > 1' does not choose rows: name"),
+        ("time ~ x", {"subset": ""}, "subset='' does not choose rows"),
+        ("time ~ x", {"groups": pd.NA}, "groups=<NA> is not a column"),
+        ("time ~ x", {"common": np.array(1.0)}, "common must name terms as text"),
+    ],
+)
+def test_what_rows_cannot_have_is_refused_with_its_row(frame, tmp_path, formula, options, message):
+    rows = frame.assign(bad=np.where(np.arange(ROWS) == 350, -1.0, 1.0))
+    rows.to_parquet(tmp_path / "rows.parquet", row_group_size=100)
+    with pytest.raises(smmix.SmmixError, match=message):
+        smmix.from_formula(formula, smmix.scan_parquet(tmp_path / "rows.parquet"), **options)

@@ -322,6 +322,15 @@ def test_what_stands_for_no_parameter(given, match):
         fit.cov_params(column=given)
 
 
+def test_arguments_of_cov_params_that_exclude_each_other():
+    fit = engel_fit()
+    rows = np.eye(len(fit.params))[:1]
+    with pytest.raises(SmmixError, match="r_matrix or column, not both"):
+        fit.cov_params(rows, column=0)
+    with pytest.raises(SmmixError, match="other goes with r_matrix"):
+        fit.cov_params(other=rows)
+
+
 ON_THE_END = ["sigma[0] = 0", "sigma[0] = -1", "sigma[0] + 2 * sigma[1] = 0", "-sigma[1] = 0"]
 
 
