@@ -224,3 +224,29 @@ def test_rows_that_are_not_in_memory_are_refused(results, tmp_path):
 def test_formulas_of_several_responses_are_told_of_outcomes():
     with pytest.raises(SmmixError, match="say outcomes=True"):
         smmix.from_formula(["bp ~ age", "visits ~ age"], DATA, 2)
+
+
+@pytest.mark.parametrize(
+    "options", [{"common": ["age"]}, {"variance": "equal"}, {"concomitant": "~ risk"}]
+)
+def test_files_of_restricted_models(options):
+    results = model(FRAME, **options).fit(n_starts=4)
+    saved = smmix.read_json(results.to_json())
+    pd.testing.assert_frame_equal(
+        saved.predict(FRAME, which="posterior"), results.predict(FRAME, which="posterior")
+    )
+    own = saved.outcome("bp")
+    assert own.params.to_numpy() == pytest.approx(results.outcome("bp").params.to_numpy())
+    assert own.params["mixing.Intercept[1]"] == results.params["mixing.Intercept[1]"]
+
+
+def test_quantile_residuals_of_a_continuous_outcome(results):
+    """The normal quantile of the mixture's distribution function, row by row."""
+    own = results.quantile_residuals.xs("bp", level="outcome")
+    known = FRAME["bp"].dropna()
+    mean = np.outer(np.ones(len(known)), results.coef.loc["bp:Intercept"]) + np.outer(
+        FRAME["age"][known.index], results.coef.loc["bp:age"]
+    )
+    sigma = results.nuisance.loc["bp:sigma"].to_numpy()
+    below = stats.norm.cdf(known.to_numpy()[:, None], mean, sigma) @ results.mixing_weights
+    assert own.to_numpy() == pytest.approx(stats.norm.ppf(below), abs=1e-8)
