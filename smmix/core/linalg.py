@@ -65,8 +65,8 @@ def solve_gram(gram: np.ndarray, rhs: np.ndarray) -> tuple[np.ndarray, np.ndarra
     with np.errstate(invalid="ignore"):
         scaled = gram * width[..., :, None] * width[..., None, :]
     target = rhs * width
-    lost = np.asarray(~np.isfinite(scaled).all(axis=(-2, -1)))
-    if lost.any():
+    if not np.isfinite(scaled).all():
+        lost = np.asarray(~np.isfinite(scaled).all(axis=(-2, -1)))
         # LAPACK may raise at one lost member, and the others would be lost with it.
         scaled = np.where(lost[..., None, None], np.eye(scaled.shape[-1]), scaled)
         target = np.where(lost[..., None], np.nan, target)

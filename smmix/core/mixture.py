@@ -17,7 +17,14 @@ from smmix.core.outcome_components import OutcomeComponents
 from smmix.core.outcome_families import OutcomeFamilies
 from smmix.core.params import LinearMap, MixtureParams, ParamLayout
 from smmix.core.random_effects import RandomEffects
-from smmix.core.scale import is_bounded, penalty, penalty_value, references, spread
+from smmix.core.scale import (
+    is_bounded,
+    penalty,
+    penalty_value,
+    predictor_power,
+    references,
+    spread,
+)
 from smmix.core.statistics import EStats
 
 
@@ -68,7 +75,7 @@ class MixtureSpec:
         rows = RowComponents(self.family, self.shared, self.coef_basis, self.reference, self.gram)
         return rows if self.random is None else GroupComponents(rows, self.random)
 
-    @property
+    @cached_property
     def random(self) -> RandomEffects | None:
         """Random effects of the groups, whose covariances follow sigma; None without any."""
         found: RandomEffects | None = getattr(self.family, "random", None)
@@ -88,6 +95,11 @@ class MixtureSpec:
     def bounded(self) -> bool:
         """Whether the likelihood has an upper bound."""
         return is_bounded(self.family, self.shared)
+
+    @cached_property
+    def predictor_power(self) -> np.ndarray | None:
+        """Power (K,) of its spread in which each component's linear predictor is measured."""
+        return predictor_power(self.family, self.layout.k)
 
     def penalty_value(self, params: MixtureParams, strength: float) -> np.ndarray:
         """Penalty on small scales, (S,)."""

@@ -47,15 +47,14 @@ def is_bounded(family: Family, shared: frozenset[str]) -> bool:
 
 def widths(family: Family, nuisance: np.ndarray) -> list[np.ndarray]:
     """Spreads (S, K) of the errors at nuisance parameters (S, K, d): none, one, or by outcome."""
-    found = []
-    for position, power in _scales(family):
-        if isinstance(position, np.ndarray):
-            values = nuisance[:, np.arange(nuisance.shape[1]), position]
-            found.append(np.asarray(values**power))
-        else:
-            values = nuisance[..., position]
-            found.append(np.asarray(values if power == 1.0 else values**power))
-    return found
+    return [_width(position, power, nuisance) for position, power in _scales(family)]
+
+
+def _width(position: Any, power: Any, nuisance: np.ndarray) -> np.ndarray:
+    if isinstance(position, np.ndarray):
+        return np.asarray(nuisance[:, np.arange(nuisance.shape[1]), position] ** power)
+    values = nuisance[..., position]
+    return np.asarray(values if power == 1.0 else values**power)
 
 
 def spread(family: Family, nuisance: np.ndarray) -> np.ndarray:
@@ -64,12 +63,11 @@ def spread(family: Family, nuisance: np.ndarray) -> np.ndarray:
     That of several outcomes is the geometric mean over their rows, by which densities grow as one
     of them shrinks.
     """
-    found = widths(family, nuisance)
-    if not found:
+    if not isinstance(family, OutcomeFamilies) and family.scale is not None:
+        return _width(*family.scale, nuisance)
+    parts = list(zip(widths(family, nuisance), shares(family), strict=True))
+    if not parts:
         return np.ones(nuisance.shape[:2])
-    if not isinstance(family, OutcomeFamilies):
-        return found[0]
-    parts = zip(found, shares(family), strict=True)
     return np.asarray(np.prod([width**share for width, share in parts], axis=0))
 
 
@@ -86,26 +84,33 @@ def relative_spread(family: Family, nuisance: np.ndarray) -> np.ndarray:
     return out
 
 
-def predictor_scale(family: Family, nuisance: np.ndarray) -> np.ndarray | None:
-    """Size (S, K, 1 or p) in which linear predictors are measured; None where all is one.
+def predictor_power(family: Family, k: int) -> np.ndarray | None:
+    """Power (K,) of its spread in which a linear predictor is measured; None where all are zero.
 
-    The spread where it is in units of the linear predictor: beside an identity link.
+    One where the spread is in units of the linear predictor: beside an identity link.
     """
-    k = nuisance.shape[1]
-    units = np.array([parameter.unit for parameter in family.nuisance] or [0])
+    if family.scale is None or isinstance(family, OutcomeFamilies):
+        return None
+    units = np.array([parameter.unit for parameter in family.nuisance])
+    position, power = (np.broadcast_to(part, k) for part in family.scale)
+    identity = [f.link is not None and f.link.name == "identity" for f in members(family, k)]
+    unit = np.where((power != 0.0) & np.array(identity), units[position], 0)
+    return unit if unit.any() else None
+
+
+def predictor_scale(
+    family: Family, nuisance: np.ndarray, power: np.ndarray | None
+) -> np.ndarray | None:
+    """Size (S, K, 1 or p) in which linear predictors are measured; None where all is one."""
     if isinstance(family, OutcomeFamilies):
+        units = np.array([parameter.unit for parameter in family.nuisance])
         out = np.ones((*nuisance.shape[:2], sum(len(one.columns) for one in family.outcomes_of)))
         of = zip(family.scaled, family.scales, widths(family, nuisance), strict=True)
         for part, (place, _), width in of:
             if part.family.link is not None and part.family.link.name == "identity":
                 out[..., part.outcome.columns] = (width ** units[place])[..., None]
         return out
-    if family.scale is None:
-        return None
-    position, power = (np.broadcast_to(part, k) for part in family.scale)
-    identity = [f.link is not None and f.link.name == "identity" for f in members(family, k)]
-    unit = np.where((power != 0.0) & np.array(identity), units[position], 0)
-    return (spread(family, nuisance) ** unit)[..., None] if unit.any() else None
+    return None if power is None else (spread(family, nuisance) ** power)[..., None]
 
 
 def penalty_value(

@@ -165,7 +165,7 @@ def moved_apart(
     """
     coef, nuisance = doubled.coef.copy(), doubled.nuisance.copy()
     step = APART * noise[:, :-1] / x_scale
-    unit = predictor_scale(spec.family, nuisance)
+    unit = predictor_scale(spec.family, nuisance, spec.predictor_power)
     if unit is not None:
         step *= unit[:, c]
     if spec.family.scale is not None:

@@ -93,7 +93,7 @@ def score_units(
     size, others = params.size, spec.layout.k - 1
     coef = np.empty(params.coef.shape)
     coef[:] = 1.0 / x_scale
-    scale = predictor_scale(spec.family, params.nuisance)
+    scale = predictor_scale(spec.family, params.nuisance, spec.predictor_power)
     if scale is not None:
         coef *= scale
     mixing = np.empty((size, others, spec.layout.q))
