@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from laws.calls.doors import DOORS, Door
 
-CALLS = int(os.environ.get("SMMIX_CALLS", "400"))
+CALLS = int(os.environ.get("SMMIX_CALLS", "200"))
 SEED = os.environ.get("SMMIX_SEED")
 SHARES = sum(door.share for door in DOORS.values())
 

@@ -67,6 +67,8 @@ def folder() -> Path:
     frame = table("poisson", 1, N)
     frame.to_csv(place / "sound.csv", index=False)
     frame.to_csv(place / "semicolons.csv", index=False, sep=";", decimal=",")
+    germans = frame.rename(columns={"z1": "Größe"}).assign(when="Köln")
+    germans.to_csv(place / "windows.csv", index=False, sep=";", decimal=",", encoding="cp1252")
     frame.to_csv(place / "utf16.csv", index=False, encoding="utf-16")
     frame.to_parquet(place / "sound.parquet")
     for name in WRITTEN:
