@@ -356,7 +356,7 @@ def predict_rows(
         return pd.DataFrame(law.means, rows.index, components)
     if which == "cdf":
         assert rows.endog is not None, "refused above"
-        return pd.Series(law.cdf(seen(model, rows.endog)), rows.index, name="cdf")
+        return pd.Series(law.cdf(seen(model, rows.endog, rows.aux)), rows.index, name="cdf")
     if which == "quantile":
         return _quantiles(q, law, rows.index)
     return pd.Series(law.mean if which == "mean" else law.variance, rows.index, name=which)

@@ -159,7 +159,7 @@ class MixtureModel(GenericLikelihoodModel):
         self.data.param_names = list(self.specification.param_names)
         self.endog, self.exog = data.endog, data.exog
         if self.endog is not None:
-            self.endog = seen(self.specification, self.endog)
+            self.endog = seen(self.specification, self.endog, observed.design.aux)
         if observed.table is not None:
             self.data.frame = observed.table
         if observed.freq_weights is not None:

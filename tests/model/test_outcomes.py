@@ -245,7 +245,7 @@ def test_a_constant_outcome_is_named():
 
 def test_number_of_components():
     chosen = smmix.select_k(
-        FORMULAS, DATA, [1, 2, 3], groups="id", family=FAMILIES, outcomes=True, n_starts=6
+        FORMULAS, DATA, [1, 2], groups="id", family=FAMILIES, outcomes=True, n_starts=6
     )
     assert chosen.best_k == 2
     assert chosen.table.loc[2, "llf"] == pytest.approx(PEERS["groups"]["llf"], abs=1e-7)
