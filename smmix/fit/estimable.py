@@ -15,7 +15,7 @@ from smmix.errors import SmmixError
 from smmix.large.build import doubtful_designs
 from smmix.mixture.observed import Observed
 from smmix.mixture.specification import Specification
-from smmix.search.modes import Modes, chosen
+from smmix.search.modes import Mode, Modes, chosen
 from smmix.search.rule import Clause
 from smmix.support.frames import joined, quoted
 
@@ -25,6 +25,8 @@ __all__ = ["check_estimable", "exact_marked", "refuse_far_start"]
 EXACT_FIT = 1e-13
 #: Sigmas of a mixture no larger than this, relative to that of one regression, count as zero.
 EXACT_MIXTURE = 1e-7
+#: Sigmas from which one EM step leads to those, where there are such.
+NEARLY_EXACT = 1e-2
 
 
 def check_estimable(specification: Specification, observed: Observed) -> None:
@@ -97,15 +99,31 @@ def refuse_unidentified_effects(specification: Specification, observed: Observed
 
 
 def exact_marked(specification: Specification, observed: Observed, modes: Modes) -> Modes:
-    """Modes, degenerate where the components fit the response exactly: there is no maximum."""
-    family = specification.family
-    for mode in modes.modes if family.location_scale else []:
-        if spread(family, mode.params.nuisance).max() <= EXACT_MIXTURE * observed.pooled.spread:
+    """Modes, degenerate where the components fit the response exactly: there is no maximum.
+
+    Such a mode is the fit, whatever else the search has found.
+    """
+    fit, exact = chosen(modes.modes), []
+    for i, mode in enumerate(modes.modes if specification.family.location_scale else []):
+        if fits_exactly(specification, observed, mode):
             mode.degenerate = True
             mode.reason = Clause(
                 f"{specification.k} regressions fit {specification.endog_name!r} exactly"
             )
-    return replace(modes, selected=chosen(modes.modes))
+            exact.append(i)
+    return replace(modes, selected=min(exact, default=fit))
+
+
+def fits_exactly(specification: Specification, observed: Observed, mode: Mode) -> bool:
+    """Whether all components of a mode are exact, or are after one more EM step."""
+    family, spec, params = specification.family, specification.spec, mode.params
+    pooled = observed.pooled.spread
+    if spread(family, params.nuisance).max() <= EXACT_MIXTURE * pooled:
+        return True
+    if not mode.degenerate or spread(family, params.nuisance).max() > NEARLY_EXACT * pooled:
+        return False
+    params = spec.m_step(params, observed.source.reduce(lambda block: spec.e_step(params, block)))
+    return bool(spread(family, params.nuisance).max() <= EXACT_MIXTURE * pooled)
 
 
 def designs_to_check(

@@ -12,6 +12,9 @@ from smmix.support.callers import user_level
 
 __all__ = ["warn_of"]
 
+#: Starts that led to the fit, with which it is trusted however many others ended elsewhere.
+ENOUGH = 10
+
 
 def warn_of(fitted: Fitted) -> None:
     """The warnings that a fit may deserve, pointing at the caller of fit()."""
@@ -23,10 +26,10 @@ def warn_of(fitted: Fitted) -> None:
     if mode.degenerate:
         why = fitted.said(mode.reason)
         told = f"Every mode found is degenerate: in the best of them {why}. {advice}"
-    elif lost > 0.8 * hits:
+    elif lost > 0.8 * hits and mode.hits < ENOUGH:
         told = (
             f"{lost} of {hits} starts ended in degenerate modes (see results.starts); the fit is "
-            f"the best mode that is not. {advice}"
+            f"the best mode that is not, and {mode.hits} led to it. {advice}"
         )
     if told:
         warnings.warn(told, DegenerateComponentWarning, stacklevel=user_level())

@@ -17,9 +17,11 @@ from smmix.resampling.replicates import BatchObjective
 from smmix.resampling.samples import member_rows, members
 from smmix.search.coordinates import working_setting
 from smmix.search.em import Ascent, EMControl, expectation_maximisation, newton
+from smmix.search.moves import move_starts
+from smmix.search.pilot import Pilot
 from smmix.search.policy import PENALTY, SearchPolicy
 from smmix.search.search import SearchControl, find_modes
-from smmix.search.starts import Pilot, default_starts, move_starts, params_from_labels
+from smmix.search.starts import default_starts, params_from_labels
 
 __all__ = ["BatchSearch", "NullFits", "PairFits"]
 

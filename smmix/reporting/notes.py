@@ -247,7 +247,7 @@ def _sharp_note(fitted: Fitted) -> str:
     return (
         f"The spread of component {c} is {share.min():.2g} of the largest, on few units: rows that "
         f"are in line by chance look the same. Ask bootstrap_lrt whether k = {fitted.k - 1} is "
-        "enough."
+        "enough, or compare the fit with variance='equal', which holds no such component."
     )
 
 

@@ -132,7 +132,7 @@ def judged(spec: MixtureSpec, params: MixtureParams, sizes: np.ndarray) -> rule.
     if spec.bounded or params.k == 1:
         return told
     collapsed = relative_spread(spec.family, params.nuisance) < rule.VANISHING
-    return told._replace(collapsed=collapsed)
+    return told._replace(collapsed=collapsed | (width < rule.FINER * spec.rounding))
 
 
 def is_degenerate(

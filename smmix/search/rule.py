@@ -17,6 +17,9 @@ ROWS_BESIDES = 2
 #: A spread below this share of the largest: the likelihood has no maximum there, or none that
 #: can be told from an exact fit.
 VANISHING = 1e-3
+#: A spread below this share of what rounding of the response makes is that of rows picked for
+#: having been rounded alike.
+FINER = 0.5
 
 
 class Clause(NamedTuple):
@@ -169,7 +172,7 @@ def judged(
     return Judged(
         price,
         sizes < max(p + ROWS_BESIDES, least),
-        spread < VANISHING * spread.max(axis=1, keepdims=True),
+        (spread < VANISHING * spread.max(axis=1, keepdims=True)) | (spread < FINER * rounding),
     )
 
 
@@ -190,6 +193,8 @@ def reason(told: Judged, ratio: np.ndarray, sizes: np.ndarray, s: int) -> Clause
     if told.too_few[s, c]:
         return Clause(f"too few rows: component {{c}} rests on {sizes[s, c]:.1f}", c)
     size = f"{ratio[s, c]:.2g} times the largest"
+    if ratio[s, c] >= VANISHING:
+        size += f", less than {FINER} times what rounding makes"
     return Clause(f"collapsed: component {{c}} has a spread {size}", c)
 
 

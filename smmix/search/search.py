@@ -28,14 +28,14 @@ from smmix.search.modes import (
     is_degenerate,
     posteriors,
 )
+from smmix.search.moves import move_starts, number_of_moves
 from smmix.search.patience import clear, patience
+from smmix.search.pilot import Pilot
 from smmix.search.runs import Runs
 from smmix.search.starts import (
-    Pilot,
     agree_with_known,
     default_starts,
-    move_starts,
-    number_of_moves,
+    fresh_starts,
     params_from_labels,
     params_from_posterior,
 )
@@ -238,7 +238,9 @@ class _Search:
         params = runs.params.take(sound if sound.size else np.arange(1))
         posterior = posteriors(spec, params, data.source)
         number = number_of_moves(spec.layout.k, data.source.n_rows)
-        return move_starts(data, posterior, params.coef, number, self.state.rng)
+        moved = move_starts(data, posterior, params.coef, number // 2, self.state.rng)
+        fresh = fresh_starts(data, spec.layout.k, number - number // 2, self.state.rng)
+        return np.concatenate([moved, fresh])
 
     # -- stages ---------------------------------------------------------------------------------
 

@@ -9,8 +9,7 @@ find a line that hides in a cloud; splits extend the best fit with one component
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -20,85 +19,15 @@ from smmix.core.grams import weighted_grams
 from smmix.core.linalg import solve_gram
 from smmix.core.memory import MemorySource
 from smmix.core.mixture import MixtureSpec, given_posterior
-from smmix.core.outcome_families import OutcomeFamilies, outcome_rows
+from smmix.core.outcome_families import OutcomeFamilies
 from smmix.core.params import MixtureParams
 from smmix.core.source import Source
+from smmix.search.moves import extension_starts
+from smmix.search.pilot import Pilot, draw_rows, random_lines, varying_columns
 from smmix.search.single import linear_target
 
-#: Ridge, relative to the diagonal, that keeps lines through coinciding rows finite.
-NEARLY_SINGULAR = 1e-10
-#: Densities that a round of moves evaluates per pass, within these numbers of moves.
-MOVES_DENSITIES, MOVES = 150_000, (48, 300)
 #: Lines drawn at each stage of a sharp start, and the rows they are judged on.
 SHARP_LINES, SHARP_ROWS = 50, 64
-
-
-@dataclass(frozen=True)
-class Pilot:
-    """The data that starts are made from.
-
-    Attributes
-    ----------
-    source : MemorySource
-        Rows in working coordinates.
-    target : ndarray, (n,)
-        The response on the scale of the linear predictor, which lines are laid through.
-    residual : ndarray, (n,)
-        The target less its pooled fit.
-    response : ndarray, (n,)
-        The response as observed, in any units.
-    units : float or ndarray, (p,)
-        What target and residual are measured in, of each column of coefficients: of several
-        outcomes each has its own.
-    """
-
-    source: MemorySource
-    target: np.ndarray
-    residual: np.ndarray
-    response: np.ndarray
-    units: Any = 1.0
-
-    @classmethod
-    def of(
-        cls, spec: MixtureSpec, source: MemorySource, response: np.ndarray | None = None
-    ) -> Pilot:
-        """What starts are made from, of rows in working coordinates.
-
-        ``response`` (n,) is the response with its pooled fit added back, where that was taken out.
-        """
-        target = np.ravel(linear_target(spec, source))
-        if spec.family.location_scale:
-            return cls(source, target, target, target if response is None else response)
-        pooled = solve_gram(source.x.T @ source.x, source.x.T @ target)[0]
-        residual, y = target - source.x @ pooled, np.ravel(source.y)
-        if not isinstance(spec.family, OutcomeFamilies):
-            return cls(source, target, residual, y)
-        sizes, units = np.ones(y.size), np.ones(source.n_columns)
-        for part in spec.family.parts:
-            rows = outcome_rows(source.aux, part.number)
-            spread = np.sqrt(np.mean(residual[rows] ** 2)) if rows.size else 0.0
-            sizes[rows] = units[list(part.outcome.columns)] = spread if spread > 0.0 else 1.0
-        return cls(source, target / sizes, residual / sizes, y / sizes, units)
-
-    def to_units(self, rows: np.ndarray) -> np.ndarray:
-        """Mean over each unit of values (.., n) of rows."""
-        group = self.source.group
-        if group is None:
-            return rows
-        sizes = np.diff(group, append=self.source.n_rows)
-        return np.add.reduceat(rows, group, axis=-1) / sizes
-
-    def to_rows(self, units: np.ndarray) -> np.ndarray:
-        """Values (.., u) of units for each of their rows."""
-        group = self.source.group
-        if group is None:
-            return units
-        return np.repeat(units, np.diff(group, append=self.source.n_rows), axis=-1)
-
-
-def varying_columns(x: np.ndarray) -> np.ndarray:
-    """Positions of the columns that are not constant."""
-    return np.flatnonzero(np.ptp(x, axis=0) > 1e-12 * np.abs(x).max(axis=0, initial=1e-300))
 
 
 def cut(values: np.ndarray, k: int) -> np.ndarray:
@@ -117,22 +46,6 @@ def cut_starts(pilot: Pilot, k: int, n_starts: int, rng: np.random.Generator) ->
     crossed = residual[:, None] * centred
     values = [residual, pilot.response, np.abs(residual), *crossed.T, *centred.T]
     return cut(pilot.to_units(np.array(values[:n_starts])), k)
-
-
-def random_lines(x: np.ndarray, y: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Coefficients (.., p) of the lines through the rows at positions (.., p)."""
-    design, response = x[rows], y[rows]
-    gram = np.swapaxes(design, -1, -2) @ design
-    # Rows may coincide; any line through them will do for a start.
-    diagonal = np.einsum("...pp->...p", gram)
-    diagonal += NEARLY_SINGULAR * (diagonal + diagonal.mean(axis=-1, keepdims=True))
-    target = np.einsum("...rp,...r->...p", design, response)
-    return np.linalg.solve(gram, target[..., None])[..., 0]
-
-
-def draw_rows(n: int, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Row positions, of ``shape``, with replacement."""
-    return rng.integers(n, size=shape)
 
 
 def elemental_starts(pilot: Pilot, k: int, n_starts: int, rng: np.random.Generator) -> np.ndarray:
@@ -181,90 +94,6 @@ def random_starts(pilot: Pilot, k: int, n_starts: int, rng: np.random.Generator)
     return rng.integers(k, size=(n_starts, pilot.source.n_units))
 
 
-def extension_starts(
-    pilot: Pilot,
-    posterior: np.ndarray,
-    coef: np.ndarray,
-    n_starts: int,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    """A fit with one component fewer and a new one: by turns a component cut, or a new line.
-
-    A component is cut by the sign or the size of its residual, by a regressor or by residual times
-    regressor. A new line goes through random rows and takes the units that it is nearer to.
-
-    Parameters
-    ----------
-    pilot : Pilot
-    posterior : ndarray, (K - 1, u)
-    coef : ndarray, (K - 1, p)
-    n_starts : int
-    rng : Generator
-
-    Returns
-    -------
-    ndarray of int, (n_starts, u)
-    """
-    x, y = pilot.source.x, pilot.target
-    new = coef.shape[0]
-    label = posterior.argmax(axis=0)
-    residual = y - (coef / pilot.units @ x.T)[pilot.to_rows(label), np.arange(y.size)]
-    n_lines = n_starts // 2
-    lines = random_lines(x, y, draw_rows(y.size, (n_lines, x.shape[1]), rng))
-    distance = pilot.to_units((y - lines @ x.T) ** 2)
-    by_line = np.where(distance < pilot.to_units(residual**2), new, label)
-    by_cut = np.tile(label, (n_starts - n_lines, 1))
-    # A component is cut at another share of the same order.
-    members = [
-        np.flatnonzero(label == c) for c in np.argsort(-posterior.sum(axis=1), kind="stable")
-    ]
-    columns = varying_columns(x)
-    ranked: dict[tuple[int, int, int], tuple[np.ndarray, np.ndarray]] = {}
-    for s, out in enumerate(by_cut):
-        way = (s // new) % 4 if columns.size else s // new % 2
-        column = int(rng.choice(columns)) if way > 1 else -1
-        inside = members[s % new]
-        if not inside.size:
-            continue
-        share = 0.5 if s < 4 * new else rng.uniform(0.25, 0.75)
-        key = s % new, way, column
-        if key not in ranked:
-            values = np.abs(residual) if way == 1 else residual
-            if way > 1:
-                centred = x[:, column] - np.median(x[:, column])
-                values = centred * residual if way == 2 else centred
-            values = pilot.to_units(values)[inside]
-            order = np.argsort(values, kind="stable")
-            ranked[key] = inside[order], values[order]
-        units, values = ranked[key]
-        quantile = values[int(share * (inside.size - 1))]
-        out[units[np.searchsorted(values, quantile, side="right") :]] = new
-    return np.concatenate([by_cut, by_line])
-
-
-def number_of_moves(k: int, n_rows: int) -> int:
-    """Moves of a round that cost about the same on any number of rows."""
-    return int(np.clip(MOVES_DENSITIES // (k * n_rows), *MOVES))
-
-
-def move_starts(
-    pilot: Pilot,
-    posterior: np.ndarray,
-    coef: np.ndarray,
-    n_moves: int,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    """Each component of modes dropped in turn and a new one found, from posteriors (S, K, u)."""
-    size, k, _ = posterior.shape
-    each = max(n_moves // (k * size), 2)
-    labels = []
-    for s in range(size):
-        for c in range(k):
-            kept = np.arange(k) != c
-            labels.append(extension_starts(pilot, posterior[s, kept], coef[s, kept], each, rng))
-    return np.concatenate(labels)
-
-
 def default_starts(
     pilot: Pilot,
     k: int,
@@ -293,12 +122,20 @@ def default_starts(
         n_extensions = left // 3
         parts.append(extension_starts(pilot, *fewer, n_extensions, rng))
         left -= n_extensions
-    n_random = min(max(left // 10, 1), left)
-    n_sharp = (left - n_random) // 2
-    parts.append(sharp_starts(pilot, k, n_sharp, rng))
-    parts.append(random_starts(pilot, k, n_random, rng))
-    parts.append(elemental_starts(pilot, k, left - n_random - n_sharp, rng))
-    return np.concatenate(parts)
+    return np.concatenate([*parts, fresh_starts(pilot, k, left, rng)])
+
+
+def fresh_starts(pilot: Pilot, k: int, n_starts: int, rng: np.random.Generator) -> np.ndarray:
+    """Starts (n_starts, u) that are drawn: sharp lines, lines through any rows, random labels."""
+    n_random = min(max(n_starts // 10, 1), n_starts)
+    n_sharp = (n_starts - n_random) // 2
+    return np.concatenate(
+        [
+            sharp_starts(pilot, k, n_sharp, rng),
+            random_starts(pilot, k, n_random, rng),
+            elemental_starts(pilot, k, n_starts - n_random - n_sharp, rng),
+        ]
+    )
 
 
 def agree_with_known(labels: np.ndarray, membership: np.ndarray) -> np.ndarray:

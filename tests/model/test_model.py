@@ -250,7 +250,17 @@ class TestBadData:
             pytest.warns(HessianInversionWarning),
         ):
             fit = model.fit()
-        assert fit.starts["degenerate"].all()
+        assert fit.mode_found.degenerate
+
+    def test_exact_lines_of_a_continuous_response(self):
+        frame = engel()
+        poor = frame["income"].rank() % 3 == 0
+        frame["y"] = np.where(poor, 1.0 + 2.0 * frame["income"], 3.0 - frame["income"])
+        with (
+            pytest.warns(DegenerateComponentWarning, match="2 regressions fit 'y' exactly"),
+            pytest.warns(HessianInversionWarning),
+        ):
+            from_formula("y ~ income", frame, k=2).fit()
 
     def test_exact_line(self):
         frame = engel().assign(foodexp=3 + 2 * engel()["income"])

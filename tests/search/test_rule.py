@@ -91,6 +91,31 @@ def test_equal_spreads_empty_components_and_bounded_likelihoods_cost_nothing():
     assert told.too_few.tolist() == [[False, True]]
 
 
+def test_spreads_finer_than_rounding_are_no_estimates():
+    # Whole numbers have errors of standard deviation 1 / sqrt(12), those of 0.15 half of it.
+    rounding, sizes = 1.0 / math.sqrt(12.0), np.array([[50.0, 20.0]])
+    fine, coarse = (
+        judged(np.array([[2.0, s]]), sizes, 2, 2.0, rounding=rounding) for s in (0.14, 0.15)
+    )
+    assert fine.collapsed.tolist() == [[False, True]]
+    assert not coarse.degenerate.any()
+    assert not judged(np.array([[2.0, 0.14]]), sizes, 2, 2.0).degenerate.any()
+
+
+@pytest.mark.filterwarnings("ignore::smmix.errors.DegenerateComponentWarning")
+def test_rows_that_were_rounded_alike_are_no_component():
+    # Fifteen of sixty whole numbers are in line exactly where the line itself rises by whole ones.
+    rng = np.random.default_rng(4)
+    x = rng.integers(0, 20, 60).astype(float)
+    y = np.round(2.0 + 0.5 * x + 3.0 * rng.normal(size=60))
+    y[:15] = x[:15] - 3.0
+    frame = pd.DataFrame({"x": x, "y": y})
+    near = frame.assign(y=y + 1e-2 * rng.normal(size=60))
+    rounded, spread = (smmix.from_formula("y ~ x", rows, k=2).fit() for rows in (frame, near))
+    assert rounded.sigma.min() > 0.5 / math.sqrt(12.0)
+    assert spread.sigma.min() < 0.02
+
+
 @pytest.mark.filterwarnings("ignore::smmix.errors.DegenerateComponentWarning")
 def test_noise_around_one_regression_is_one_component():
     rng = np.random.default_rng(900060)
