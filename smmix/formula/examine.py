@@ -40,6 +40,8 @@ class Findings:
         Sum of the frequency weights; of frequency times sampling weights.
     low, high : float
         Range of the response less the offset.
+    ends : (float, float)
+        Range of the response itself.
     kinds : dict
         Column to the kinds of its numpy types.
     levels : dict
@@ -66,6 +68,7 @@ class Findings:
     sampling: float = 0.0
     low: float = np.inf
     high: float = -np.inf
+    ends: tuple[float, float] = (np.inf, -np.inf)
     kinds: dict[str, set[str]] = field(default_factory=dict)
     levels: dict[str, tuple[list[Any], bool]] = field(default_factory=dict)
     used_levels: dict[str, set[Any]] = field(default_factory=dict)
@@ -88,6 +91,7 @@ class Findings:
             found.frequency += part.frequency
             found.sampling += part.sampling
             found.low, found.high = min(found.low, part.low), max(found.high, part.high)
+            found.ends = min(found.ends[0], part.ends[0]), max(found.ends[1], part.ends[1])
             for name, kinds in part.kinds.items():
                 found.kinds[name] = found.kinds.get(name, set()) | kinds
             for name, (levels, ordered) in part.levels.items():
@@ -192,6 +196,7 @@ class Examine:
         if not isinstance(value, pd.Series):
             raise SmmixError(f"The response {code!r} has several columns; give one.")
         response = numbers(value, f"The response {code!r}", chosen.rows)[chosen.complete]
+        found.ends = float(response.min()), float(response.max())
         if chosen.extras["offset"] is not None:
             response = response - chosen.extras["offset"]
         found.low, found.high = float(response.min()), float(response.max())

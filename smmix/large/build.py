@@ -138,12 +138,13 @@ def _bound(family: Family, found: Findings) -> Family:
     """
     if family.intercept:
         return family
-    if found.low < 0.0:
+    low, high = found.ends
+    if low < 0.0:
         raise SmmixError(
-            f"The response holds numbers from {found.low:g} up; of a table that is not in memory "
+            f"The response holds numbers from {low:g} up; of a table that is not in memory "
             "an ordered response holds the numbers of its levels, from 0 up."
         )
-    return family.bound(np.arange(found.low, found.high + 1.0))
+    return family.bound(np.arange(low, high + 1.0))
 
 
 def table_of(data: Any) -> Any:

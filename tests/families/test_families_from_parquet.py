@@ -76,3 +76,14 @@ def test_what_rows_cannot_have_is_refused_with_its_row(frame, tmp_path, formula,
     rows.to_parquet(tmp_path / "rows.parquet", row_group_size=100)
     with pytest.raises(smmix.SmmixError, match=message):
         smmix.from_formula(formula, smmix.scan_parquet(tmp_path / "rows.parquet"), **options)
+
+
+def test_an_offset_moves_no_levels(frame, tmp_path):
+    frame.assign(shift=np.sin(np.arange(ROWS))).to_parquet(tmp_path / "rows.parquet")
+    scan = smmix.scan_parquet(tmp_path / "rows.parquet")
+    options = {"k": 1, "family": "ordered", "offset": "shift"}
+    large = smmix.from_formula("grade ~ x", scan, **options)
+    whole = smmix.from_formula("grade ~ x", pd.read_parquet(tmp_path / "rows.parquet"), **options)
+    assert large.param_names == whole.param_names
+    point = np.array([0.5, -1.0, 0.2, 1.0])
+    assert large.loglike(point) == pytest.approx(whole.loglike(point), rel=1e-10)
