@@ -365,7 +365,7 @@ def test_rows_of_parameters_are_tested_as_the_table_tells():
 @pytest.mark.parametrize(
     ("family", "inside", "ends"),
     [
-        ("zero_inflated_poisson", "inflate[0] = 0.5", ["inflate[0] = 0", "inflate[1] = 1"]),
+        ("zero_inflated_poisson", "inflate[0] = 0.5", ["inflate[0] = 0", "inflate[0] = 1"]),
         ("negative_binomial", "alpha[0] = 1", ["alpha[0] = 0"]),
         ("gamma", "scale[1] = 1", ["scale[1] = 0"]),
     ],
@@ -376,7 +376,9 @@ def test_the_ends_of_other_families(family, inside, ends):
     x = rng.normal(size=300)
     mean = np.exp(np.where(rng.random(300) < 0.5, 0.5 + 0.5 * x, 2.5 - 0.5 * x))
     y = rng.negative_binomial(3, 3 / (3 + mean)) + (0.5 if family == "gamma" else 0)
-    results = from_formula("y ~ x", {"y": y, "x": x}, family=family).fit(n_starts=3)
+    # Two inflations without a design or groups share one mass at zero as they like.
+    k = 1 if family == "zero_inflated_poisson" else 2
+    results = from_formula("y ~ x", {"y": y, "x": x}, k, family=family).fit(n_starts=3)
     if not results.boundary:
         assert np.isfinite(results.t_test(inside).pvalue)
     for end in ends:

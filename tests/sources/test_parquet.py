@@ -88,12 +88,17 @@ def test_other_inference_is_that_of_the_fit_in_memory(rows, path):
     np.testing.assert_allclose(climbed.params, small.params, rtol=1e-10)
 
 
-@pytest.mark.parametrize("which", ["mean", "components", "prob", "posterior", "label", "quantile"])
-@pytest.mark.parametrize("name", ["factor, spline, weights, concomitant", "groups"])
-def test_predictions_for_the_rows_of_the_fit(rows, path, name, which):
-    formula, options = MODELS[name]
+@pytest.fixture(scope="module", params=["factor, spline, weights, concomitant", "groups"])
+def pair(request, rows, path):
+    """The fit in memory and that of the file."""
+    formula, options = MODELS[request.param]
     small = smmix.from_formula(formula, rows, **options).fit()
-    large = smmix.from_formula(formula, scan(path, 9), **options).fit()
+    return small, smmix.from_formula(formula, scan(path, 9), **options).fit()
+
+
+@pytest.mark.parametrize("which", ["mean", "components", "prob", "posterior", "label", "quantile"])
+def test_predictions_for_the_rows_of_the_fit(pair, which):
+    small, large = pair
     made = pd.concat(list(large.predict(which=which)))
     expected = small.predict(which=which)
     assert len(made) == N
