@@ -57,7 +57,7 @@ def partitioned(rows, n_partitions):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n_partitions", [1, 7, 100])
+@pytest.mark.parametrize("n_partitions", [1, 7, 30])
 @pytest.mark.parametrize("name", [name for name in MODELS if "groups" not in MODELS[name][1]])
 def test_equals_the_fit_in_memory(rows, name, n_partitions):
     formula, options = MODELS[name]
