@@ -106,7 +106,7 @@ class Ordered(ScoredFamily):
 
     def start_response(self, y: Array, aux: Aux) -> Array:
         """The link of the middle of each level's share."""
-        shares = np.bincount(y.astype(int)) / y.size
+        shares = np.bincount(np.ravel(y).astype(int)) / y.size
         middle = np.cumsum(shares) - 0.5 * shares
         return np.asarray(self.link.inverse(middle)[y.astype(int)])
 

@@ -18,6 +18,8 @@ __all__ = [
 
 #: What is longer is described in messages rather than written out.
 LONGEST_SHOWN = 80
+#: Likewise of the words of another library.
+LONGEST_REASON = 240
 #: Rows, and runs over them, that a call may ask for.
 MOST_ROWS = 10**9
 MOST_RUNS = 10**6
@@ -57,7 +59,7 @@ def reason(error: Exception) -> str:
     """
     text = " ".join(str(error).split()) or type(error).__name__
     text = re.sub(r" at 0x[0-9a-f]+", "", text)
-    return f"{text[:LONGEST_SHOWN]} .." if len(text) > 1.2 * LONGEST_SHOWN else text.rstrip(".")
+    return f"{text[:LONGEST_REASON]} .." if len(text) > 1.2 * LONGEST_REASON else text.rstrip(".")
 
 
 def check_alpha(alpha: Any) -> None:

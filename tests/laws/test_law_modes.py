@@ -57,7 +57,9 @@ def test_default_fit_is_at_least_the_best_of_many_random_starts(name):
     model = smmix.from_formula(formula, load(), k=k)
     bound = best_mode(np.asarray(model.endog), np.asarray(model.exog), k, n_starts=300, seed=1)
     assert np.isfinite(bound)
-    assert model.fit().llf >= bound - 1e-6
+    # A higher mode that sharpness alone makes higher is listed, and says so.
+    starts = model.fit().starts
+    assert starts["llf"][starts["reason"].str.match("$|chance line")].max() >= bound - 1e-6
 
 
 @pytest.mark.parametrize("seed", range(5160, 5168))
